@@ -1,0 +1,38 @@
+# One door to everything. `just` alone lists what there is.
+
+[private]
+default:
+    @just --list
+
+# Checks everything that checking does not change: format, lints, layers, unit tests
+verify:
+    tests/run format clippy tidy unit
+
+# Repairs what a tool can repair
+fix:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+
+# Runs everything, or the steps named (integration, conformance, fuzz, ...)
+test *STEPS:
+    tests/run {{ STEPS }}
+
+# Fuzzes one target, or all, for this many seconds each
+fuzz TARGET="" SECONDS="60":
+    tests/fuzz/run "{{ TARGET }}" {{ SECONDS }}
+
+# Runs whole clusters in one process under seeded faults: just simulate --seeds 100
+simulate *OPTIONS:
+    tests/simulate {{ OPTIONS }}
+
+# Measures the engine, and IronKV beside Redis and etcd
+bench *OPTIONS:
+    cargo bench --workspace {{ OPTIONS }}
+
+# Runs Redis' own test suite against IronKV: just conformance unit/type/set
+conformance *UNITS:
+    tests/conformance/run {{ UNITS }}
+
+# Prints every command IronKV knows
+commands:
+    @cargo run --quiet --package ironkv -- commands

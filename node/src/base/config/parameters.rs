@@ -1,0 +1,145 @@
+//! The table behind `CONFIG GET` and `CONFIG SET`: a row for each Redis parameter, saying whose it
+//! is and when it can change.
+
+mod compatibility;
+mod meaningful;
+
+use super::kind::Kind;
+
+/// One parameter by Redis' name.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// The name.
+    pub name: &'static str,
+    /// The other name that Redis also takes.
+    pub alias: Option<&'static str>,
+    /// What it may be.
+    pub kind: Kind,
+    /// Whose it is.
+    pub scope: Scope,
+    /// When it can change.
+    pub change: Change,
+}
+
+/// Where the value of a parameter lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// In the replicated state: the same on every node, changed through the log.
+    Cluster,
+    /// In this node's configuration, under this dotted key. The pairs translate Redis' words into
+    /// the key's words; with none they are the same.
+    Node(&'static str, &'static [(&'static str, &'static str)]),
+    /// Has no meaning here; kept on this node because clients ask for it. The text is the default.
+    Compatibility(&'static str),
+}
+
+/// When a parameter can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// At once.
+    Live,
+    /// Only in the configuration file, before a start.
+    Restart,
+    /// As `Restart`; Redis has a text of its own for those that touch the file system.
+    Protected,
+}
+
+/// The parameter of this name or alias, whatever the case.
+pub fn find(name: &str) -> Option<&'static Parameter> {
+    all().find(|row| {
+        row.name.eq_ignore_ascii_case(name)
+            || row.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
+    })
+}
+
+/// Every row.
+pub fn all() -> impl Iterator<Item = &'static Parameter> {
+    meaningful::ROWS.iter().chain(compatibility::ROWS)
+}
+
+/// Whether a dotted configuration key holds a secret.
+pub fn is_secret(key: &str) -> bool {
+    matches!(key, "security.requirepass" | "parameters.masterauth" | "parameters.tls-key-file-pass")
+}
+
+/// The canonical form of a compatibility parameter given in the configuration file.
+pub(super) fn check_compatibility(name: &str, text: &str) -> Result<String, String> {
+    let Some(row) = find(name) else {
+        let names = all().filter(|row| matches!(row.scope, Scope::Compatibility(_)));
+        let near = super::nearest(name, names.map(|row| row.name));
+        let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(format!("unknown Redis parameter{hint}"));
+    };
+    match row.scope {
+        Scope::Compatibility(_) => row.kind.check(text, "").map_err(std::borrow::Cow::into_owned),
+        Scope::Cluster => Err(format!(
+            "{name} belongs to the whole cluster: set it with CONFIG SET on any node, once"
+        )),
+        Scope::Node(key, _) => Err(format!("write it as {key}")),
+    }
+}
+
+impl Parameter {
+    /// What a key's word is called by Redis.
+    pub fn redis_word(&self, word: String) -> String {
+        let Scope::Node(_, pairs) = self.scope else { return word };
+        let found = pairs.iter().find(|(_, ours)| *ours == word);
+        found.map_or(word, |(redis, _)| (*redis).to_owned())
+    }
+
+    /// What Redis' word is called in our configuration.
+    pub fn our_word(&self, word: String) -> String {
+        let Scope::Node(_, pairs) = self.scope else { return word };
+        let found = pairs.iter().find(|(redis, _)| *redis == word);
+        found.map_or(word, |(_, ours)| (*ours).to_owned())
+    }
+}
+
+const fn row(name: &'static str, kind: Kind, scope: Scope, change: Change) -> Parameter {
+    Parameter { name, alias: None, kind, scope, change }
+}
+
+const fn aliased(alias: &'static str, row: Parameter) -> Parameter {
+    Parameter { alias: Some(alias), ..row }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn no_name_stands_twice() {
+        let mut seen = BTreeSet::new();
+        for row in all() {
+            assert!(seen.insert(row.name), "{} stands twice", row.name);
+            assert!(row.alias.is_none_or(|alias| seen.insert(alias)), "{:?}", row.alias);
+        }
+    }
+
+    #[test]
+    fn every_default_is_a_value_of_its_kind() {
+        for row in all() {
+            if let Scope::Compatibility(default) = row.scope {
+                assert_eq!(row.kind.check(default, "").as_deref(), Ok(default), "{}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_node_row_names_a_key_that_exists() {
+        let keys = super::super::tree::flatten_defaults();
+        for row in all() {
+            if let Scope::Node(key, _) = row.scope {
+                assert!(keys.contains_key(key), "{} names {key}", row.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_aliases_are_found_whatever_the_case() {
+        let by_alias = find("HASH-MAX-ZIPLIST-ENTRIES").map(|row| row.name);
+        assert_eq!(by_alias, Some("hash-max-listpack-entries"));
+        assert!(find("nonsense").is_none());
+    }
+}

@@ -1,0 +1,127 @@
+//! Parameters that change what this store does.
+
+use super::Change::{Live, Protected, Restart};
+use super::Scope::{Cluster, Node};
+use super::{Parameter, aliased, row};
+use crate::base::config::Kind::{
+    Choice, EventClasses, Integer, Memory, OutputBuffer, Percentiles, Text, YesNo,
+};
+
+const U32: i64 = u32::MAX as i64;
+const I32: i64 = i32::MAX as i64;
+const BYTES: u64 = i64::MAX as u64;
+const SAME: &[(&str, &str)] = &[];
+
+/// The policies of `maxmemory-policy`.
+pub(super) const EVICTION_POLICIES: &[&str] = &[
+    "volatile-lru",
+    "volatile-lfu",
+    "volatile-random",
+    "volatile-ttl",
+    "allkeys-lru",
+    "allkeys-lfu",
+    "allkeys-random",
+    "noeviction",
+];
+
+/// Redis' words for log levels and ours. The first of ours that fits is the one shown.
+const LEVELS: &[(&str, &str)] = &[
+    ("debug", "trace"),
+    ("verbose", "debug"),
+    ("notice", "info"),
+    ("warning", "warn"),
+    ("nothing", "error"),
+];
+
+pub(super) const ROWS: &[Parameter] = &[
+    row("maxmemory", Memory(0, u64::MAX), Cluster, Live),
+    row("maxmemory-policy", Choice(EVICTION_POLICIES), Cluster, Live),
+    row("maxmemory-samples", Integer(1, I32), Cluster, Live),
+    row("lfu-log-factor", Integer(0, I32), Cluster, Live),
+    row("lfu-decay-time", Integer(0, I32), Cluster, Live),
+    row("notify-keyspace-events", EventClasses, Cluster, Live),
+    aliased(
+        "hash-max-ziplist-entries",
+        row("hash-max-listpack-entries", Integer(0, i64::MAX), Cluster, Live),
+    ),
+    aliased(
+        "hash-max-ziplist-value",
+        row("hash-max-listpack-value", Memory(0, BYTES), Cluster, Live),
+    ),
+    aliased(
+        "list-max-ziplist-size",
+        row("list-max-listpack-size", Integer(i32::MIN as i64, I32), Cluster, Live),
+    ),
+    row("list-compress-depth", Integer(0, I32), Cluster, Live),
+    row("set-max-intset-entries", Integer(0, i64::MAX), Cluster, Live),
+    row("set-max-listpack-entries", Integer(0, i64::MAX), Cluster, Live),
+    row("set-max-listpack-value", Memory(0, BYTES), Cluster, Live),
+    aliased(
+        "zset-max-ziplist-entries",
+        row("zset-max-listpack-entries", Integer(0, i64::MAX), Cluster, Live),
+    ),
+    aliased(
+        "zset-max-ziplist-value",
+        row("zset-max-listpack-value", Memory(0, BYTES), Cluster, Live),
+    ),
+    row("port", Integer(0, 65535), Node("listen.resp_port", SAME), Restart),
+    row("bind", Text, Node("listen.resp_host", SAME), Restart),
+    row("tcp-backlog", Integer(0, I32), Node("listen.backlog", SAME), Restart),
+    row("dir", Text, Node("data.directory", SAME), Protected),
+    row("requirepass", Text, Node("security.requirepass", SAME), Live),
+    row(
+        "enable-debug-command",
+        Choice(&["no", "yes", "local"]),
+        Node("security.enable_debug_command", SAME),
+        Restart,
+    ),
+    row("io-threads", Integer(1, 128), Node("threads.io", SAME), Restart),
+    row("maxclients", Integer(1, U32), Node("limits.clients_max", SAME), Live),
+    row("timeout", Integer(0, I32), Node("limits.idle_timeout_s", SAME), Live),
+    row("tcp-keepalive", Integer(0, I32), Node("limits.tcp_keepalive_s", SAME), Live),
+    row("client-output-buffer-limit", OutputBuffer, Node("limits.output_buffer", SAME), Live),
+    row(
+        "client-query-buffer-limit",
+        Memory(1 << 20, BYTES),
+        Node("limits.query_buffer_bytes_max", SAME),
+        Live,
+    ),
+    row("proto-max-bulk-len", Memory(1 << 20, BYTES), Node("limits.bulk_bytes_max", SAME), Live),
+    row(
+        "cluster-enabled",
+        YesNo,
+        Node("routing.redirect", &[("no", "proxy"), ("yes", "moved")]),
+        Restart,
+    ),
+    row(
+        "loglevel",
+        Choice(&["debug", "verbose", "notice", "warning", "nothing"]),
+        Node("telemetry.level", LEVELS),
+        Live,
+    ),
+    row(
+        "slowlog-log-slower-than",
+        Integer(-1, i64::MAX),
+        Node("telemetry.slow_command_us", SAME),
+        Live,
+    ),
+    row("slowlog-max-len", Integer(0, i64::MAX), Node("telemetry.slow_commands_max", SAME), Live),
+    row(
+        "latency-monitor-threshold",
+        Integer(0, i64::MAX),
+        Node("telemetry.latency_threshold_ms", SAME),
+        Live,
+    ),
+    row(
+        "latency-tracking",
+        YesNo,
+        Node("telemetry.latency_tracking", &[("yes", "true"), ("no", "false")]),
+        Live,
+    ),
+    row(
+        "latency-tracking-info-percentiles",
+        Percentiles,
+        Node("telemetry.latency_percentiles", SAME),
+        Live,
+    ),
+];

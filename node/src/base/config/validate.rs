@@ -1,0 +1,146 @@
+//! What must hold between values, beyond the type of each.
+
+use super::{Config, DebugAccess};
+use crate::base::limits;
+
+/// Every broken rule: the key to change and what to do.
+pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
+    let mut found = Vec::new();
+    let mut rule = |holds: bool, key: &'static str, message: String| {
+        if !holds {
+            found.push((key, message));
+        }
+    };
+    check_ports(config, &mut rule);
+    check_raft(config, &mut rule);
+    check_limits(config, &mut rule);
+    rule(!config.data.directory.is_empty(), "data.directory", "must name a directory".to_owned());
+    rule(
+        config.security.enable_debug_command != DebugAccess::Yes
+            || config.listen.resp_host == "127.0.0.1"
+            || !config.security.requirepass.is_empty(),
+        "security.enable_debug_command",
+        "`yes` lets everybody crash the node: set security.requirepass too, or say `local`"
+            .to_owned(),
+    );
+    let percentiles = &config.telemetry.latency_percentiles;
+    let sound = super::Kind::Percentiles.check(percentiles, "");
+    rule(
+        sound.is_ok(),
+        "telemetry.latency_percentiles",
+        "must be numbers from 0 to 100 separated by spaces".to_owned(),
+    );
+    found
+}
+
+type Rule<'a> = dyn FnMut(bool, &'static str, String) + 'a;
+
+fn check_ports(config: &Config, rule: &mut Rule<'_>) {
+    let listen = &config.listen;
+    let doors = [
+        ("listen.resp_port", listen.resp_port),
+        ("listen.grpc_port", listen.grpc_port),
+        ("listen.http_port", listen.http_port),
+    ];
+    for (index, (key, port)) in doors.iter().enumerate() {
+        let taken = doors[..index].iter().find(|(_, other)| other == port && *port != 0);
+        if let Some((other, _)) = taken {
+            rule(false, key, format!("port {port} is already {other}: choose another"));
+        }
+    }
+    for peer in &config.node.peers {
+        let port = peer.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
+        rule(port.is_some(), "node.peers", format!("`{peer}` must be host:port"));
+    }
+}
+
+fn check_raft(config: &Config, rule: &mut Rule<'_>) {
+    let raft = &config.raft;
+    let (min, max) = (raft.election_timeout_min_ms, raft.election_timeout_max_ms);
+    rule(raft.heartbeat_ms > 0, "raft.heartbeat_ms", "must be above 0".to_owned());
+    rule(
+        raft.heartbeat_ms.saturating_mul(3) <= min,
+        "raft.heartbeat_ms",
+        format!("must be at most a third of raft.election_timeout_min_ms ({min})"),
+    );
+    rule(
+        min < max,
+        "raft.election_timeout_max_ms",
+        format!("must be above raft.election_timeout_min_ms ({min})"),
+    );
+    rule(
+        (10..=90).contains(&raft.lease_percent),
+        "raft.lease_percent",
+        "must be from 10 to 90: a lease that lasts as long as the election timeout is unsafe"
+            .to_owned(),
+    );
+    rule(
+        (1..=64).contains(&raft.proposals_in_flight),
+        "raft.proposals_in_flight",
+        "must be from 1 to 64".to_owned(),
+    );
+    rule(
+        (4 << 10..=16 << 20).contains(&raft.snapshot_chunk_bytes),
+        "raft.snapshot_chunk_bytes",
+        "must be from 4kb to 16mb".to_owned(),
+    );
+}
+
+fn check_limits(config: &Config, rule: &mut Rule<'_>) {
+    let limits = &config.limits;
+    rule(limits.clients_max > 0, "limits.clients_max", "must be above 0".to_owned());
+    let entry_max = limits::ENTRY_BYTES_MAX as u64;
+    rule(
+        (1 << 20..=entry_max).contains(&limits.entry_bytes_max),
+        "limits.entry_bytes_max",
+        format!("must be from 1mb to {entry_max}"),
+    );
+    rule(
+        limits.bulk_bytes_max >= 1 << 20,
+        "limits.bulk_bytes_max",
+        "must be at least 1mb".to_owned(),
+    );
+    rule(
+        limits.query_buffer_bytes_max >= 1 << 20,
+        "limits.query_buffer_bytes_max",
+        "must be at least 1mb".to_owned(),
+    );
+    rule(
+        (1 << 20..=1 << 30).contains(&config.log.segment_bytes),
+        "log.segment_bytes",
+        "must be from 1mb to 1gb".to_owned(),
+    );
+    rule(config.threads.io <= 128, "threads.io", "must be at most 128".to_owned());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(change: impl FnOnce(&mut Config)) -> Vec<&'static str> {
+        let mut config = Config::default();
+        change(&mut config);
+        check(&config).into_iter().map(|(key, _)| key).collect()
+    }
+
+    #[test]
+    fn the_defaults_break_no_rule() {
+        assert_eq!(broken(|_| {}), [""; 0]);
+    }
+
+    #[test]
+    fn each_rule_names_the_key_to_change() {
+        assert_eq!(broken(|config| config.listen.grpc_port = 6379), ["listen.grpc_port"]);
+        assert_eq!(broken(|config| config.raft.heartbeat_ms = 500), ["raft.heartbeat_ms"]);
+        assert_eq!(broken(|config| config.raft.lease_percent = 100), ["raft.lease_percent"]);
+        assert_eq!(broken(|config| config.node.peers = vec!["a".into()]), ["node.peers"]);
+        assert_eq!(broken(|config| config.log.segment_bytes = 1), ["log.segment_bytes"]);
+        assert_eq!(
+            broken(|config| {
+                config.security.enable_debug_command = DebugAccess::Yes;
+                config.listen.resp_host = "0.0.0.0".to_owned();
+            }),
+            ["security.enable_debug_command"]
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! Every maximum of the server: its name, its reason and, where there is one, Redis' equivalent.
+
+/// Slots of the key space; fixed by Redis Cluster (`CLUSTER_SLOTS`).
+pub const SLOTS: u16 = 16_384;
+
+/// Numbered databases (`databases`); a constant, so that every replica agrees.
+pub const DATABASES: u8 = 16;
+
+/// Longest bulk string a client may send (`proto-max-bulk-len`; Redis: 512 MiB). Lower here because
+/// a value travels through the log.
+pub const BULK_BYTES_MAX: usize = 64 << 20;
+
+/// Most arguments of one command (`PROTO_REQ_MULTIBULK_MAX` is `i32::MAX` in Redis).
+pub const ARGUMENTS_MAX: usize = 1024 * 1024;
+
+/// Longest inline command (`PROTO_INLINE_MAX_SIZE`).
+pub const INLINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Largest log entry. A group entry never grows past it; one command above it is refused.
+pub const ENTRY_BYTES_MAX: usize = 64 << 20;
+
+/// Distinct error codes counted (`ERRORSTATS` in Redis stops at 128 too).
+pub const ERROR_CODES_MAX: usize = 128;
+
+/// Unread bytes of one client before it is disconnected (`client-query-buffer-limit`; Redis: 1
+/// GiB).
+pub const QUERY_BUFFER_BYTES_MAX: usize = 1 << 30;
+
+/// Bytes that the compressed strings of one RESTORE may unpack to. A few bytes can promise many.
+pub const RESTORED_BYTES_MAX: usize = 256 << 20;
+
+/// Most arguments of a command before the client is authenticated (Redis: 10).
+pub const UNAUTHENTICATED_ARGUMENTS_MAX: usize = 10;
+
+/// Longest bulk string before the client is authenticated (Redis: 16 KiB).
+pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of commands queued by MULTI; an entry could not hold more.
+pub const TRANSACTION_BYTES_MAX: usize = ENTRY_BYTES_MAX;
+
+/// Words of one slow log entry; the rest is counted (`SLOWLOG_ENTRY_MAX_ARGC`).
+pub const SLOW_LOG_ARGUMENTS_MAX: usize = 32;
+
+/// Bytes of one word in the slow log; the rest is counted (`SLOWLOG_ENTRY_MAX_STRING`).
+pub const SLOW_LOG_ARGUMENT_BYTES_MAX: usize = 128;
+
+/// Pauses kept of each kind (`LATENCY_TS_LEN`).
+pub const LATENCY_SAMPLES_MAX: usize = 160;
+
+/// Most members that a random choice with repetition answers at once (Redis has no limit and dies
+/// of memory; the text clients see is that of a count out of range).
+pub const RANDOM_MEMBERS_MAX: usize = 1 << 22;
+
+/// HTTP connections at a time; more wait in the kernel.
+pub const HTTP_CONNECTIONS_MAX: usize = 256;
+
+/// Entries a node may be behind what it knows to be committed and still be called ready.
+pub const READY_LAG_ENTRIES_MAX: u64 = 10_000;
+
+/// A node that has applied nothing for this long, though there is something to apply, is stuck.
+pub const STUCK_AFTER: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Largest payload of a record of the Raft log: an entry with room for its envelope.
+pub const LOG_RECORD_BYTES_MAX: usize = 1 << 30;
+
+/// Keys that one `DEBUG POPULATE` makes: they are one step of every replica, which others wait for.
+pub const POPULATE_KEYS_MAX: usize = 10_000_000;
+
+/// Longest `DEBUG SLEEP`.
+pub const DEBUG_SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// Bytes from which a removed collection is freed in the background, as `lazyfree-lazy-*` does in
+/// Redis: below it, handing it over costs more than freeing it.
+pub const FREE_AT_ONCE_BYTES_MAX: usize = 64 * 1024;
+
+/// Keys chosen for eviction in one go, so that choosing never keeps writers waiting for long.
+pub const EVICT_BATCH_KEYS: usize = 1000;
+
+/// Deepest nesting of a reply between nodes; no command answers deeper than `COMMAND DOCS`.
+pub const REPLY_DEPTH_MAX: usize = 64;
+
+/// Most different status texts accepted from peers; the program has a few dozen.
+pub const STATUS_TEXTS_MAX: usize = 512;
+
+/// Largest message between nodes: one entry of the largest size and its frame.
+pub const PEER_MESSAGE_BYTES_MAX: usize = ENTRY_BYTES_MAX + (16 << 20);
+
+/// HTTP/2 window of a connection between nodes: what may be under way without an acknowledgement.
+pub const PEER_WINDOW_BYTES: u32 = 16 << 20;
+
+/// Units applied under one write lock before waiting readers get in.
+pub const UNITS_PER_LOCK: usize = 64;
+
+/// Bytes of entries read from the log at once: one message to a follower, one step of a replay.
+pub const READ_LOG_BYTES: usize = 4 << 20;
+
+/// Entries handed to the apply thread at once.
+pub const APPLY_BATCH_ENTRIES: usize = 256;
+
+/// Bytes at which a group entry is full enough; more waits for the next one.
+pub const ENTRY_BATCH_BYTES: usize = 1 << 20;
+
+/// Expired keys removed by one log entry.
+pub const EXPIRE_BATCH_KEYS: usize = 1000;
+
+/// Most members of one group; more voters only make every write slower.
+pub const MEMBERS_MAX: usize = 64;
+
+/// Entries behind the leader at which a member still counts as caught up.
+pub const CAUGHT_UP_ENTRIES: u64 = 1000;

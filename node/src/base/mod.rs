@@ -1,0 +1,19 @@
+//! What every layer uses: identities, limits, and the small doors to time, disk, network and
+//! threads.
+
+pub mod clock;
+pub mod config;
+pub mod discard;
+pub mod disk;
+pub mod hash;
+pub mod float;
+pub mod ids;
+pub mod limits;
+pub mod long_double;
+pub mod net;
+pub mod secret;
+pub mod shutdown;
+pub mod random;
+pub mod read_double;
+pub mod telemetry;
+pub mod threads;

@@ -1,0 +1,25 @@
+//! `ironkv completions SHELL`.
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+use super::output::Outcome;
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell to complete for.
+    shell: Shell,
+}
+
+impl Completions {
+    pub(super) fn run(self) -> Outcome {
+        clap_complete::generate(
+            self.shell,
+            &mut Cli::command(),
+            "ironkv",
+            &mut std::io::stdout().lock(),
+        );
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! A plain RESP connection for subcommands that ask a server a few things.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::resp::{Reply, client};
+
+/// One connection; one request at a time.
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: TcpStream,
+    input: BytesMut,
+    timeout: Duration,
+}
+
+impl Connection {
+    /// Connects to `host:port`. Every later wait is bounded by `limit`.
+    pub(super) async fn open(address: &str, limit: Duration) -> io::Result<Self> {
+        let stream = timeout(limit, TcpStream::connect(address)).await??;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, input: BytesMut::new(), timeout: limit })
+    }
+
+    /// Sends one command and waits for its reply.
+    pub(super) async fn call(&mut self, words: &[&[u8]]) -> io::Result<Reply> {
+        timeout(self.timeout, self.exchange(words)).await?
+    }
+
+    async fn exchange(&mut self, words: &[&[u8]]) -> io::Result<Reply> {
+        let mut output = BytesMut::new();
+        client::encode_request(&mut output, words);
+        self.stream.write_all(&output).await?;
+        loop {
+            if let Some(reply) = client::decode_reply(&mut self.input).map_err(io::Error::other)? {
+                return Ok(reply);
+            }
+            if self.stream.read_buf(&mut self.input).await? == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the server closed the connection",
+                ));
+            }
+        }
+    }
+
+    /// AUTH when there is a password.
+    pub(super) async fn authenticate(&mut self, password: Option<&str>) -> io::Result<()> {
+        let Some(password) = password else { return Ok(()) };
+        match self.call(&[b"AUTH", password.as_bytes()]).await? {
+            Reply::Error(error) => Err(io::Error::other(error.0.into_owned())),
+            _ => Ok(()),
+        }
+    }
+}

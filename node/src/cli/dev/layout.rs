@@ -1,0 +1,198 @@
+//! Which ports and directories a development cluster has; written down at its first start, so that
+//! later commands need only the directory.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::output::Failure;
+
+const NODES: u16 = 3;
+const PORT: u16 = 6379;
+const HTTP_PORT: u16 = 8080;
+
+/// A development cluster on disk.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) directory: PathBuf,
+    pub(super) nodes: Vec<Node>,
+}
+
+/// One node of it.
+#[derive(Debug, Clone)]
+pub(super) struct Node {
+    /// From 1.
+    pub(super) number: u16,
+    pub(super) resp_port: u16,
+    pub(super) grpc_port: u16,
+    pub(super) http_port: u16,
+    pub(super) directory: PathBuf,
+}
+
+/// The file `dev.yaml`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Saved {
+    nodes: u16,
+    port: u16,
+    http_port: u16,
+}
+
+impl Node {
+    pub(super) fn grpc_address(&self) -> String {
+        format!("127.0.0.1:{}", self.grpc_port)
+    }
+
+    pub(super) fn resp_address(&self) -> String {
+        format!("127.0.0.1:{}", self.resp_port)
+    }
+
+    pub(super) fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.directory.join("log")
+    }
+
+    pub(super) fn pid(&self) -> PathBuf {
+        self.directory.join("pid")
+    }
+}
+
+impl Layout {
+    /// The cluster in `directory`, or a new one with the wishes given and defaults for the rest.
+    pub(super) fn open_or_create(
+        directory: &Path,
+        nodes: Option<u16>,
+        port: Option<u16>,
+        http_port: Option<u16>,
+    ) -> Result<Self, Failure> {
+        let found = Saved::read(directory)?;
+        let saved = Saved {
+            nodes: nodes.or(found.map(|saved| saved.nodes)).unwrap_or(NODES),
+            port: port.or(found.map(|saved| saved.port)).unwrap_or(PORT),
+            http_port: http_port.or(found.map(|saved| saved.http_port)).unwrap_or(HTTP_PORT),
+        };
+        if let Some(found) = found.filter(|found| *found != saved) {
+            return Err(Failure::new(format!(
+                "{} holds a cluster of {} nodes at ports {} and {}",
+                directory.display(),
+                found.nodes,
+                found.port,
+                found.http_port
+            ))
+            .try_next("name no size and no ports to start it, or another --dir for a new one"));
+        }
+        fs::create_dir_all(directory)
+            .map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
+        let layout = Self::from_saved(directory, saved)?;
+        saved.write(directory)?;
+        Ok(layout)
+    }
+
+    /// The cluster in `directory`.
+    pub(super) fn open(directory: &Path) -> Result<Self, Failure> {
+        let saved = Saved::read(directory)?.ok_or_else(|| {
+            Failure::new(format!("there is no cluster in {}", directory.display()))
+                .try_next("start one with `ironkv dev start`, or name its directory with --dir")
+        })?;
+        Self::from_saved(directory, saved)
+    }
+
+    fn from_saved(directory: &Path, saved: Saved) -> Result<Self, Failure> {
+        let directory = fs::canonicalize(directory)?;
+        let last_port = u32::from(saved.port) + 2 * u32::from(saved.nodes) - 1;
+        let last_http = u32::from(saved.http_port) + u32::from(saved.nodes) - 1;
+        if last_port.max(last_http) > u32::from(u16::MAX) {
+            return Err(Failure::new("the ports would pass 65535").try_next("use lower ports"));
+        }
+        let nodes = (0..saved.nodes)
+            .map(|index| Node {
+                number: index + 1,
+                resp_port: saved.port + 2 * index,
+                grpc_port: saved.port + 2 * index + 1,
+                http_port: saved.http_port + index,
+                directory: directory.join(format!("node-{}", index + 1)),
+            })
+            .collect();
+        Ok(Self { directory, nodes })
+    }
+
+    /// Fails, naming every port that is taken, before anything is started.
+    pub(super) fn ports_are_free(&self) -> Result<(), Failure> {
+        let ports =
+            self.nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
+        let taken: Vec<_> = ports
+            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_err())
+            .map(|port| port.to_string())
+            .collect();
+        if taken.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(format!("these ports are taken on 127.0.0.1: {}", taken.join(", ")))
+            .try_next("stop what listens there, or choose others with --port and --http-port"))
+    }
+}
+
+impl Saved {
+    fn path(directory: &Path) -> PathBuf {
+        directory.join("dev.yaml")
+    }
+
+    fn read(directory: &Path) -> Result<Option<Self>, Failure> {
+        let path = Self::path(directory);
+        match fs::read_to_string(&path) {
+            Ok(text) => serde_yaml::from_str(&text)
+                .map(Some)
+                .map_err(|error| Failure::new(format!("{}: {error}", path.display()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::new(format!("{}: {error}", path.display()))),
+        }
+    }
+
+    fn write(self, directory: &Path) -> Result<(), Failure> {
+        let path = Self::path(directory);
+        let text = serde_yaml::to_string(&self)?;
+        fs::write(&path, text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn ports_alternate_and_are_remembered() {
+        let directory = tempfile::tempdir().unwrap();
+        let made = Layout::open_or_create(directory.path(), Some(3), Some(7000), None).unwrap();
+        let ports: Vec<_> = made.nodes.iter().map(|n| (n.resp_port, n.grpc_port)).collect();
+        assert_eq!(ports, [(7000, 7001), (7002, 7003), (7004, 7005)]);
+        assert_eq!(made.nodes[2].http_port, 8082);
+        assert_eq!(Layout::open(directory.path()).unwrap().nodes.len(), 3);
+    }
+
+    #[test]
+    fn another_size_for_an_existing_cluster_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        Layout::open_or_create(directory.path(), Some(3), None, None).unwrap();
+        assert!(Layout::open_or_create(directory.path(), Some(5), None, None).is_err());
+        assert!(Layout::open_or_create(directory.path(), None, None, None).is_ok());
+    }
+
+    #[test]
+    fn a_taken_port_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port().min(65_000);
+        let layout = Layout::open_or_create(directory.path(), Some(1), Some(port), None).unwrap();
+        if port == taken.local_addr().unwrap().port() {
+            let failure = format!("{:?}", layout.ports_are_free().unwrap_err());
+            assert!(failure.contains(&port.to_string()), "{failure}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! `ironkv dev`: a whole cluster on this machine. Alone it stays in the foreground and shows a live
+//! table; with `start`, `stop`, `restart`, `status`, `logs`, `test` it handles one in the
+//! background.
+
+mod bootstrap;
+mod layout;
+mod process;
+mod self_test;
+mod watch;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::output::{self, Failure, Outcome};
+use layout::Layout;
+
+#[derive(Debug, Args)]
+pub(super) struct Dev {
+    #[command(subcommand)]
+    action: Option<Action>,
+    /// Directory of data, logs and process ids.
+    #[arg(long, global = true, default_value = "ironkv-dev", env = "IRONKV_DEV_DIR")]
+    dir: PathBuf,
+    /// Nodes of a new cluster. 3 survive the loss of 1, 5 of 2.
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=9))]
+    nodes: Option<u16>,
+    /// RESP port of the first node; RESP and gRPC ports alternate from here.
+    #[arg(long, global = true)]
+    port: Option<u16>,
+    /// HTTP port of the first node.
+    #[arg(long, global = true)]
+    http_port: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Start the cluster in the background and wait until it serves.
+    Start,
+    /// Stop it gracefully; the data stays.
+    Stop,
+    /// Stop it and start it again on the same data.
+    Restart,
+    /// Show every node.
+    Status,
+    /// Print the logs.
+    Logs {
+        /// Only this node.
+        node: Option<u16>,
+        /// Keep printing what is appended.
+        #[arg(long, short)]
+        follow: bool,
+    },
+    /// Write, kill the leader, and check that every acknowledged write is still there.
+    Test {
+        /// Acknowledged writes to make.
+        #[arg(long, default_value_t = 1000)]
+        writes: u32,
+    },
+}
+
+impl Dev {
+    pub(super) fn run(self) -> Outcome {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(self.act())
+    }
+
+    async fn act(self) -> Outcome {
+        match &self.action {
+            None => {
+                let layout = self.layout_to_start()?;
+                let mut nodes = process::start_all(&layout)?;
+                let outcome = self.foreground(&layout, &mut nodes).await;
+                process::stop_all(&layout).await?;
+                outcome
+            }
+            Some(Action::Start) => self.start().await,
+            Some(Action::Stop) => self.stop().await,
+            Some(Action::Restart) => {
+                self.stop().await?;
+                self.start().await
+            }
+            Some(Action::Status) => {
+                output::line(watch::table(&self.existing()?).await);
+                Ok(())
+            }
+            Some(Action::Logs { node, follow }) => {
+                watch::logs(&self.existing()?, *node, *follow).await
+            }
+            Some(Action::Test { writes }) => self_test::run(&self.existing()?, *writes).await,
+        }
+    }
+
+    async fn foreground(&self, layout: &Layout, nodes: &mut process::Nodes) -> Outcome {
+        let started = tokio::select! {
+            outcome = bootstrap::form_cluster(layout) => outcome,
+            ended = nodes.any_ended() => Err(ended),
+            outcome = process::interrupted() => return outcome,
+        };
+        started?;
+        output::line(greeting(layout));
+        tokio::select! {
+            () = watch::live(layout) => Ok(()),
+            outcome = process::interrupted() => outcome,
+        }
+    }
+
+    async fn start(&self) -> Outcome {
+        let layout = self.layout_to_start()?;
+        let mut nodes = process::start_all(&layout)?;
+        let formed = tokio::select! {
+            outcome = bootstrap::form_cluster(&layout) => outcome,
+            ended = nodes.any_ended() => Err(ended),
+        };
+        if let Err(failure) = formed {
+            process::stop_all(&layout).await?;
+            return Err(failure);
+        }
+        output::line(greeting(&layout));
+        output::line(watch::table(&layout).await);
+        Ok(())
+    }
+
+    async fn stop(&self) -> Outcome {
+        let stopped = process::stop_all(&self.existing()?).await?;
+        output::line(format!("stopped {stopped} nodes; the data is in {}", self.dir.display()));
+        Ok(())
+    }
+
+    /// The layout of a cluster that is about to start: nothing of it runs and its ports are free.
+    fn layout_to_start(&self) -> Result<Layout, Failure> {
+        let layout = Layout::open_or_create(&self.dir, self.nodes, self.port, self.http_port)?;
+        process::nothing_runs(&layout)?;
+        layout.ports_are_free()?;
+        Ok(layout)
+    }
+
+    fn existing(&self) -> Result<Layout, Failure> {
+        Layout::open(&self.dir)
+    }
+}
+
+fn greeting(layout: &Layout) -> String {
+    let first = &layout.nodes[0];
+    format!(
+        "{} nodes are up. Any of them serves every command:\n\n  redis-cli -p {}\n\n\
+         kill any node with `kill -9`; its pid is in the table. Logs and data: {}\n",
+        layout.nodes.len(),
+        first.resp_port,
+        layout.directory.display(),
+    )
+}

@@ -1,0 +1,60 @@
+//! The command line. The folder is the tree: one file or folder a subcommand.
+
+mod admin;
+mod bench;
+mod check;
+mod cluster;
+mod commands;
+mod completions;
+mod connection;
+mod dev;
+mod health;
+mod output;
+mod serve;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A Redis-compatible key-value store that never loses an acknowledged write.
+#[derive(Debug, Parser)]
+#[command(name = "ironkv", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Run one node.
+    Serve(serve::Serve),
+    /// Run a whole cluster on this machine.
+    Dev(dev::Dev),
+    /// Form a cluster, show it, change its members.
+    Cluster(cluster::Cluster),
+    /// Check that a node serves, once or continuously.
+    Health(health::Health),
+    /// Load a server that speaks RESP and print throughput and latency.
+    Bench(bench::Bench),
+    /// Verify the data directory of a stopped node.
+    Check(check::Check),
+    /// Print every command of the server.
+    Commands(commands::Commands),
+    /// Print a shell completion script.
+    Completions(completions::Completions),
+}
+
+/// Parses the arguments, runs the subcommand and turns its outcome into an exit code.
+pub fn run() -> ExitCode {
+    let outcome = match Cli::parse().action {
+        Action::Serve(serve) => serve.run(),
+        Action::Dev(dev) => dev.run(),
+        Action::Cluster(cluster) => cluster.run(),
+        Action::Health(health) => health.run(),
+        Action::Bench(bench) => bench.run(),
+        Action::Check(check) => check.run(),
+        Action::Commands(commands) => commands.run(),
+        Action::Completions(completions) => completions.run(),
+    };
+    output::exit(outcome)
+}

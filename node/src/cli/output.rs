@@ -1,0 +1,78 @@
+//! What subcommands print: standard output for the answer, standard error for what went wrong.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is the reader")]
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use comfy_table::presets;
+use comfy_table::{Cell, Table};
+
+/// Why a subcommand failed, and what the reader should do next.
+#[derive(Debug)]
+pub(super) struct Failure {
+    what: String,
+    next: Option<String>,
+}
+
+/// The outcome of a subcommand.
+pub(super) type Outcome = Result<(), Failure>;
+
+impl Failure {
+    /// A failure without advice.
+    pub(super) fn new(what: impl Display) -> Self {
+        Self { what: what.to_string(), next: None }
+    }
+
+    /// Adds the next step.
+    pub(super) fn try_next(mut self, next: impl Into<String>) -> Self {
+        self.next = Some(next.into());
+        self
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}
+
+/// Prints a failure and gives the exit code.
+pub(super) fn exit(outcome: Outcome) -> ExitCode {
+    let Err(failure) = outcome else { return ExitCode::SUCCESS };
+    eprintln!("ironkv: {}", failure.what);
+    if let Some(next) = failure.next {
+        eprintln!("  {next}");
+    }
+    ExitCode::FAILURE
+}
+
+/// One line on standard output. A closed pipe (`ironkv … | head`) ends the process quietly.
+pub(super) fn line(text: impl Display) {
+    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+        #[expect(clippy::disallowed_methods, reason = "a reader that left wants no more")]
+        std::process::exit(0);
+    }
+}
+
+/// One line on standard error, for progress and advice.
+pub(super) fn note(text: impl Display) {
+    eprintln!("{text}");
+}
+
+/// Whether a person is looking at standard output.
+pub(super) fn is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// A table without borders, as `kubectl` prints them.
+pub(super) fn table<const N: usize>(
+    header: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(header.map(Cell::new));
+    table.add_rows(rows.into_iter().map(|row| row.map(Cell::new)));
+    table.trim_fmt()
+}

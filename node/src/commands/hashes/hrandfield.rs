@@ -1,0 +1,82 @@
+//! Random fields.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use crate::base::limits::RANDOM_MEMBERS_MAX;
+use crate::commands::args::Args;
+use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
+use crate::commands::context::ReadContext;
+use crate::data::types::HashValue;
+use crate::resp::{Reply, ReplyError};
+
+pub(super) const HRANDFIELD: Command = Command {
+    name: "HRANDFIELD",
+    summary: "Returns random fields of a hash.",
+    since: "6.2.0",
+    complexity: "O(N) where N is the number of fields returned",
+    syntax: "key [count [WITHVALUES]]",
+    arity: Arity::AtLeast(2),
+    keys: Keys::First,
+    flags: Flags::NONE,
+    run: Run::Read(hrandfield),
+};
+
+fn hrandfield(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
+    let key = args.next()?;
+    if args.is_empty() {
+        let field =
+            ctx.get::<HashValue>(key)?.and_then(|hash| hash.at(ctx.random_below(hash.len())));
+        return Ok(Reply::optional(field.map(|(field, _)| field.clone())));
+    }
+    let (count, with_values) = count(args)?;
+    let chosen = ctx.get::<HashValue>(key)?.map_or(Vec::new(), |hash| choose(ctx, hash, count));
+    let bulk = |bytes: &Bytes| Reply::Bulk(bytes.clone());
+    Ok(match with_values {
+        true => Reply::Pairs(chosen.into_iter().map(|(f, v)| (bulk(f), bulk(v))).collect()),
+        false => Reply::Array(chosen.into_iter().map(|(field, _)| bulk(field)).collect()),
+    })
+}
+
+/// The count, and whether values are wanted as well.
+fn count(mut args: Args<'_>) -> Result<(i64, bool), ReplyError> {
+    let count = args.integer()?;
+    if count == i64::MIN {
+        let max = i64::MAX;
+        let text = format!("ERR value is out of range, value must between -{max} and {max}");
+        return Err(ReplyError::new(text));
+    }
+    let with_values = args.keyword("WITHVALUES");
+    args.end()?;
+    // A flat reply of twice as many must stay countable, and one with repetition is made whole.
+    let countable = !with_values || count.unsigned_abs() <= i64::MAX.unsigned_abs() / 2;
+    if !countable || count < 0 && count.unsigned_abs() > RANDOM_MEMBERS_MAX as u64 {
+        return Err(ReplyError::OUT_OF_RANGE);
+    }
+    Ok((count, with_values))
+}
+
+/// Distinct pairs for a positive count; for a negative one exactly so many, the same again allowed.
+fn choose<'a>(
+    ctx: &ReadContext<'_>,
+    hash: &'a HashValue,
+    count: i64,
+) -> Vec<(&'a Bytes, &'a Bytes)> {
+    let len = hash.len();
+    if count < 0 {
+        let times = 0..count.unsigned_abs();
+        return times.filter_map(|_| hash.at(ctx.random_below(len))).collect();
+    }
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    if count >= len {
+        return hash.iter().collect();
+    }
+    // Floyd's sampling (Bentley and Floyd 1987): as many draws as there are to choose.
+    let mut places = BTreeSet::new();
+    for last in len - count..len {
+        let place = ctx.random_below(last + 1);
+        places.insert(if places.contains(&place) { last } else { place });
+    }
+    places.into_iter().filter_map(|place| hash.at(place)).collect()
+}

@@ -1,0 +1,130 @@
+//! Sections about the process: Server, Clients, Memory, CPU.
+
+use super::Lines;
+use crate::base::config::{Redirect, show_memory};
+use crate::commands::context::NodeContext;
+use crate::commands::version::{IRONKV_VERSION, REDIS_VERSION};
+use crate::services::sessions::{ClientFilter, ClientFlag};
+
+pub(super) fn server(context: &NodeContext<'_>, lines: &mut Lines) {
+    let node = context.node;
+    let config = node.config().load();
+    let process = &node.telemetry().process;
+    let system = rustix::system::uname();
+    let uptime = process.uptime().as_secs();
+    let clustered = config.routing.redirect == Redirect::Moved;
+    lines.add("redis_version", REDIS_VERSION);
+    lines.add("ironkv_version", IRONKV_VERSION);
+    lines.add("redis_git_sha1", "00000000");
+    lines.add("redis_git_dirty", 0);
+    lines.add("redis_build_id", "0");
+    lines.add("redis_mode", if clustered { "cluster" } else { "standalone" });
+    let words = [system.sysname(), system.release(), system.machine()];
+    lines.add("os", words.map(|word| word.to_string_lossy()).join(" "));
+    lines.add("arch_bits", usize::BITS);
+    lines.add("monotonic_clock", "POSIX clock_gettime");
+    lines.add("multiplexing_api", "epoll");
+    lines.add("process_id", process.id());
+    lines.add("process_supervised", "no");
+    lines.add("run_id", &process.run_id);
+    lines.add("tcp_port", config.listen.resp_port);
+    lines.add("server_time_usec", node.clock().unix_us());
+    lines.add("uptime_in_seconds", uptime);
+    lines.add("uptime_in_days", uptime / 86_400);
+    let hertz = config.parameters.get("hz").map_or("10", String::as_str);
+    lines.add("hz", hertz);
+    lines.add("configured_hz", hertz);
+    // Redis' LRU clock is the time in seconds, 24 bits of it.
+    lines.add("lru_clock", (node.clock().unix_ms() / 1000) & 0xff_ffff);
+    lines.add("executable", process.executable().display());
+    let file = node.config().file();
+    lines.add("config_file", file.map(|path| path.display().to_string()).unwrap_or_default());
+    lines.add("io_threads_active", u8::from(config.threads.io > 1));
+    lines.add(
+        "listener0",
+        format_args!("name=tcp,bind={},port={}", config.listen.resp_host, config.listen.resp_port),
+    );
+}
+
+pub(super) fn clients(context: &NodeContext<'_>, lines: &mut Lines) {
+    let clients = context.node.clients();
+    let all = clients.matching(&ClientFilter::default());
+    let loads = || all.iter().map(|client| client.load());
+    let blocked = all.iter().filter(|client| client.has(ClientFlag::Blocked)).count();
+    lines.add("connected_clients", all.len());
+    lines.add("cluster_connections", 0);
+    lines.add("maxclients", clients.limit());
+    let input = loads().map(|load| load.input_bytes).max();
+    lines.add("client_recent_max_input_buffer", input.unwrap_or(0));
+    let output = loads().map(|load| load.output_bytes).max();
+    lines.add("client_recent_max_output_buffer", output.unwrap_or(0));
+    lines.add("blocked_clients", blocked);
+    lines.add("tracking_clients", 0);
+    lines.add("clients_in_timeout_table", 0);
+    lines.add("total_blocking_keys", 0);
+    lines.add("total_blocking_keys_on_nokey", 0);
+}
+
+pub(super) fn memory(context: &NodeContext<'_>, lines: &mut Lines) {
+    let node = context.node;
+    let telemetry = node.telemetry();
+    let process = telemetry.process.memory();
+    let keyspace = node.keyspace().read();
+    let (used, settings) = (keyspace.memory_bytes() as u64, &keyspace.settings);
+    let peak = telemetry.process.note_used_memory(used);
+    let both = |lines: &mut Lines, name: &str, bytes: u64| {
+        lines.add(name, bytes);
+        lines.add(&format!("{name}_human"), show_memory(bytes));
+    };
+    let percent = |part: u64, whole: u64| 100.0 * part as f64 / whole.max(1) as f64;
+    both(lines, "used_memory", used);
+    both(lines, "used_memory_rss", process.resident);
+    both(lines, "used_memory_peak", peak);
+    lines.add("used_memory_peak_perc", format_args!("{:.2}%", percent(used, peak)));
+    lines.add("used_memory_overhead", 0);
+    lines.add("used_memory_startup", 0);
+    lines.add("used_memory_dataset", used);
+    lines.add("used_memory_dataset_perc", "100.00%");
+    lines.add("used_memory_rss_peak", process.resident_peak);
+    both(lines, "total_system_memory", telemetry.process.system_memory());
+    lines.add("used_memory_lua", 0);
+    lines.add("used_memory_vm_eval", 0);
+    lines.add("used_memory_scripts_eval", 0);
+    lines.add("number_of_cached_scripts", 0);
+    lines.add("number_of_functions", 0);
+    lines.add("number_of_libraries", 0);
+    lines.add("used_memory_scripts", 0);
+    both(lines, "maxmemory", settings.maxmemory);
+    lines.add("maxmemory_policy", settings.maxmemory_policy.name());
+    let ratio = process.resident as f64 / used.max(1) as f64;
+    lines.add("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
+    lines.add("mem_fragmentation_bytes", process.resident.saturating_sub(used));
+    lines.add("mem_not_counted_for_evict", 0);
+    lines.add("mem_replication_backlog", 0);
+    lines.add("mem_total_replication_buffers", 0);
+    lines.add("mem_clients_slaves", 0);
+    let all = node.clients().matching(&ClientFilter::default());
+    let buffers = all.iter().map(|client| {
+        let load = client.load();
+        load.input_bytes + load.input_free_bytes + load.queued_bytes + load.output_bytes
+    });
+    lines.add("mem_clients_normal", buffers.sum::<usize>());
+    lines.add("mem_cluster_links", 0);
+    lines.add("mem_aof_buffer", 0);
+    lines.add("mem_allocator", "mimalloc");
+    lines.add("active_defrag_running", 0);
+    lines.add("lazyfree_pending_objects", 0);
+    lines.add("lazyfreed_objects", 0);
+}
+
+pub(super) fn processor(context: &NodeContext<'_>, lines: &mut Lines) {
+    let time = context.node.telemetry().process.time();
+    for (name, seconds) in [
+        ("used_cpu_sys", time.system_s),
+        ("used_cpu_user", time.user_s),
+        ("used_cpu_sys_children", time.children_system_s),
+        ("used_cpu_user_children", time.children_user_s),
+    ] {
+        lines.add(name, format_args!("{seconds:.6}"));
+    }
+}

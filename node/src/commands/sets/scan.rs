@@ -1,0 +1,33 @@
+//! SSCAN.
+
+use crate::commands::args::Args;
+use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
+use crate::commands::context::ReadContext;
+use crate::commands::scan_options::{self, ScanOptions};
+use crate::data::types::SetValue;
+use crate::resp::Reply;
+
+pub(super) const SSCAN: Command = Command {
+    name: "SSCAN",
+    summary: "Goes through the members of a set, some with each call.",
+    since: "2.8.0",
+    complexity: "O(N) for the whole, N: members of the set",
+    syntax: "key cursor [MATCH pattern] [COUNT count]",
+    arity: Arity::AtLeast(3),
+    keys: Keys::First,
+    flags: Flags::NONE,
+    run: Run::Read(sscan),
+};
+
+fn sscan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
+    let key = args.next()?;
+    let cursor = scan_options::cursor(&mut args)?;
+    // Redis looks at the options only if there is a set.
+    let Some(set) = ctx.get::<SetValue>(key)? else {
+        return Ok(scan_options::reply(0, Vec::new()));
+    };
+    let options = ScanOptions::parse(args)?;
+    let (next, page) = set.scan(cursor, options.count);
+    let found = page.into_iter().filter(|member| options.admits(member)).map(Reply::Bulk);
+    Ok(scan_options::reply(next, found.collect()))
+}

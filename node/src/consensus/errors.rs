@@ -1,0 +1,87 @@
+//! Why a request to the group has no answer.
+
+use crate::resp::ReplyError;
+
+/// Why a proposal has no replies.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// Certain: nothing of it is in the log or ever will be.
+    #[error("not executed: {0}")]
+    NotExecuted(Refusal),
+    /// It may or may not be executed, now or later. It must not be tried again on the client's
+    /// behalf.
+    #[error("the fate of the request is unknown")]
+    Unknown,
+}
+
+/// Why nothing was appended to the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Nobody leads, or nobody that can be reached.
+    #[error("no leader")]
+    NoLeader,
+    /// It does not fit a log entry.
+    #[error("larger than a log entry may be")]
+    TooLarge,
+    /// The node is shutting down or was removed.
+    #[error("the node is stopping")]
+    Stopping,
+    /// There is no room for the log.
+    #[error("the disk is full")]
+    DiskFull,
+    /// Too much is waiting.
+    #[error("too many requests are waiting")]
+    Busy,
+    /// `maxmemory` is reached and nothing can be evicted.
+    #[error("out of memory")]
+    OutOfMemory,
+    /// Refused by every replica alike; the text says why.
+    #[error("{0}")]
+    Invalid(String),
+}
+
+impl Refusal {
+    /// The reply to the client. Nothing was executed, so clients may try again where it says so.
+    pub fn reply(&self) -> ReplyError {
+        match self {
+            Self::NoLeader => ReplyError::new("CLUSTERDOWN no leader that can be reached"),
+            Self::TooLarge => {
+                ReplyError::new("ERR request is larger than a log entry may be; split it")
+            }
+            Self::Stopping => ReplyError::new("TRYAGAIN this node is stopping; use another"),
+            Self::DiskFull => ReplyError::new(
+                "MISCONF no room left on the leader's disk; writes are refused until there is",
+            ),
+            Self::Busy => ReplyError::new("TRYAGAIN too many requests are waiting"),
+            Self::OutOfMemory => {
+                ReplyError::new("OOM command not allowed when used memory > 'maxmemory'.")
+            }
+            Self::Invalid(text) => ReplyError::new(text.clone()),
+        }
+    }
+}
+
+/// Why a read cannot be answered.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// No leader confirmed the read in time.
+    #[error("no leader that can be reached")]
+    NoLeader,
+    /// The local state is too old for a stale read, or unknown.
+    #[error("the local state is too old")]
+    TooStale,
+    /// The node is shutting down or was removed.
+    #[error("the node is stopping")]
+    Stopping,
+}
+
+impl ReadError {
+    /// The reply to the client.
+    pub fn reply(&self) -> ReplyError {
+        ReplyError::new(match self {
+            Self::NoLeader => "CLUSTERDOWN no leader that can be reached",
+            Self::TooStale => "MASTERDOWN this node is too far behind its leader for stale reads",
+            Self::Stopping => "TRYAGAIN this node is stopping; use another",
+        })
+    }
+}

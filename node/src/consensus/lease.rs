@@ -1,0 +1,125 @@
+//! Who may answer reads alone, and for how long a restarted node must not vote.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use openraft::{Instant as _, ServerState};
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::types::{LeaderId, Metrics};
+
+/// The gate in front of local reads. Open while no other node can have become leader: a quorum
+/// acknowledged this one within the lease, an entry of its own term is applied, and it has not
+/// begun to hand over leadership.
+#[derive(Debug)]
+pub(crate) struct ReadGate {
+    origin: Instant,
+    /// Nanoseconds after `origin`; 0 when closed.
+    open_until: AtomicU64,
+    /// The leadership that was handed over. A hand-over overrides leases on other nodes at an
+    /// unknown time, so the gate stays closed for the rest of that leadership even if it seems to
+    /// have failed.
+    handed_over: Mutex<Option<LeaderId>>,
+    lease: Duration,
+}
+
+impl ReadGate {
+    pub(crate) fn new(lease: Duration) -> Self {
+        let (open_until, handed_over) = (AtomicU64::new(0), Mutex::new(None));
+        Self { origin: Instant::now(), open_until, handed_over, lease }
+    }
+
+    /// Whether what was read until now may be answered.
+    pub(crate) fn is_open(&self) -> bool {
+        let until = self.open_until.load(Ordering::Acquire);
+        until != 0 && self.nanoseconds(Instant::now()) < until
+    }
+
+    /// Takes over what the core reports.
+    pub(crate) fn update(&self, metrics: &Metrics) {
+        let handed_over = self.handed_over.lock();
+        let until = self.lease_end(metrics, *handed_over).map_or(0, |end| self.nanoseconds(end));
+        self.open_until.store(until, Ordering::Release);
+    }
+
+    /// Closes the gate for the rest of this leadership. To be called before the hand-over begins.
+    pub(crate) fn close_for(&self, leader: LeaderId) {
+        let mut handed_over = self.handed_over.lock();
+        *handed_over = Some(leader);
+        self.open_until.store(0, Ordering::Release);
+    }
+
+    fn lease_end(&self, metrics: &Metrics, handed_over: Option<LeaderId>) -> Option<Instant> {
+        let own = metrics.vote.leader_id;
+        let leads = metrics.state == ServerState::Leader
+            && metrics.vote.committed
+            && own.node_id == metrics.id
+            && metrics.membership_config.voter_ids().any(|voter| voter == metrics.id);
+        // Entries of former leaders may be committed without this leader knowing it before one of
+        // its own is.
+        let current = metrics.last_applied.is_some_and(|applied| applied.leader_id == own);
+        if !leads || !current || handed_over == Some(own) {
+            return None;
+        }
+        let now = Instant::now();
+        let age = metrics.last_quorum_acked?.into_inner().elapsed();
+        (age < self.lease).then(|| now + (self.lease - age))
+    }
+
+    fn nanoseconds(&self, at: Instant) -> u64 {
+        at.saturating_duration_since(self.origin).as_nanos() as u64
+    }
+}
+
+/// Keeps a restarted node from voting until every lease that it may have granted before is over: a
+/// restart forgets them, and a leader may still be answering reads on its strength.
+#[derive(Debug)]
+pub(crate) struct RestartGuard {
+    until: Option<Instant>,
+    lifted: AtomicBool,
+}
+
+impl RestartGuard {
+    /// `lease_max` covers the longest lease with a margin. A brand-new directory has granted
+    /// nothing.
+    pub(crate) fn new(brand_new: bool, lease_max: Duration) -> Self {
+        let until = (!brand_new).then(|| Instant::now() + lease_max);
+        Self { until, lifted: AtomicBool::new(false) }
+    }
+
+    /// Whether this node must not vote, pre-vote or campaign.
+    pub(crate) fn is_active(&self) -> bool {
+        !self.lifted.load(Ordering::Acquire)
+            && self.until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Ends the guard early: this node is the only voter, so it has no leader but itself to
+    /// protect.
+    pub(crate) fn lift(&self) {
+        self.lifted.store(true, Ordering::Release);
+    }
+
+    /// Returns when the guard is over.
+    pub(crate) async fn over(&self) {
+        if let Some(until) = self.until
+            && self.is_active()
+        {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_restarted_node_keeps_from_voting_for_one_lease() {
+        let guard = RestartGuard::new(false, Duration::from_millis(100));
+        assert!(guard.is_active());
+        guard.over().await;
+        assert!(!guard.is_active());
+        assert!(!RestartGuard::new(true, Duration::from_millis(100)).is_active());
+    }
+}

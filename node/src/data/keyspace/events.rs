@@ -1,0 +1,39 @@
+//! What changed while an entry was applied: feeds WATCH, keyspace notifications, waiting clients.
+
+use bytes::Bytes;
+
+use crate::base::ids::DatabaseId;
+
+/// The class letter of `notify-keyspace-events`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventClass {
+    /// `g`: DEL, EXPIRE, RENAME …
+    Generic,
+    /// `$`
+    String,
+    /// `l`
+    List,
+    /// `s`
+    Set,
+    /// `h`
+    Hash,
+    /// `z`
+    SortedSet,
+    /// `x`
+    Expired,
+    /// `e`
+    Evicted,
+}
+
+/// One change of one key, named as Redis names it (`set`, `lpush`, `del`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The class.
+    pub class: EventClass,
+    /// Redis' event name.
+    pub name: &'static str,
+    /// Where.
+    pub database: DatabaseId,
+    /// Which key.
+    pub key: Bytes,
+}

@@ -1,0 +1,68 @@
+//! What is removed when memory is full.
+
+use serde::{Deserialize, Serialize};
+
+/// `maxmemory-policy`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaxmemoryPolicy {
+    /// Among keys with a deadline, the one not used for longest.
+    VolatileLru,
+    /// Among keys with a deadline, the one used least often.
+    VolatileLfu,
+    /// Any key with a deadline.
+    VolatileRandom,
+    /// Among keys with a deadline, the one that expires first.
+    VolatileTtl,
+    /// The key not used for longest.
+    AllkeysLru,
+    /// The key used least often.
+    AllkeysLfu,
+    /// Any key.
+    AllkeysRandom,
+    /// None: commands that need memory are refused.
+    #[default]
+    #[serde(rename = "noeviction")]
+    NoEviction,
+}
+
+impl MaxmemoryPolicy {
+    /// All, in the order in which Redis names them.
+    pub const ALL: [Self; 8] = [
+        Self::VolatileLru,
+        Self::VolatileLfu,
+        Self::VolatileRandom,
+        Self::VolatileTtl,
+        Self::AllkeysLru,
+        Self::AllkeysLfu,
+        Self::AllkeysRandom,
+        Self::NoEviction,
+    ];
+
+    /// As `CONFIG` writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileRandom => "volatile-random",
+            Self::VolatileTtl => "volatile-ttl",
+            Self::AllkeysLru => "allkeys-lru",
+            Self::AllkeysLfu => "allkeys-lfu",
+            Self::AllkeysRandom => "allkeys-random",
+            Self::NoEviction => "noeviction",
+        }
+    }
+
+    /// Whether access stamps count how often instead of when.
+    pub const fn is_lfu(self) -> bool {
+        matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
+    }
+
+    /// Whether only keys with a deadline are removed.
+    pub const fn only_volatile(self) -> bool {
+        matches!(
+            self,
+            Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl
+        )
+    }
+}

@@ -1,0 +1,7 @@
+//! What a database is: keys, objects, types, checkpoints. Knows no command and no network.
+
+pub mod checkpoint;
+pub mod keyspace;
+pub mod meta;
+pub mod tree;
+pub mod types;

@@ -1,0 +1,30 @@
+//! Guides, compiled so that their links hold.
+
+#[doc = include_str!("request.md")]
+pub mod request {}
+#[doc = include_str!("consistency.md")]
+pub mod consistency {}
+#[doc = include_str!("consensus.md")]
+pub mod consensus {}
+#[doc = include_str!("storage_format.md")]
+pub mod storage_format {}
+#[doc = include_str!("threading.md")]
+pub mod threading {}
+#[doc = include_str!("operations.md")]
+pub mod operations {}
+#[doc = include_str!("benchmarks.md")]
+pub mod benchmarks {}
+#[doc = include_str!("glossary.md")]
+pub mod glossary {}
+
+/// Decisions: what was chosen, what was rejected, and what would change our mind.
+pub mod decisions {
+    #[doc = include_str!("decisions/001_commands_in_the_log.md")]
+    pub mod commands_in_the_log {}
+    #[doc = include_str!("decisions/002_one_lock_per_group.md")]
+    pub mod one_lock_per_group {}
+    #[doc = include_str!("decisions/003_one_tree_for_all_collections.md")]
+    pub mod one_tree_for_all_collections {}
+    #[doc = include_str!("decisions/004_followers_forward_proposals_only.md")]
+    pub mod followers_forward_proposals_only {}
+}

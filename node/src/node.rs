@@ -1,0 +1,390 @@
+//! A node: builds every part, wires them, starts and stops them. The only file that knows them all.
+
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use parking_lot::RwLock;
+use tokio::sync::oneshot;
+
+use crate::base::clock::{Clock, SystemClock};
+use crate::base::config::LiveConfig;
+use crate::base::disk::{Disk, LockGuard, RealDisk};
+use crate::base::ids::{GroupId, NodeId};
+use crate::base::net::{Net, TcpNet};
+use crate::base::shutdown::{self, Shutdown, ShutdownSender};
+use crate::base::telemetry::Telemetry;
+use crate::base::telemetry::logging::LevelHandle;
+use crate::base::threads::{RealThreads, Threads};
+use crate::commands::node_control::NodeControl;
+use crate::commands::table;
+use crate::consensus::log::LogOptions;
+use crate::consensus::{
+    Ended, Expected, Group, GroupOptions, MemberAddresses, ProposeError, StartError,
+};
+use crate::data::keyspace::Keyspace;
+use crate::dispatch::Dispatcher;
+use crate::resp::ReplyError;
+use crate::server::http::{self, Lifecycle};
+use crate::server::{Listeners, RespServer, rpc};
+use crate::services::cluster::RaftStatus;
+use crate::services::sessions::Clients;
+
+/// Most threads for clients that a node chooses by itself.
+const IO_THREADS_MAX: usize = 8;
+
+/// The world outside: the operating system's, or a simulated one.
+pub struct Surroundings {
+    /// Files.
+    pub disk: Arc<dyn Disk>,
+    /// Peers.
+    pub net: Arc<dyn Net>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// Threads.
+    pub threads: Arc<dyn Threads>,
+    /// Changes what is logged.
+    pub level: Option<LevelHandle>,
+    /// Which doors open.
+    pub doors: Doors,
+}
+
+/// Which doors a node opens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doors {
+    /// RESP, gRPC and HTTP.
+    All,
+    /// Only gRPC: a simulated node has no clients of the operating system.
+    Peers,
+}
+
+impl Surroundings {
+    /// The operating system's.
+    pub fn real(level: Option<LevelHandle>) -> Self {
+        Self {
+            disk: Arc::new(RealDisk),
+            net: Arc::new(TcpNet),
+            clock: Arc::new(SystemClock),
+            threads: Arc::new(RealThreads),
+            level,
+            doors: Doors::All,
+        }
+    }
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Another process uses the directory, or it cannot be used.
+    #[error("data directory {directory}: {source}; is another node running on it?")]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What failed.
+        source: io::Error,
+    },
+    /// The group did not start.
+    #[error(transparent)]
+    Group(#[from] StartError),
+    /// A door does not open.
+    #[error(
+        "cannot listen on {address} for {door}: {source}; choose another address or stop what \
+             listens there"
+    )]
+    Listen {
+        /// RESP, gRPC or HTTP.
+        door: &'static str,
+        /// Where.
+        address: String,
+        /// What failed.
+        source: io::Error,
+    },
+}
+
+/// A running node.
+pub struct Node {
+    state: Arc<NodeState>,
+    lifecycle: Arc<Lifecycle>,
+    shutdown: ShutdownSender,
+    resp: Option<RespServer>,
+    doors: Vec<oneshot::Receiver<()>>,
+    asked_to_stop: Shutdown,
+    _lock: Box<dyn LockGuard>,
+}
+
+/// What commands ask the node for.
+struct NodeState {
+    clock: Arc<dyn Clock>,
+    clients: Clients,
+    config: Arc<LiveConfig>,
+    telemetry: Arc<Telemetry>,
+    group: Group,
+    stop: ShutdownSender,
+}
+
+impl Node {
+    /// Opens the directory, loads what it holds and opens the doors. The HTTP door opens first, so
+    /// that probes can tell a slow start from a dead process.
+    pub async fn start(config: Arc<LiveConfig>, world: Surroundings) -> Result<Self, NodeError> {
+        let now = config.load().clone();
+        let directory = PathBuf::from(&now.data.directory);
+        let lock = lock(&*world.disk, &directory)?;
+        let lifecycle = Lifecycle::new();
+        let (shutdown, stopping) = shutdown::channel();
+        let names = table::rows().iter().map(table::Resolved::full_name).collect();
+        let telemetry = Telemetry::new(&now.telemetry, names, world.level);
+        let mut doors = Vec::new();
+        if world.doors == Doors::All {
+            let address = join(&now.listen.http_host, now.listen.http_port);
+            let listener = listen(&*world.net, "HTTP", address).await?;
+            let (lifecycle, stopping) = (lifecycle.clone(), stopping.clone());
+            let metrics = telemetry.metrics.clone();
+            let main = async move {
+                tokio::task::spawn_local(metrics.sample_forever());
+                serve_http(listener, lifecycle, stopping).await;
+            };
+            doors.push(world.threads.spawn("admin", Box::new(|| Box::pin(main))));
+        }
+        let clients = listeners(&now, world.doors)?;
+        let group = Group::start(GroupOptions {
+            group_id: GroupId::FIRST,
+            directory,
+            addresses: MemberAddresses {
+                raft: now.grpc_address(),
+                client: now.resp_address(),
+                http: now.http_address(),
+            },
+            raft: now.raft.clone(),
+            reads: now.reads.clone(),
+            checkpoint: now.checkpoint.clone(),
+            log: log_options(&now.log),
+            disk: world.disk,
+            net: world.net.clone(),
+            seed: world.clock.unix_us(),
+            clock: world.clock.clone(),
+            threads: world.threads.clone(),
+            observer: None,
+        })
+        .await?;
+        let address = join(&now.listen.grpc_host, now.listen.grpc_port);
+        rpc::serve(world.net, address.clone(), group.clone(), stopping)
+            .await
+            .map_err(|source| NodeError::Listen { door: "gRPC", address, source })?;
+        let (stop, asked_to_stop) = shutdown::channel();
+        let state = Arc::new(NodeState {
+            clock: world.clock,
+            clients: Clients::new(now.limits.clients_max as usize),
+            config,
+            telemetry: telemetry.clone(),
+            group: group.clone(),
+            stop,
+        });
+        let control: Arc<dyn NodeControl> = state.clone();
+        let resp = clients.map(|sockets| {
+            RespServer::start(sockets, &*world.threads, &group, &control, &telemetry.metrics)
+        });
+        lifecycle.started(control);
+        tracing::info!(
+            resp = now.resp_address(),
+            grpc = now.grpc_address(),
+            http = now.http_address(),
+            "started"
+        );
+        Ok(Self { state, lifecycle, shutdown, resp, doors, asked_to_stop, _lock: lock })
+    }
+
+    /// Waits until the node must or wants to stop: `Ok` when a client asked for it (`SHUTDOWN`),
+    /// else why it cannot go on.
+    pub async fn ended(&self) -> Result<(), String> {
+        let mut ended = self.state.group.ended();
+        let mut asked_to_stop = self.asked_to_stop.clone();
+        tokio::select! {
+            () = asked_to_stop.stopped() => Ok(()),
+            reason = ended.wait_for(Option::is_some) => match reason.as_deref() {
+                Ok(Some(Ended::Removed(reason))) => Err(format!(
+                    "this node was removed: {reason}; it does not start on this directory again"
+                )),
+                Ok(Some(Ended::Failed(reason))) => Err(reason.clone()),
+                Ok(None) | Err(_) => Err("consensus stopped".to_owned()),
+            },
+        }
+    }
+
+    /// Takes over parameters that were changed while the node runs.
+    pub fn config_changed(&self) {
+        self.state.config_changed();
+    }
+
+    /// The group, to look at and to change its members.
+    pub fn group(&self) -> &Group {
+        &self.state.group
+    }
+
+    /// Runs commands without a connection.
+    pub fn dispatcher(&self, seed: u64) -> Dispatcher<Group> {
+        let metrics = self.state.telemetry.metrics.thread();
+        Dispatcher::new(self.state.group.clone(), self.state.clone(), metrics, seed)
+    }
+
+    /// Accepts no more clients, answers what is in flight, hands leadership over, flushes, ends.
+    /// Bounded by `raft.shutdown_timeout_ms`.
+    pub async fn stop(mut self) {
+        let patience = self.state.config.load().raft.shutdown_timeout_ms;
+        let patience = Duration::from_millis(patience);
+        self.lifecycle.stopping();
+        if let Some(resp) = self.resp.take() {
+            resp.stop(patience / 4).await;
+        }
+        self.state.group.stop().await;
+        self.shutdown.stop();
+        let doors = futures::future::join_all(self.doors);
+        // A peer may hold a stream open; the process ends all the same.
+        let _ = tokio::time::timeout(patience / 4, doors).await;
+        tracing::info!("stopped");
+    }
+}
+
+impl NodeControl for NodeState {
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn clients(&self) -> &Clients {
+        &self.clients
+    }
+
+    fn config(&self) -> &LiveConfig {
+        &self.config
+    }
+
+    fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
+    fn keyspace(&self) -> &RwLock<Keyspace> {
+        self.group.keyspace()
+    }
+
+    fn read_time_ms(&self) -> u64 {
+        self.group.read_time_ms()
+    }
+
+    fn status(&self) -> RaftStatus {
+        self.group.status()
+    }
+
+    fn applied_index(&self) -> u64 {
+        self.group.applied_index()
+    }
+
+    fn replicas_with(&self, index: u64) -> u32 {
+        self.group.replicas_with(index)
+    }
+
+    fn read_barrier(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
+        Box::pin(async { self.group.read_barrier().await.map_err(|error| error.reply()) })
+    }
+
+    fn set_parameter<'a>(
+        &'a self,
+        name: &'a str,
+        value: &'a [u8],
+    ) -> BoxFuture<'a, Result<(), ReplyError>> {
+        Box::pin(async move {
+            self.group.set_parameter(name, value).await.map_err(|error| match error {
+                ProposeError::NotExecuted(refusal) => refusal.reply(),
+                ProposeError::Unknown => ReplyError::new("UNKNOWN it may or may not be set"),
+            })
+        })
+    }
+
+    fn checkpoint_now(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
+        Box::pin(async {
+            let written = self.group.checkpoint_now().await;
+            written.map(drop).map_err(|error| ReplyError::new(format!("ERR {error}")))
+        })
+    }
+
+    fn begin_checkpoint(&self) {
+        let group = self.group.clone();
+        let checkpoint = async move {
+            if let Err(error) = group.checkpoint_now().await {
+                tracing::error!(%error, "no checkpoint was written");
+            }
+        };
+        self.group.run_on_raft_thread(Box::new(|| Box::pin(checkpoint)));
+    }
+
+    fn transfer_leader(&self, to: Option<NodeId>) -> BoxFuture<'_, Result<(), ReplyError>> {
+        Box::pin(async move {
+            let transferred = self.group.transfer_leader(to, Expected::Any, false).await;
+            transferred.map(drop).map_err(|error| ReplyError::new(format!("ERR {error}")))
+        })
+    }
+
+    fn shut_down(&self) {
+        self.stop.stop();
+    }
+}
+
+fn lock(disk: &dyn Disk, directory: &std::path::Path) -> Result<Box<dyn LockGuard>, NodeError> {
+    disk.create_directory(directory)
+        .and_then(|()| disk.lock(&directory.join("lock")))
+        .map_err(|source| NodeError::Directory { directory: directory.to_owned(), source })
+}
+
+fn log_options(config: &crate::base::config::LogConfig) -> LogOptions {
+    LogOptions {
+        segment_bytes: config.segment_bytes,
+        ring_bytes: usize::try_from(config.cache_bytes).unwrap_or(usize::MAX),
+        spare_segments_max: config.spare_segments as usize,
+        ..LogOptions::default()
+    }
+}
+
+fn join(host: &str, port: u16) -> String {
+    crate::base::config::join(host, port)
+}
+
+async fn listen(
+    net: &dyn Net,
+    door: &'static str,
+    address: String,
+) -> Result<Box<dyn crate::base::net::Listener>, NodeError> {
+    let listening = net.listen(address.clone()).await;
+    listening.map_err(|source| NodeError::Listen { door, address, source })
+}
+
+fn listeners(
+    config: &crate::base::config::Config,
+    doors: Doors,
+) -> Result<Option<Listeners>, NodeError> {
+    if doors == Doors::Peers {
+        return Ok(None);
+    }
+    let address = join(&config.listen.resp_host, config.listen.resp_port);
+    let failed = |source| NodeError::Listen { door: "RESP", address: address.clone(), source };
+    let threads = match config.threads.io as usize {
+        0 => std::thread::available_parallelism().map_or(1, usize::from).min(IO_THREADS_MAX),
+        threads => threads,
+    };
+    let resolved: SocketAddr = address
+        .to_socket_addrs()
+        .map_err(failed)?
+        .next()
+        .ok_or_else(|| failed(io::Error::other("the name has no address")))?;
+    Listeners::bind(resolved, threads, config.listen.backlog).map(Some).map_err(failed)
+}
+
+async fn serve_http(
+    listener: Box<dyn crate::base::net::Listener>,
+    lifecycle: Arc<Lifecycle>,
+    stopping: Shutdown,
+) {
+    if let Err(error) = http::serve(listener, lifecycle, stopping).await {
+        tracing::error!(%error, "the HTTP door failed");
+    }
+}

@@ -1,0 +1,311 @@
+//! One client: read, run, write, in turn. While it is idle it holds no buffer at all.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
+use tokio::time::Duration;
+
+use crate::base::telemetry::{Stat, ThreadMetrics};
+use crate::commands::node_control::NodeControl;
+use crate::dispatch::{Dispatcher, Flow, Store};
+use crate::resp::encode::encode_error;
+use crate::resp::{Batch, Decoder, ProtocolError, ReplyError};
+use crate::services::sessions::{Client, Load, Session};
+
+/// The buffer that all connections of a thread read into.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Less room than this and the buffer is replaced.
+const READ_BYTES_LEAST: usize = 16 * 1024;
+
+/// What all connections of one thread share.
+pub struct Door<S> {
+    dispatcher: Dispatcher<S>,
+    stopping: watch::Receiver<bool>,
+    reader: RefCell<BytesMut>,
+    /// Buffers for replies and batches, lent to connections while they are busy.
+    spare: RefCell<Vec<Buffers>>,
+}
+
+#[derive(Default)]
+struct Buffers {
+    batch: Batch,
+    out: BytesMut,
+}
+
+impl<S: Store> Door<S> {
+    /// For the connections of the calling thread.
+    pub fn new(dispatcher: Dispatcher<S>, stopping: watch::Receiver<bool>) -> Self {
+        Self { dispatcher, stopping, reader: RefCell::default(), spare: RefCell::default() }
+    }
+
+    /// Turns true when the server stops.
+    pub fn stopping(&self) -> watch::Receiver<bool> {
+        self.stopping.clone()
+    }
+
+    /// The node.
+    pub fn node(&self) -> &Arc<dyn NodeControl> {
+        self.dispatcher.node()
+    }
+
+    /// The counters of this thread.
+    pub fn metrics(&self) -> &ThreadMetrics {
+        self.dispatcher.metrics()
+    }
+
+    fn lend(&self) -> Buffers {
+        self.spare.borrow_mut().pop().unwrap_or_default()
+    }
+
+    fn take_back(&self, mut buffers: Buffers) {
+        buffers.batch.clear();
+        buffers.out.clear();
+        if buffers.out.capacity() <= READ_BYTES {
+            self.spare.borrow_mut().push(buffers);
+        }
+    }
+}
+
+/// One connection.
+pub struct Connection<T, S: Store> {
+    stream: T,
+    door: Rc<Door<S>>,
+    session: Session,
+    decoder: Decoder,
+    /// Received bytes that make no whole command yet.
+    received: BytesMut,
+    stopping: watch::Receiver<bool>,
+}
+
+/// Why a connection ends; nobody needs more than a name for it.
+enum End {
+    Closed,
+    Idle,
+    TooMuchInput,
+    TooMuchOutput,
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Closed
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
+    /// A connection of a client that was taken in.
+    pub fn new(stream: T, door: Rc<Door<S>>, client: Arc<Client>) -> Self {
+        door.metrics().add(Stat::ConnectionsReceived, 1);
+        let config = door.node().config().load();
+        let authenticated = config.security.requirepass.is_empty();
+        let bulk_bytes_max = usize::try_from(config.limits.bulk_bytes_max).unwrap_or(usize::MAX);
+        drop(config);
+        let (session, stopping) = (Session::new(client, authenticated), door.stopping());
+        let decoder = Decoder::new(bulk_bytes_max);
+        Self { stream, door, session, decoder, received: BytesMut::new(), stopping }
+    }
+
+    /// Serves the client until it leaves or is sent away.
+    pub async fn serve(mut self) {
+        let end = loop {
+            match self.turn().await {
+                Ok(Flow::Continue) => {}
+                Ok(Flow::Close) => break End::Closed,
+                Err(end) => break end,
+            }
+        };
+        // What was sent before the end must arrive, but nobody waits for it.
+        let _ = self.stream.shutdown().await;
+        let metrics = self.door.metrics();
+        match end {
+            End::Closed => {}
+            End::Idle => metrics.add(Stat::IdleDisconnections, 1),
+            End::TooMuchInput => metrics.add(Stat::QueryBufferDisconnections, 1),
+            End::TooMuchOutput => metrics.add(Stat::OutputBufferDisconnections, 1),
+        }
+    }
+
+    /// Reads once, runs what is complete, writes the replies.
+    async fn turn(&mut self) -> Result<Flow, End> {
+        let Some(count) = self.wait_and_read().await? else { return Ok(Flow::Close) };
+        self.session.client.touch();
+        let metrics = self.door.metrics();
+        metrics.add(Stat::BytesIn, count as u64);
+        metrics.add(Stat::ReadsProcessed, 1);
+        let mut buffers = self.door.lend();
+        let outcome = self.run_received(&mut buffers).await;
+        self.door.take_back(buffers);
+        self.keep_rest();
+        self.publish_load(0);
+        outcome
+    }
+
+    /// The number of bytes read; `None` when the connection is to end.
+    async fn wait_and_read(&mut self) -> Result<Option<usize>, End> {
+        let client = Arc::clone(&self.session.client);
+        let idle_s = self.door.node().config().load().limits.idle_timeout_s;
+        let Self { stream, door, received, decoder, stopping, .. } = self;
+        if *stopping.borrow() {
+            return Ok(None);
+        }
+        tokio::select! {
+            // Reading comes first because it is ready most often; whoever is killed while commands
+            // keep coming is noticed by dispatch.
+            biased;
+            count = read(stream, door, received, decoder) => match count? {
+                0 => Ok(None),
+                count => Ok(Some(count)),
+            },
+            () = client.killed() => Ok(None),
+            _ = stopping.changed() => Ok(None),
+            () = sleep_unless_zero(idle_s) => Err(End::Idle),
+        }
+    }
+
+    async fn run_received(&mut self, buffers: &mut Buffers) -> Result<Flow, End> {
+        loop {
+            self.decoder.set_authenticated(self.session.authenticated);
+            buffers.batch.clear();
+            let decoded = self.decoder.decode(&mut self.received, &mut buffers.batch);
+            let empty = buffers.batch.is_empty();
+            if self.run_batch(buffers).await? == Flow::Close {
+                return Ok(Flow::Close);
+            }
+            if let Err(error) = decoded {
+                return self.answer_broken(&error, &mut buffers.out).await;
+            }
+            if empty {
+                break;
+            }
+        }
+        let limit = self.door.node().config().load().limits.query_buffer_bytes_max;
+        if self.received.len() as u64 > limit {
+            return Err(End::TooMuchInput);
+        }
+        Ok(Flow::Continue)
+    }
+
+    async fn run_batch(&mut self, buffers: &mut Buffers) -> Result<Flow, End> {
+        let Buffers { batch, out } = buffers;
+        let mut next = 0;
+        while next < batch.len() {
+            let door = Rc::clone(&self.door);
+            let progress = door.dispatcher.run(&mut self.session, batch, next, out).await;
+            if progress.flow == Flow::Continue {
+                self.check_output(out)?;
+            }
+            self.write(out).await?;
+            if progress.flow == Flow::Close {
+                return Ok(Flow::Close);
+            }
+            next = progress.next;
+        }
+        Ok(Flow::Continue)
+    }
+
+    fn check_output(&self, out: &BytesMut) -> Result<(), End> {
+        let limit = self.door.node().config().load().limits.output_buffer.normal.hard_bytes;
+        let over = limit > 0 && out.len() as u64 > limit;
+        if over { Err(End::TooMuchOutput) } else { Ok(()) }
+    }
+
+    async fn answer_broken(
+        &mut self,
+        error: &ProtocolError,
+        out: &mut BytesMut,
+    ) -> Result<Flow, End> {
+        self.door.metrics().add(Stat::ProtocolErrors, 1);
+        tracing::debug!(client = self.session.client.address(), %error, "closing a client");
+        encode_error(&ReplyError::new(format!("ERR {error}")), out);
+        self.write(out).await?;
+        Ok(Flow::Close)
+    }
+
+    async fn write(&mut self, out: &mut BytesMut) -> Result<(), End> {
+        if out.is_empty() {
+            return Ok(());
+        }
+        let metrics = self.door.metrics();
+        metrics.add(Stat::BytesOut, out.len() as u64);
+        metrics.add(Stat::WritesProcessed, 1);
+        self.publish_load(out.len());
+        let client = Arc::clone(&self.session.client);
+        tokio::select! {
+            biased;
+            written = self.stream.write_all(out) => written?,
+            () = client.killed() => return Err(End::Closed),
+        }
+        out.clear();
+        Ok(())
+    }
+
+    /// What is left of a command moves to a buffer of its own: it must not hold the thread's.
+    fn keep_rest(&mut self) {
+        if self.received.is_empty() {
+            self.received = BytesMut::new();
+        } else if self.received.len() < READ_BYTES_LEAST {
+            self.received = BytesMut::from(&self.received[..]);
+        }
+    }
+
+    fn publish_load(&self, output_bytes: usize) {
+        let transaction = self.session.transaction.as_deref();
+        self.session.client.set_load(Load {
+            input_bytes: self.received.len(),
+            input_free_bytes: self.received.capacity() - self.received.len(),
+            queued: transaction.map(|transaction| transaction.queue.len()),
+            queued_bytes: transaction.map_or(0, |transaction| transaction.bytes),
+            watched: self.session.watches.len(),
+            output_bytes,
+        });
+    }
+}
+
+/// Also when the thread ends before the client does.
+impl<T, S: Store> Drop for Connection<T, S> {
+    fn drop(&mut self) {
+        self.door.metrics().add(Stat::ConnectionsClosed, 1);
+        self.door.node().clients().disconnect(self.session.client.id());
+    }
+}
+
+/// Reads into the thread's buffer, or behind what has been received of a long command.
+async fn read<T: AsyncRead + Unpin, S: Store>(
+    stream: &mut T,
+    door: &Door<S>,
+    received: &mut BytesMut,
+    decoder: &Decoder,
+) -> io::Result<usize> {
+    if !received.is_empty() {
+        // Twice what has arrived at most: an announcement alone allocates nothing.
+        let wanted = decoder.wanted(received).min(received.len()).max(READ_BYTES_LEAST);
+        received.reserve(wanted);
+        return stream.read_buf(received).await;
+    }
+    let count = std::future::poll_fn(|context| {
+        let mut reader = door.reader.borrow_mut();
+        if reader.capacity() < READ_BYTES_LEAST {
+            reader.reserve(READ_BYTES);
+        }
+        // Cancel safe and without state, so a new one for every poll is the same as one for all.
+        let reading = pin!(stream.read_buf(&mut *reader));
+        reading.poll(context)
+    })
+    .await?;
+    *received = door.reader.borrow_mut().split();
+    Ok(count)
+}
+
+async fn sleep_unless_zero(seconds: u64) {
+    if seconds == 0 {
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+}

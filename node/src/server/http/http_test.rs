@@ -1,0 +1,86 @@
+#![allow(clippy::unwrap_used)]
+
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, StatusCode};
+use tower::ServiceExt as _;
+
+use super::*;
+use crate::commands::testing_node::TestNode;
+
+async fn get(lifecycle: &Arc<Lifecycle>, path: &str) -> (StatusCode, String) {
+    let request = Request::get(path).body(Body::empty()).unwrap();
+    let response = router(Arc::clone(lifecycle)).oneshot(request).await.unwrap();
+    let status = response.status();
+    let body = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8_lossy(&body).into_owned())
+}
+
+fn running() -> (Arc<Lifecycle>, Arc<TestNode>) {
+    let (lifecycle, node) = (Lifecycle::new(), Arc::new(TestNode::new()));
+    lifecycle.started(node.clone());
+    (lifecycle, node)
+}
+
+#[tokio::test]
+async fn a_starting_node_is_alive_but_neither_started_nor_ready() {
+    let lifecycle = Lifecycle::new();
+    assert_eq!(get(&lifecycle, "/livez").await.0, StatusCode::OK);
+    for path in ["/startupz", "/readyz", "/v1/status"] {
+        let (status, body) = get(&lifecycle, path).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        assert!(body.contains("being loaded"), "{body}");
+    }
+    assert!(get(&lifecycle, "/metrics").await.1.contains("ironkv_started 0"));
+}
+
+#[tokio::test]
+async fn a_running_node_is_ready_until_it_stops() {
+    let (lifecycle, _) = running();
+    for path in ["/livez", "/startupz", "/readyz"] {
+        assert_eq!(get(&lifecycle, path).await, (StatusCode::OK, "ok\n".to_owned()), "{path}");
+    }
+    lifecycle.stopping();
+    assert_eq!(get(&lifecycle, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(get(&lifecycle, "/livez").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn without_a_leader_or_a_cluster_a_node_is_not_ready() {
+    let (lifecycle, node) = running();
+    node.status.lock().leader = None;
+    assert!(get(&lifecycle, "/readyz").await.1.contains("no leader"));
+    node.status.lock().cluster_id = None;
+    assert!(get(&lifecycle, "/readyz").await.1.contains("cluster init"));
+}
+
+#[tokio::test]
+async fn a_node_far_behind_is_not_ready() {
+    let (lifecycle, node) = running();
+    node.status.lock().committed = 1_000_000;
+    assert!(get(&lifecycle, "/readyz").await.1.contains("not applied here yet"));
+}
+
+#[tokio::test]
+async fn status_tells_about_node_and_members() {
+    let (lifecycle, _) = running();
+    let (code, body) = get(&lifecycle, "/v1/status").await;
+    let status: NodeStatus = serde_json::from_str(&body).unwrap();
+    assert_eq!((code, status.node_id, status.leader), (StatusCode::OK, Some(1), Some(1)));
+    assert_eq!((status.role.as_str(), status.members.len(), status.ready), ("leader", 3, true));
+}
+
+#[tokio::test]
+async fn metrics_hold_counters_and_the_group() {
+    let (lifecycle, _) = running();
+    let body = get(&lifecycle, "/metrics").await.1;
+    for line in [
+        "ironkv_ready 1",
+        "ironkv_raft_term 3",
+        "ironkv_raft_role{role=\"leader\"} 1",
+        "ironkv_raft_member_lag_entries{node_id=\"2\"} 2",
+        "ironkv_connections_received_total 0",
+        "# EOF",
+    ] {
+        assert!(body.contains(line), "{line} is missing in:\n{body}");
+    }
+}

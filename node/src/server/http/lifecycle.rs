@@ -1,0 +1,90 @@
+//! How far a node has come between start and stop, as probes tell it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use crate::base::limits::{READY_LAG_ENTRIES_MAX, STUCK_AFTER};
+use crate::commands::node_control::NodeControl;
+
+/// From starting over running to stopping. Only ever moves forward.
+#[derive(Default)]
+pub struct Lifecycle {
+    node: OnceLock<Arc<dyn NodeControl>>,
+    stopping: AtomicBool,
+    progress: Mutex<Option<Progress>>,
+}
+
+/// The applied index when it last moved.
+#[derive(Debug, Clone, Copy)]
+struct Progress {
+    applied: u64,
+    since: Instant,
+}
+
+impl Lifecycle {
+    /// A node that is starting.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Checkpoint and log are loaded; requests are served from now on.
+    pub fn started(&self, node: Arc<dyn NodeControl>) {
+        // A second call would be about the same node.
+        let _ = self.node.set(node);
+    }
+
+    /// New requests should go elsewhere from now on.
+    pub fn stopping(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// The node, once it has started.
+    pub fn node(&self) -> Option<&Arc<dyn NodeControl>> {
+        self.node.get()
+    }
+
+    /// Why the process should be restarted; `None` while it need not be.
+    pub(super) fn stuck(&self) -> Option<String> {
+        let status = self.node()?.status();
+        let mut progress = self.progress.lock();
+        let now = Instant::now();
+        let moved = progress.is_none_or(|last| last.applied != status.applied);
+        if moved || status.committed <= status.applied {
+            *progress = Some(Progress { applied: status.applied, since: now });
+            return None;
+        }
+        let silent = progress.map_or(Duration::ZERO, |last| now.duration_since(last.since));
+        (silent >= STUCK_AFTER).then(|| {
+            format!(
+                "entry {} is committed, but {} was the last applied {} s ago",
+                status.committed,
+                status.applied,
+                silent.as_secs()
+            )
+        })
+    }
+
+    /// Why requests should not be sent here; `None` when they should.
+    pub(super) fn not_ready(&self) -> Option<String> {
+        if self.stopping.load(Ordering::Relaxed) {
+            return Some("the node is stopping".to_owned());
+        }
+        let Some(node) = self.node() else {
+            return Some("checkpoint and log are being loaded".to_owned());
+        };
+        let status = node.status();
+        if status.cluster_id.is_none() {
+            let text = "the node belongs to no cluster yet: run `ironkv cluster init` once";
+            return Some(text.to_owned());
+        }
+        if status.leader.is_none() {
+            return Some(format!("no leader is known in term {}", status.term));
+        }
+        (status.lag() > READY_LAG_ENTRIES_MAX)
+            .then(|| format!("{} entries are committed but not applied here yet", status.lag()))
+    }
+}

@@ -1,0 +1,55 @@
+//! The HTTP door: probes, metrics and status. It opens before the data is loaded, so that a slow
+//! start can be told from a dead process.
+//!
+//! | path | promises |
+//! |---|---|
+//! | `/livez` | 200 while the process makes progress; restart it when it does not |
+//! | `/startupz` | 200 once checkpoint and log are loaded, and from then on |
+//! | `/readyz` | 200 while requests sent here are served: a leader is known, this node keeps up |
+//! | `/metrics` | Prometheus text |
+//! | `/v1/status` | JSON about this node and its group |
+
+mod lifecycle;
+mod listener;
+mod metrics;
+mod probes;
+mod status;
+
+use std::io;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::get;
+
+pub use lifecycle::Lifecycle;
+pub use status::NodeStatus;
+
+use crate::base::net::Listener;
+use crate::base::shutdown::Shutdown;
+
+/// The routes; `lifecycle` is told by the node how far it has come.
+pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
+    Router::new()
+        .route("/livez", get(probes::live))
+        .route("/startupz", get(probes::started))
+        .route("/readyz", get(probes::ready))
+        .route("/metrics", get(metrics::metrics))
+        .route("/v1/status", get(status::status))
+        .with_state(lifecycle)
+}
+
+/// Serves until told to stop; requests in progress are finished.
+pub async fn serve(
+    listener: Box<dyn Listener>,
+    lifecycle: Arc<Lifecycle>,
+    mut shutdown: Shutdown,
+) -> io::Result<()> {
+    let listener = listener::HttpListener::new(listener);
+    axum::serve(listener, router(lifecycle))
+        .with_graceful_shutdown(async move { shutdown.stopped().await })
+        .await
+}
+
+#[cfg(test)]
+#[path = "http_test.rs"]
+mod tests;

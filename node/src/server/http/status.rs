@@ -1,0 +1,137 @@
+//! `/v1/status`: this node and its group as JSON.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::Lifecycle;
+use crate::base::telemetry::Stat;
+use crate::commands::node_control::NodeControl;
+use crate::commands::version::IRONKV_VERSION;
+use crate::services::cluster::Member;
+
+/// What `/v1/status` answers. Fields are only ever added.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+pub struct NodeStatus {
+    /// Our version.
+    pub version: String,
+    /// Seconds since the process started.
+    pub uptime_s: u64,
+    /// This node; `None` before it has an identity.
+    pub node_id: Option<u64>,
+    /// The cluster; `None` before it belongs to one.
+    pub cluster_id: Option<String>,
+    /// leader, candidate, follower, learner or stopped.
+    pub role: String,
+    /// The current term.
+    pub term: u64,
+    /// The leader, if known.
+    pub leader: Option<u64>,
+    /// Whether requests sent here are served.
+    pub ready: bool,
+    /// Why not.
+    pub not_ready_because: Option<String>,
+    /// Index of the last log entry.
+    pub last_log: u64,
+    /// Index of the last committed entry known here.
+    pub committed: u64,
+    /// Index of the last applied entry.
+    pub applied: u64,
+    /// Index of the current checkpoint.
+    pub checkpoint: u64,
+    /// Bytes of the log on disk.
+    pub log_bytes: u64,
+    /// Keys in all databases.
+    pub keys: u64,
+    /// Bytes of keys and values.
+    pub data_bytes: u64,
+    /// Bytes of the process in physical memory.
+    pub resident_bytes: u64,
+    /// Clients connected now.
+    pub clients: u64,
+    /// Commands run since the start.
+    pub commands: u64,
+    /// Commands a second, lately.
+    pub commands_per_second: f64,
+    /// Keys removed because their time was over, since the start.
+    pub expired_keys: u64,
+    /// All members.
+    pub members: Vec<MemberStatus>,
+}
+
+/// One member of the group.
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq, Eq)]
+pub struct MemberStatus {
+    /// Its identity.
+    pub node_id: u64,
+    /// voter or learner.
+    pub role: String,
+    /// `host:port` for peers.
+    pub raft_address: String,
+    /// `host:port` for clients.
+    pub client_address: String,
+    /// `host:port` for HTTP.
+    pub http_address: String,
+    /// The last log index known to be on its disk; known to the leader only.
+    pub matched: Option<u64>,
+    /// Whether it answered lately.
+    pub reachable: bool,
+}
+
+pub(super) async fn status(
+    State(lifecycle): State<Arc<Lifecycle>>,
+) -> Result<Json<NodeStatus>, (StatusCode, String)> {
+    let loading =
+        (StatusCode::SERVICE_UNAVAILABLE, "checkpoint and log are being loaded\n".to_owned());
+    let node = lifecycle.node().ok_or(loading)?;
+    Ok(Json(describe(node.as_ref(), lifecycle.not_ready())))
+}
+
+fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
+    let status = node.status();
+    let telemetry = node.telemetry();
+    let (keys, data_bytes) = {
+        let keyspace = node.keyspace().read();
+        let keys: usize = keyspace.databases().map(|(_, database)| database.len()).sum();
+        (keys as u64, keyspace.memory_bytes() as u64)
+    };
+    NodeStatus {
+        version: IRONKV_VERSION.to_owned(),
+        uptime_s: telemetry.process.uptime().as_secs(),
+        node_id: status.node_id.map(|id| id.0),
+        cluster_id: status.cluster_id.map(|id| id.0),
+        role: status.role.name().to_owned(),
+        term: status.term,
+        leader: status.leader.map(|id| id.0),
+        ready: problem.is_none(),
+        not_ready_because: problem,
+        last_log: status.last_log,
+        committed: status.committed,
+        applied: status.applied,
+        checkpoint: status.checkpoint_index,
+        log_bytes: status.log_bytes,
+        keys,
+        data_bytes,
+        resident_bytes: telemetry.process.memory().resident,
+        clients: node.clients().count() as u64,
+        commands: telemetry.metrics.total().calls(),
+        commands_per_second: telemetry.metrics.rates().commands,
+        expired_keys: telemetry.metrics.stat_total(Stat::ExpiredKeys),
+        members: status.members.iter().map(describe_member).collect(),
+    }
+}
+
+fn describe_member(member: &Member) -> MemberStatus {
+    MemberStatus {
+        node_id: member.node_id.0,
+        role: member.role.name().to_owned(),
+        raft_address: member.raft_address.clone(),
+        client_address: member.client_address.clone(),
+        http_address: member.http_address.clone(),
+        matched: member.matched,
+        reachable: member.reachable,
+    }
+}

@@ -1,0 +1,268 @@
+#![allow(clippy::unwrap_used)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpListener;
+
+use super::serve;
+use crate::base::clock::SystemClock;
+use crate::base::config::{CheckpointConfig, RaftConfig, ReadsConfig};
+use crate::base::disk::RealDisk;
+use crate::base::ids::{DatabaseId, GroupId, NodeId};
+use crate::base::net::TcpNet;
+use crate::base::shutdown::{self, ShutdownSender};
+use crate::base::threads::RealThreads;
+use crate::commands::request::{Request, RequestBuilder};
+use crate::commands::table;
+use crate::consensus::log::LogOptions;
+use crate::consensus::{
+    Change, Expected, Group, GroupOptions, MemberAddresses, ProposeError, StartError,
+};
+use crate::resp::Reply;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct TestNode {
+    group: Group,
+    shutdown: ShutdownSender,
+    directory: PathBuf,
+    port: u16,
+}
+
+async fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
+}
+
+fn options(directory: &Path, port: u16) -> GroupOptions {
+    let address = format!("127.0.0.1:{port}");
+    GroupOptions {
+        group_id: GroupId::FIRST,
+        directory: directory.to_owned(),
+        addresses: MemberAddresses { raft: address.clone(), client: address, http: String::new() },
+        raft: RaftConfig {
+            heartbeat_ms: 60,
+            election_timeout_min_ms: 400,
+            election_timeout_max_ms: 800,
+            ..RaftConfig::default()
+        },
+        reads: ReadsConfig::default(),
+        checkpoint: CheckpointConfig::default(),
+        log: LogOptions { segment_bytes: 1 << 20, ..LogOptions::default() },
+        disk: Arc::new(RealDisk),
+        net: Arc::new(TcpNet),
+        clock: Arc::new(SystemClock),
+        threads: Arc::new(RealThreads),
+        observer: None,
+        seed: 7,
+    }
+}
+
+impl TestNode {
+    async fn start(directory: PathBuf, port: u16) -> Result<Self, StartError> {
+        std::fs::create_dir_all(&directory).unwrap();
+        let group = Group::start(options(&directory, port)).await?;
+        let (shutdown, signal) = shutdown::channel();
+        let address = format!("127.0.0.1:{port}");
+        // The listener of the node that ran here before may take a moment to close.
+        let listen = || async {
+            serve(Arc::new(TcpNet), address.clone(), group.clone(), signal.clone()).await.ok()
+        };
+        eventually("free address", listen).await;
+        Ok(Self { group, shutdown, directory, port })
+    }
+
+    async fn stop(self) -> (PathBuf, u16) {
+        self.group.stop().await;
+        self.shutdown.stop();
+        (self.directory, self.port)
+    }
+
+    fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+}
+
+struct TestCluster {
+    _root: tempfile::TempDir,
+    nodes: Vec<TestNode>,
+}
+
+impl TestCluster {
+    async fn start(size: usize) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let mut nodes = Vec::new();
+        for number in 0..size {
+            let directory = root.path().join(format!("node-{number}"));
+            nodes.push(TestNode::start(directory, free_port().await).await.unwrap());
+        }
+        nodes[0].group.init(None).await.unwrap();
+        let cluster = Self { _root: root, nodes };
+        for number in 1..size {
+            cluster.join(number).await;
+        }
+        cluster
+    }
+
+    /// Makes an empty node a voter.
+    async fn join(&self, number: usize) -> NodeId {
+        let seeds = [self.nodes[0].address()];
+        let identity = self.nodes[number].group.join(&seeds, None).await.unwrap();
+        self.change(Change::Promote(identity.node_id)).await;
+        identity.node_id
+    }
+
+    async fn change(&self, change: Change) {
+        let attempt = || async {
+            self.nodes[0].group.change(change.clone(), Expected::Any, false).await.ok()
+        };
+        eventually(&format!("{change:?}"), attempt).await;
+    }
+
+    async fn leader(&self) -> usize {
+        let leader = || async { self.nodes.iter().position(|node| node.group.is_leader()) };
+        eventually("a leader", leader).await
+    }
+}
+
+async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut attempt: impl FnMut() -> F,
+) -> T {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = attempt().await {
+            return found;
+        }
+        assert!(tokio::time::Instant::now() < deadline, "no {what} in time");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn request(words: &[&str]) -> Request {
+    let args: Vec<Bytes> =
+        words.iter().map(|word| Bytes::copy_from_slice(word.as_bytes())).collect();
+    let resolved = table::find_named(b"", words[0].as_bytes()).unwrap();
+    let mut builder = RequestBuilder::new();
+    builder.call(DatabaseId(0), &resolved, &args[1..]);
+    builder.finish()
+}
+
+/// Only what was certainly not executed is tried again.
+async fn run(group: &Group, words: &[&str]) -> Reply {
+    let attempt = || async {
+        match group.propose(request(words)).await {
+            Ok(replies) => Some(replies.into_iter().next().unwrap()),
+            Err(ProposeError::NotExecuted(_)) => None,
+            Err(ProposeError::Unknown) => panic!("unknown fate"),
+        }
+    };
+    eventually("reply", attempt).await
+}
+
+async fn read(group: &Group, key: &str) -> Option<String> {
+    eventually("read barrier", || async { group.read_barrier().await.ok() }).await;
+    let keyspace = group.keyspace().read();
+    let object = keyspace.database(DatabaseId(0)).find(key.as_bytes(), group.read_time_ms())?;
+    match &object.value {
+        crate::data::types::Value::String(value) => {
+            Some(String::from_utf8_lossy(&value.bytes()).into_owned())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn three_nodes_execute_writes_and_read_them_everywhere() {
+    let cluster = TestCluster::start(3).await;
+    for (number, node) in cluster.nodes.iter().enumerate() {
+        let value = format!("from {number}");
+        assert_eq!(run(&node.group, &["SET", "key", &value]).await, Reply::OK);
+        for other in &cluster.nodes {
+            assert_eq!(read(&other.group, "key").await.as_deref(), Some(value.as_str()));
+        }
+    }
+    let leader = cluster.leader().await;
+    let gate = || async { cluster.nodes[leader].group.may_read_now().then_some(()) };
+    eventually("open read gate", gate).await;
+}
+
+#[tokio::test]
+async fn a_stopped_leader_is_replaced_and_catches_up_after_its_restart() {
+    let mut cluster = TestCluster::start(3).await;
+    assert_eq!(run(&cluster.nodes[0].group, &["SET", "a", "1"]).await, Reply::OK);
+    let leader = cluster.leader().await;
+    let (directory, port) = cluster.nodes.remove(leader).stop().await;
+    assert_eq!(run(&cluster.nodes[0].group, &["SET", "a", "2"]).await, Reply::OK);
+    let again = TestNode::start(directory, port).await.unwrap();
+    assert_eq!(read(&again.group, "a").await.as_deref(), Some("2"));
+    assert_eq!(run(&again.group, &["SET", "a", "3"]).await, Reply::OK);
+    assert_eq!(read(&cluster.nodes[1].group, "a").await.as_deref(), Some("3"));
+}
+
+#[tokio::test]
+async fn one_node_restarts_from_its_checkpoint_and_its_log() {
+    let mut cluster = TestCluster::start(1).await;
+    let node = &cluster.nodes[0].group;
+    assert_eq!(run(node, &["SET", "before", "1"]).await, Reply::OK);
+    node.checkpoint_now().await.unwrap();
+    assert_eq!(run(node, &["SET", "after", "2"]).await, Reply::OK);
+    let (directory, port) = cluster.nodes.remove(0).stop().await;
+    let again = TestNode::start(directory, port).await.unwrap();
+    assert_eq!(read(&again.group, "before").await.as_deref(), Some("1"));
+    assert_eq!(read(&again.group, "after").await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn leadership_is_handed_over_on_request() {
+    let cluster = TestCluster::start(3).await;
+    let old = cluster.leader().await;
+    let caught_up = || async {
+        cluster.nodes[old].group.transfer_leader(None, Expected::Any, false).await.ok()
+    };
+    eventually("hand-over", caught_up).await;
+    assert!(!cluster.nodes[old].group.may_read_now());
+    let moved = || async { (cluster.leader().await != old).then_some(()) };
+    eventually("new leader", moved).await;
+    assert_eq!(run(&cluster.nodes[old].group, &["SET", "key", "value"]).await, Reply::OK);
+}
+
+#[tokio::test]
+async fn members_come_and_go_and_a_removed_one_never_comes_back() {
+    let mut cluster = TestCluster::start(3).await;
+    let leader = cluster.leader().await;
+    let goes = cluster.nodes.remove((leader + 1) % 3);
+    let id = goes.group.identity().unwrap().node_id;
+    cluster.change(Change::Remove(id)).await;
+    let back = Change::AddLearner(id, goes.group.addresses().clone());
+    let leader = cluster.leader().await;
+    let refused = cluster.nodes[leader].group.change(back, Expected::Any, false).await;
+    assert!(refused.is_err(), "{refused:?}");
+    let last = cluster.nodes[leader].group.identity().unwrap().node_id;
+    let refused = cluster.nodes[leader].group.change(Change::Remove(last), Expected::Any, false);
+    assert!(refused.await.is_err(), "the leader must not remove itself");
+    assert_eq!(run(&cluster.nodes[0].group, &["SET", "key", "value"]).await, Reply::OK);
+}
+
+#[tokio::test]
+async fn a_learner_behind_the_purged_log_gets_a_snapshot() {
+    let root = tempfile::tempdir().unwrap();
+    let first = TestNode::start(root.path().join("a"), free_port().await).await.unwrap();
+    first.group.init(None).await.unwrap();
+    assert_eq!(run(&first.group, &["SET", "key", "value"]).await, Reply::OK);
+    first.group.checkpoint_now().await.unwrap();
+    // The core hears of the checkpoint a moment after it is in force, and purges only behind it.
+    let purged = || async {
+        first.group.purge_log_for_test().await;
+        (first.group.status().purged > 0).then_some(())
+    };
+    eventually("purged log", purged).await;
+    let second = TestNode::start(root.path().join("b"), free_port().await).await.unwrap();
+    second.group.join(&[first.address()], None).await.unwrap();
+    let arrived =
+        || async { (read(&second.group, "key").await.as_deref() == Some("value")).then_some(()) };
+    eventually("snapshot", arrived).await;
+    assert!(second.group.status().checkpoint_index > 0);
+}

@@ -1,0 +1,67 @@
+//! The table.
+
+use std::fmt::Write;
+
+use super::gaps::Gap;
+use super::load::{Figures, Row};
+
+/// Everything measured in one run.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    cells: Vec<(&'static str, Row, Figures, f64)>,
+    gaps: Vec<Gap>,
+    skipped: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn add(
+        &mut self,
+        system: &'static str,
+        row: Row,
+        figures: &Figures,
+        cpu_seconds: f64,
+    ) {
+        let cpu_us = cpu_seconds * 1e6 / figures.operations.max(1) as f64;
+        self.cells.push((system, row, *figures, cpu_us));
+    }
+
+    pub(crate) fn gaps(&mut self, gaps: Vec<Gap>) {
+        self.gaps = gaps;
+    }
+
+    pub(crate) fn skipped(&mut self, why: String) {
+        self.skipped.push(why);
+    }
+
+    pub(crate) fn markdown(&self) -> String {
+        let mut text = String::from(
+            "| work | system | operations/s | p50 ms | p99 ms | server CPU us/op |\n\
+             |---|---|---:|---:|---:|---:|\n",
+        );
+        for row in super::ROWS {
+            for (system, _, figures, cpu_us) in
+                self.cells.iter().filter(|(_, cell, ..)| cell.name == row.name)
+            {
+                let ms = |us: u64| us as f64 / 1000.0;
+                let _ = writeln!(
+                    text,
+                    "| {} | {system} | {:.0} | {:.2} | {:.2} | {cpu_us:.1} |",
+                    row.name,
+                    figures.per_second,
+                    ms(figures.p50_us),
+                    ms(figures.p99_us),
+                );
+            }
+        }
+        if !self.gaps.is_empty() {
+            text += "\n| IronKV | measured |\n|---|---:|\n";
+        }
+        for gap in &self.gaps {
+            let _ = writeln!(text, "| {} | {} |", gap.name, gap.value);
+        }
+        for why in &self.skipped {
+            let _ = writeln!(text, "\nnot measured: {why}");
+        }
+        text
+    }
+}

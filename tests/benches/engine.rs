@@ -1,0 +1,188 @@
+//! The engine in one process: decoding requests, and running commands on a keyspace of a million
+//! keys.
+//! `cargo bench -p ironkv-tests --bench engine`. One iteration is a thousand commands, so a result
+//! in microseconds is nanoseconds a command.
+
+#![allow(clippy::unwrap_used)]
+
+use std::hint::black_box;
+
+use bytes::{Bytes, BytesMut};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use ironkv::base::ids::DatabaseId;
+use ironkv::commands::args::Args;
+use ironkv::commands::command::Run;
+use ironkv::commands::context::{ReadContext, WriteContext};
+use ironkv::commands::table;
+use ironkv::data::keyspace::{Event, Keyspace};
+use ironkv::resp::client::encode_request;
+use ironkv::resp::decode::{Batch, Decoder};
+
+const KEYS: u64 = 1_000_000;
+const COMMANDS: u64 = 1000;
+const NOW_MS: u64 = 1_700_000_000_000;
+
+/// A keyspace and what an entry carries.
+struct Engine {
+    keyspace: Keyspace,
+    events: Vec<Event>,
+    index: u64,
+    random: u64,
+}
+
+impl Engine {
+    fn new() -> Self {
+        let mut engine =
+            Self { keyspace: Keyspace::default(), events: Vec::new(), index: 0, random: 1 };
+        for number in 0..KEYS {
+            engine.run(&[Bytes::from_static(b"SET"), key(number), value()]);
+        }
+        engine
+    }
+
+    fn run(&mut self, words: &[Bytes]) {
+        let command = table::find(words).unwrap().command;
+        let args = Args::new(&words[1..]);
+        self.index += 1;
+        match command.run {
+            Run::Read(run) => {
+                let context = ReadContext::new(&self.keyspace, DatabaseId(0), NOW_MS, self.index);
+                black_box(run(&context, args)).unwrap();
+            }
+            Run::Write(run) => {
+                let mut context = WriteContext::new(
+                    &mut self.keyspace,
+                    DatabaseId(0),
+                    NOW_MS,
+                    self.index,
+                    self.index,
+                    &mut self.events,
+                );
+                black_box(run(&mut context, args)).unwrap();
+                self.events.clear();
+            }
+            _ => unreachable!("only reads and writes are measured"),
+        }
+    }
+
+    fn some_key(&mut self) -> Bytes {
+        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        key((self.random >> 33) % KEYS)
+    }
+}
+
+fn key(number: u64) -> Bytes {
+    Bytes::from(format!("key:{number:012}"))
+}
+
+fn value() -> Bytes {
+    Bytes::from(vec![b'x'; 100])
+}
+
+fn apply(criterion: &mut Criterion) {
+    let mut engine = Engine::new();
+    let mut group = criterion.benchmark_group("apply, 1 M keys");
+    group.throughput(Throughput::Elements(COMMANDS)).sample_size(20);
+    let mixes: [(&str, u64); 3] = [("SET", 0), ("GET", 100), ("90 % GET", 90)];
+    for (name, read_percent) in mixes {
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                for number in 0..COMMANDS {
+                    let key = engine.some_key();
+                    if number % 100 < read_percent {
+                        engine.run(&[Bytes::from_static(b"GET"), key]);
+                    } else {
+                        engine.run(&[Bytes::from_static(b"SET"), key, value()]);
+                    }
+                }
+            });
+        });
+    }
+    group.bench_function("SET while a checkpoint holds a clone", |bench| {
+        bench.iter_batched(
+            || (),
+            |()| {
+                let clone = engine.keyspace.clone();
+                for _ in 0..COMMANDS {
+                    let key = engine.some_key();
+                    engine.run(&[Bytes::from_static(b"SET"), key, value()]);
+                }
+                clone
+            },
+            criterion::BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
+fn collections(criterion: &mut Criterion) {
+    let mut engine =
+        Engine { keyspace: Keyspace::default(), events: Vec::new(), index: 0, random: 1 };
+    let word = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    for number in 0..KEYS {
+        let member = key(number);
+        engine.run(&[word("RPUSH"), word("list"), member.clone()]);
+        engine.run(&[word("HSET"), word("hash"), member.clone(), value()]);
+        engine.run(&[word("ZADD"), word("zset"), word(&number.to_string()), member]);
+    }
+    let mut group = criterion.benchmark_group("collections of 1 M members");
+    group.throughput(Throughput::Elements(COMMANDS)).sample_size(20);
+    group.bench_function("RPUSH and LPOP", |bench| {
+        bench.iter(|| {
+            for _ in 0..COMMANDS / 2 {
+                engine.run(&[word("RPUSH"), word("list"), value()]);
+                engine.run(&[word("LPOP"), word("list")]);
+            }
+        });
+    });
+    group.bench_function("HSET", |bench| {
+        bench.iter(|| {
+            for _ in 0..COMMANDS {
+                let field = engine.some_key();
+                engine.run(&[word("HSET"), word("hash"), field, value()]);
+            }
+        });
+    });
+    group.bench_function("ZADD of another score", |bench| {
+        bench.iter(|| {
+            for number in 0..COMMANDS {
+                let member = engine.some_key();
+                engine.run(&[word("ZADD"), word("zset"), word(&number.to_string()), member]);
+            }
+        });
+    });
+    group.bench_function("ZRANK", |bench| {
+        bench.iter(|| {
+            for _ in 0..COMMANDS {
+                let member = engine.some_key();
+                engine.run(&[word("ZRANK"), word("zset"), member]);
+            }
+        });
+    });
+    group.finish();
+}
+
+fn decode(criterion: &mut Criterion) {
+    let mut input = BytesMut::new();
+    for number in 0..COMMANDS {
+        let words = [Bytes::from_static(b"SET"), key(number), value()];
+        encode_request(&mut input, &words);
+    }
+    let mut group = criterion.benchmark_group("decode");
+    group.throughput(Throughput::Elements(COMMANDS));
+    group.bench_function("SET of 100 bytes", |bench| {
+        let mut batch = Batch::default();
+        bench.iter(|| {
+            let mut buffer = input.clone();
+            let mut decoder = Decoder::new(64 << 20);
+            decoder.set_authenticated(true);
+            batch.clear();
+            decoder.decode(&mut buffer, &mut batch).unwrap();
+            assert_eq!(batch.len() as u64, COMMANDS);
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, decode, apply, collections);
+criterion_main!(benches);

@@ -1,0 +1,73 @@
+//! The same requests to IronKV and to a real redis-server: the same replies. The requests are in
+//! `*.txt` beside this file; `script.rs` says how they are written.
+
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod compare;
+mod play;
+mod script;
+
+use ironkv_tests::cluster::Cluster;
+use ironkv_tests::redis::Redis;
+
+/// Which door of which cluster the requests go through.
+#[derive(Debug, Clone, Copy)]
+enum Door {
+    OneNode,
+    Leader,
+    Follower,
+}
+
+async fn check(door: Door) {
+    let redis = Redis::start(&[]).await;
+    let nodes = if matches!(door, Door::OneNode) { 1 } else { 3 };
+    let mut cluster = Cluster::start(nodes).await;
+    let index = match door {
+        Door::Follower => cluster.follower().await,
+        _ => cluster.leader().await,
+    };
+    let address = cluster.nodes[index].resp_address.clone();
+    let mut report = play::Report::default();
+    for story in script::stories() {
+        play::play(&story, redis.address(), &address, &mut report).await;
+    }
+    report.assert_equal(&format!("{door:?}"));
+    cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_answers_as_redis_does() {
+    check(Door::OneNode).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_leader_of_three_answers_as_redis_does() {
+    check(Door::Leader).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_follower_of_three_answers_as_redis_does() {
+    check(Door::Follower).await;
+}
+
+/// The comparison itself: Redis agrees with Redis, so no line of the scripts depends on chance,
+/// and a server that does anything else is found out.
+#[tokio::test]
+async fn redis_agrees_with_itself_and_a_planted_difference_is_found() {
+    let (one, other) = (Redis::start(&[]).await, Redis::start(&[]).await);
+    let mut report = play::Report::default();
+    for mut story in script::stories() {
+        // What only 7.2 or only IronKV says, the Redis here does not.
+        story.lines.retain(|line| {
+            !matches!(line.likeness, script::Likeness::Text(_) | script::Likeness::Works)
+        });
+        play::play(&story, one.address(), other.address(), &mut report).await;
+    }
+    report.assert_equal("Redis against itself");
+    let planted = "# planted\nSET a 1\nDEBUG SET-ACTIVE-EXPIRE 1\nCONFIG GET port\n";
+    let mut report = play::Report::default();
+    for story in script::parse("planted.txt", planted) {
+        play::play(&story, one.address(), other.address(), &mut report).await;
+    }
+    assert_eq!(report.differences(), 2, "the ports differ, in RESP2 and in RESP3");
+}

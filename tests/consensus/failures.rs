@@ -1,0 +1,108 @@
+//! kill -9 of any node, of all of them, and an orderly stop.
+
+use std::time::Duration;
+
+use ironkv_tests::cluster::Cluster;
+
+use crate::writer::Writer;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_leader_is_replaced_and_nothing_acknowledged_is_lost() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let writer = Writer::start(&cluster);
+    writer.wait_for(50).await;
+    cluster.nodes[leader].process().kill();
+    cluster.leader_except(leader).await;
+    writer.wait_for(50).await;
+    cluster.start_node(leader).await;
+    writer.wait_for(50).await;
+    let mut client = cluster.leader_client().await;
+    let gap = writer.finish(&mut client).await;
+    assert!(gap < Duration::from_secs(6), "no write for {gap:?}");
+    eprintln!("leader killed: no write for {gap:?}");
+    cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_follower_is_not_missed_and_catches_up_by_log() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let writer = Writer::start(&cluster);
+    writer.wait_for(20).await;
+    cluster.nodes[follower].process().kill();
+    writer.wait_for(200).await;
+    cluster.start_node(follower).await;
+    writer.wait_for(50).await;
+    let mut client = cluster.client(follower).await;
+    writer.finish(&mut client).await;
+    cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_nodes_killed_at_once_come_back_with_everything() {
+    let mut cluster = Cluster::start(3).await;
+    for _ in 0..2 {
+        let writer = Writer::start(&cluster);
+        writer.wait_for(100).await;
+        cluster.kill_all();
+        cluster.start_all().await;
+        cluster.wait_writable().await;
+        writer.wait_for(20).await;
+        let mut client = cluster.leader_client().await;
+        writer.finish(&mut client).await;
+    }
+    cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_node_alone_comes_back_with_everything() {
+    let mut cluster = Cluster::start(1).await;
+    let writer = Writer::start(&cluster);
+    writer.wait_for(100).await;
+    cluster.nodes[0].process().kill();
+    cluster.start_node(0).await;
+    cluster.wait_writable().await;
+    let mut client = cluster.leader_client().await;
+    writer.finish(&mut client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_majority_writes_and_reads_are_refused_and_later_served() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let mut client = cluster.client(leader).await;
+    client.line("SET a 1").await.unwrap();
+    for other in (0..3).filter(|other| *other != leader) {
+        cluster.nodes[other].process().kill();
+    }
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    for request in ["GET a", "SET a 2"] {
+        let mut client = cluster.client(leader).await;
+        // An error reply or a closed connection; never a value.
+        if let Ok(reply) = client.line(request).await {
+            assert!(reply.is_error(), "{request} without a majority answers {reply:?}");
+        }
+    }
+    cluster.start_all().await;
+    cluster.wait_writable().await;
+    cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let writer = Writer::start(&cluster);
+    writer.wait_for(50).await;
+    cluster.nodes[leader].process().terminate();
+    let status = cluster.nodes[leader].process().ended_within(Duration::from_secs(15)).await;
+    let status = status.expect("SIGTERM ends the process in time");
+    assert!(status.success(), "it ends with {status}");
+    cluster.leader_except(leader).await;
+    writer.wait_for(50).await;
+    let mut client = cluster.leader_client().await;
+    let gap = writer.finish(&mut client).await;
+    assert!(gap < Duration::from_secs(3), "no write for {gap:?}");
+    eprintln!("leader stopped: no write for {gap:?}");
+}

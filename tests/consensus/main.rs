@@ -1,0 +1,12 @@
+//! Three real processes and more: who leads, what is kept, who belongs, what a broken disk does.
+
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod disks;
+mod failures;
+mod membership;
+mod partitions;
+mod replication;
+mod snapshots;
+mod starting;
+mod writer;

@@ -1,0 +1,135 @@
+//! Who belongs to the cluster, and that changing it loses nothing.
+
+use std::time::Duration;
+
+use ironkv_tests::admin;
+use ironkv_tests::cluster::Cluster;
+use ironkv_tests::process::Process;
+
+use crate::writer::Writer;
+
+async fn remove(cluster: &mut Cluster, index: usize) {
+    let node_id = cluster.node_id(index).await;
+    let mut last = String::new();
+    for _ in 0..200 {
+        let leader = cluster.leader().await;
+        match cluster.nodes[leader].admin().remove(node_id).await {
+            Ok(()) => return,
+            Err(refused) => last = refused.message().to_owned(),
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("node {index} is not removed: {last}");
+}
+
+async fn hand_over(cluster: &mut Cluster, from: usize) {
+    for _ in 0..20 {
+        if cluster.leader().await != from {
+            return;
+        }
+        // Refused when another got there first.
+        let _refused = cluster.nodes[from].admin().transfer(0).await;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    panic!("node {from} does not hand over");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn from_one_to_three_to_five_to_three_under_load() {
+    let mut cluster = Cluster::start(1).await;
+    let writer = Writer::start(&cluster);
+    for _ in 0..4 {
+        writer.wait_for(20).await;
+        cluster.add_voter().await;
+    }
+    let leader = cluster.leader().await;
+    let status = cluster.nodes[leader].admin().status().await.unwrap();
+    assert_eq!(admin::voters(&status).len(), 5);
+    // The first node may lead, and the writer talks to it, so others go.
+    for index in [1, 2] {
+        writer.wait_for(20).await;
+        remove(&mut cluster, index).await;
+    }
+    writer.wait_for(20).await;
+    for index in [1, 2] {
+        cluster.nodes[index].process().kill();
+    }
+    writer.wait_for(20).await;
+    let leader = cluster.leader().await;
+    let status = cluster.nodes[leader].admin().status().await.unwrap();
+    assert_eq!(admin::voters(&status).len(), 3);
+    let mut client = cluster.leader_client().await;
+    writer.finish(&mut client).await;
+    cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_hands_over_before_it_is_removed() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let writer = Writer::start(&cluster);
+    writer.wait_for(20).await;
+    let node_id = cluster.node_id(leader).await;
+    let refused = cluster.nodes[leader].admin().remove(node_id).await;
+    assert!(refused.is_err(), "a leader was removed while it led");
+    hand_over(&mut cluster, leader).await;
+    remove(&mut cluster, leader).await;
+    cluster.nodes[leader].process().kill();
+    writer.wait_for(20).await;
+    let mut client = cluster.leader_client().await;
+    writer.finish(&mut client).await;
+    // A node removed for good does not come back on its old disk.
+    cluster.nodes[leader].spawn();
+    let ended = cluster.nodes[leader].process().ended_within(Duration::from_secs(20)).await;
+    let output = cluster.nodes[leader].process.as_ref().map(Process::output).unwrap_or_default();
+    let refuses = ended.is_some_and(|status| !status.success());
+    let tells = cluster.nodes[leader].admin().status().await.is_ok_and(|s| s.removed.is_some());
+    assert!(refuses || tells, "a removed node serves again:\n{output}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guards_keep_the_majority() {
+    let mut cluster = Cluster::start(1).await;
+    let only = cluster.node_id(0).await;
+    assert!(cluster.nodes[0].admin().remove(only).await.is_err(), "the last voter was removed");
+    assert!(cluster.nodes[0].admin().demote(only).await.is_err(), "the last voter was demoted");
+    assert!(cluster.nodes[0].admin().promote(99_999).await.is_err(), "nobody was promoted");
+    cluster.add_voter().await;
+    cluster.add_voter().await;
+    let leader = cluster.leader().await;
+    let (one, other) = ((leader + 1) % 3, (leader + 2) % 3);
+    let id = cluster.node_id(one).await;
+    cluster.nodes[other].process().kill();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let refused = cluster.nodes[leader].admin().remove(id).await;
+    let refused = refused.expect_err("the only reachable follower of two was removed");
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition, "{refused}");
+    cluster.wait_writable().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_node_waits_and_belongs_to_nobody() {
+    let mut cluster = Cluster::empty(&[]);
+    let index = cluster.add_process().await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let status = cluster.nodes[index].admin().status().await.unwrap();
+    assert_eq!(status.cluster_id, None, "an empty node made itself a cluster");
+    let mut client = cluster.client(index).await;
+    for line in ["SET a 1", "GET a"] {
+        let reply = client.line(line).await.unwrap();
+        assert!(reply.is_error(), "an empty node answers {line} with {reply:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_data_of_another_cluster_is_refused() {
+    let mut one = Cluster::start(3).await;
+    let other = Cluster::start(1).await;
+    let follower = one.follower().await;
+    let before = one.nodes[other.nodes[0].index].admin().status().await.unwrap().cluster_id;
+    let seed = one.nodes[follower].peer_address.clone();
+    let joined = other.nodes[0].admin().join(&seed).await;
+    assert!(joined.is_err(), "a member of one cluster joined another");
+    let after = one.nodes[other.nodes[0].index].admin().status().await.unwrap().cluster_id;
+    assert_eq!(before, after);
+}

@@ -1,0 +1,59 @@
+//! Real processes under kills, pauses and partitions: every run ends in the checkers and in equal
+//! digests, and every nemesis must be seen to bite.
+
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod controls;
+mod guard;
+mod load;
+mod nemesis;
+mod workloads;
+
+use std::time::Duration;
+
+use ironkv_tests::cluster::Cluster;
+use ironkv_tests::process::is_long;
+
+use load::Load;
+use nemesis::Fault;
+
+/// Seconds of faults of a run; the long form is for a night.
+fn duration() -> Duration {
+    Duration::from_secs(if is_long() { 300 } else { 15 })
+}
+
+async fn check(faults: &[Fault], settings: &[(&str, &str)]) {
+    let mut cluster = Cluster::start_with(3, settings).await;
+    let load = Load::start(&cluster, duration());
+    let bites = nemesis::disturb(&mut cluster, faults, duration()).await;
+    nemesis::heal(&mut cluster).await;
+    cluster.wait_writable().await;
+    // The healed cluster must serve, and the load sees whether what it serves is right.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let recorded = load.finish(&mut cluster).await;
+    cluster.equal_digests().await;
+    recorded.check();
+    bites.assert_all_bit(faults);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_lose_nothing() {
+    check(&[Fault::KillLeader, Fault::KillFollower, Fault::KillAll], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pauses_serve_nothing_stale() {
+    check(&[Fault::PauseLeader, Fault::PauseFollower], &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_split_nothing() {
+    let faults = [Fault::IsolateLeader, Fault::IsolateFollower, Fault::DeafLeader, Fault::Transfer];
+    check(&faults, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_at_once_with_small_checkpoints_and_quorum_reads() {
+    let settings = [("reads.mode", "quorum"), ("checkpoint.log_bytes_min", "1mb")];
+    check(&Fault::ALL, &settings).await;
+}

@@ -1,0 +1,81 @@
+//! GET and SET of unique values.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use ironkv_tests::history::History;
+use ironkv_tests::registers::{Answer, Call, check};
+use ironkv_tests::session::Fate;
+
+use super::Generations;
+use crate::load::Context;
+
+const KEYS: usize = 3;
+
+/// Registers that are read and written.
+#[derive(Debug, Clone)]
+pub struct Registers {
+    context: Context,
+    generations: Generations,
+    histories: Arc<Vec<History<Call<u64>, Answer<u64>>>>,
+    values: Arc<AtomicU64>,
+}
+
+impl Registers {
+    pub fn new(context: &Context, how_long: Duration) -> Self {
+        let generations = Generations::new(Duration::from_secs(4));
+        let count = generations.count(how_long) * KEYS;
+        Self {
+            context: context.clone(),
+            generations,
+            histories: Arc::new((0..count).map(|_| History::new()).collect()),
+            values: Arc::default(),
+        }
+    }
+
+    /// One client.
+    pub async fn run(self) {
+        let mut session = self.context.session();
+        while self.context.goes_on().await {
+            let generation = self.generations.now(self.histories.len() / KEYS);
+            let index = generation * KEYS + rand::random_range(0..KEYS);
+            let key = format!("{}register:{index}", self.context.prefix);
+            let mut client = self.histories[index].client();
+            if rand::random_range(0..2) == 0 {
+                let pending = client.invoke(Call::Read);
+                match session.line(&format!("GET {key}")).await {
+                    Fate::Done(reply) if reply.is_null() => pending.returned(None),
+                    Fate::Done(reply) => pending.returned(
+                        Some(reply.integer().expect("a value")).map(|value| value as u64),
+                    ),
+                    Fate::Refused(_) => pending.failed(),
+                    Fate::Unknown(_) => pending.unknown(),
+                }
+            } else {
+                let value = self.values.fetch_add(1, Ordering::Relaxed);
+                let pending = client.invoke(Call::Write(value));
+                match session.line(&format!("SET {key} {value}")).await {
+                    Fate::Done(reply) if !reply.is_error() => pending.returned(None),
+                    Fate::Done(reply) => panic!("SET answers {reply:?}"),
+                    Fate::Refused(_) => pending.failed(),
+                    Fate::Unknown(_) => pending.unknown(),
+                }
+            }
+            if rand::random_range(0..20) == 0 {
+                session.leave();
+            }
+        }
+    }
+
+    pub fn check(&self) {
+        let mut returned = 0;
+        for (index, history) in self.histories.iter().enumerate() {
+            returned += history.counts().0;
+            if let Err(error) = check(&history.operations()) {
+                panic!("register {index}: {error}\n{:#?}", history.operations());
+            }
+        }
+        assert!(returned > 30, "only {returned} operations on registers returned");
+    }
+}

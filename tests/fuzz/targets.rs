@@ -1,0 +1,115 @@
+//! What is fuzzed: bytes from outside must never panic, hang or be understood in two ways.
+//! Used by `cargo fuzz` (nightly) and, with random bytes, by the test `fuzz` (stable).
+
+use bytes::{Bytes, BytesMut};
+use ironkv::base::ids::DatabaseId;
+use ironkv::commands::args::Args;
+use ironkv::commands::command::Run;
+use ironkv::commands::context::{ReadContext, WriteContext};
+use ironkv::commands::{request, table};
+use ironkv::data::keyspace::Keyspace;
+use ironkv::resp::client::decode_reply;
+use ironkv::resp::decode::{Batch, Decoder};
+
+/// Small, so that limits are reached.
+const BULK_BYTES_MAX: usize = 4096;
+
+/// Takes any bytes and must not panic.
+pub type Target = fn(&[u8]);
+
+/// Every target by name.
+pub const ALL: [(&str, Target); 4] =
+    [("decode", decode), ("arguments", arguments), ("request", request), ("reply", reply)];
+
+/// The decoder of requests: the same commands however the bytes are cut.
+pub fn decode(data: &[u8]) {
+    let Some((cut, data)) = data.split_first() else { return };
+    let cut = usize::from(*cut) % (data.len() + 1);
+    for authenticated in [true, false] {
+        let whole = commands_of(&[data], authenticated);
+        let cut_in_two = commands_of(&[&data[..cut], &data[cut..]], authenticated);
+        assert_eq!(whole, cut_in_two, "cut at {cut}");
+    }
+}
+
+fn commands_of(pieces: &[&[u8]], authenticated: bool) -> (Vec<Vec<Bytes>>, Option<String>) {
+    let mut decoder = Decoder::new(BULK_BYTES_MAX);
+    decoder.set_authenticated(authenticated);
+    let (mut buffer, mut commands) = (BytesMut::new(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        // Before a client is authenticated, commands come one at a time.
+        loop {
+            let mut batch = Batch::default();
+            let outcome = decoder.decode(&mut buffer, &mut batch);
+            let count = batch.len();
+            commands.extend((0..count).map(|index| batch.command(index).to_vec()));
+            if let Err(error) = outcome {
+                return (commands, Some(error.0.into_owned()));
+            }
+            if count == 0 {
+                break;
+            }
+        }
+    }
+    (commands, None)
+}
+
+/// Commands with any arguments, on a keyspace that remembers those before.
+pub fn arguments(data: &[u8]) {
+    let mut keyspace = Keyspace::default();
+    for (index, line) in data.split(|byte| *byte == b'\n').take(40).enumerate() {
+        let mut words: Vec<Bytes> =
+            line.split(|byte| *byte == b' ').map(Bytes::copy_from_slice).collect();
+        let rows = table::rows();
+        if let Some(row) = line.first().and_then(|byte| rows.get(usize::from(*byte))) {
+            let mut named = vec![Bytes::from_static(row.command.name.as_bytes())];
+            if let Some(container) = row.container {
+                named.insert(0, Bytes::from_static(container.name.as_bytes()));
+            }
+            named.extend(words.drain(1..));
+            words = named;
+        }
+        run(&mut keyspace, &words, index as u64 + 1);
+    }
+    // What commands leave behind must be whole.
+    let _digest = keyspace.digest();
+}
+
+fn run(keyspace: &mut Keyspace, words: &[Bytes], index: u64) {
+    let Ok(resolved) = table::find(words) else { return };
+    if !resolved.command.arity.accepts(words.len()) {
+        return;
+    }
+    let args = Args::new(&words[resolved.words()..]);
+    let (database, now_ms) = (DatabaseId(0), 1_700_000_000_000);
+    match resolved.command.run {
+        Run::Read(function) => {
+            let _reply = function(&ReadContext::new(keyspace, database, now_ms, index), args);
+        }
+        Run::Write(function) => {
+            let mut events = Vec::new();
+            let mut context =
+                WriteContext::new(keyspace, database, now_ms, index, index, &mut events);
+            let _reply = function(&mut context, args);
+        }
+        Run::Session(_) | Run::Node(_) | Run::Container(_) => {}
+    }
+}
+
+/// Requests as other nodes send them and the log keeps them.
+pub fn request(data: &[u8]) {
+    let bytes = Bytes::copy_from_slice(data);
+    let Ok(units) = request::decode_units(&bytes) else { return };
+    for unit in units.take(10_000) {
+        if unit.is_err() {
+            return;
+        }
+    }
+}
+
+/// Replies as other servers send them.
+pub fn reply(data: &[u8]) {
+    let mut input = BytesMut::from(data);
+    while let Ok(Some(_)) = decode_reply(&mut input) {}
+}

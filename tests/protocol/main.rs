@@ -1,0 +1,7 @@
+//! Bytes as they come: RESP2, RESP3, inline, limits, hostile clients; and the HTTP door.
+
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
+
+mod http;
+mod limits;
+mod raw;

@@ -1,0 +1,144 @@
+//! The same bytes to Redis and to IronKV: the same bytes back, and the connection closed or not.
+
+use std::time::Duration;
+
+use ironkv_tests::client::encode;
+use ironkv_tests::cluster::Cluster;
+use ironkv_tests::redis::Redis;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Silence after which the answer counts as complete.
+const QUIET: Duration = Duration::from_millis(250);
+
+/// What came back, and whether the server closed the connection.
+async fn exchange(address: &str, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    for piece in pieces {
+        // A server that has closed already answers with a reset; what it said is read below.
+        let _sent = stream.write_all(piece).await;
+        if pieces.len() > 1 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+    let mut answer = Vec::new();
+    loop {
+        match timeout(QUIET, stream.read_buf(&mut answer)).await {
+            Ok(Ok(0) | Err(_)) => return (answer, true),
+            Ok(Ok(_)) => {}
+            Err(_) => return (answer, false),
+        }
+    }
+}
+
+/// Requests of every shape; each on a connection of its own.
+fn shapes() -> Vec<Vec<u8>> {
+    let mut shapes: Vec<Vec<u8>> = [
+        "PING\r\n",
+        "PING\n",
+        "\r\n\r\nPING\r\n",
+        "   PING   hello  \r\n",
+        "SET raw \"a b\\x41\\n\"\r\nGET raw\r\n",
+        "SET raw 'it\\'s'\r\nGET raw\r\n",
+        "SET raw \"unbalanced\r\nPING\r\n",
+        "SET raw 'a'b\r\n",
+        "*1\r\n$4\r\nPING\r\n",
+        "*1\r\n$4\r\nping\r\n*2\r\n$4\r\nECHO\r\n$2\r\nhi\r\n",
+        "*0\r\nPING\r\n",
+        "*-1\r\nPING\r\n",
+        "*-10\r\nPING\r\n",
+        "*1\r\n$0\r\n\r\n",
+        "*3\r\n$3\r\nSET\r\n$3\r\nraw\r\n$0\r\n\r\n*2\r\n$3\r\nGET\r\n$3\r\nraw\r\n",
+        "*1\r\n$-1\r\n",
+        "*1\r\n$-5\r\n",
+        "*1\r\n$abc\r\n",
+        "*1\r\n:4\r\nPING\r\n",
+        "*1\r\nPING\r\n",
+        "*abc\r\n",
+        "*\r\n",
+        "*2147483648\r\n",
+        "*99999999999999999999\r\n",
+        "*1\r\n$536870913\r\n",
+        "*1\r\n$99999999999999999999\r\n",
+        "*2\r\n$4\r\nECHO\r\n$4\r\na\r\nb\r\n",
+        "HELLO 3\r\nPING\r\n",
+        "HELLO 4\r\n",
+        "HELLO x\r\n",
+        "QUIT\r\nPING\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "nosuchcommand a b c\r\n",
+        "*2\r\n$3\r\nfoo\r\n$5\r\na\r\n b\r\n",
+        "MULTI\r\nPING\r\nEXEC\r\n",
+        "CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\n",
+        "CLIENT REPLY SKIP\r\nPING\r\nPING\r\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    shapes.push([b"a".repeat(64 << 10), b"\r\n".to_vec()].concat());
+    shapes.push(b"a".repeat(70 << 10));
+    shapes.push([b"*1\r\n$".to_vec(), b"1".repeat(70 << 10)].concat());
+    shapes.push([b"*".to_vec(), b"1".repeat(70 << 10)].concat());
+    shapes.push(encode(&["NOSUCH", &"x".repeat(300), &"y".repeat(300)]));
+    shapes.push((0..200).flat_map(|_| encode(&["PING"])).collect());
+    shapes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_shape_of_request_is_answered_as_redis_answers_it() {
+    let redis = Redis::start(&[]).await;
+    let cluster = Cluster::start(1).await;
+    let mut differences = Vec::new();
+    for shape in shapes() {
+        let theirs = exchange(redis.address(), &[&shape]).await;
+        let ours = exchange(&cluster.nodes[0].resp_address, &[&shape]).await;
+        // HELLO tells version and id, which differ.
+        let hello = shape.starts_with(b"HELLO 3");
+        if (theirs != ours && !hello) || theirs.1 != ours.1 {
+            let show = |(bytes, closed): &(Vec<u8>, bool)| {
+                let text = bytes[..bytes.len().min(200)].escape_ascii().to_string();
+                format!("{text}{}", if *closed { " (closed)" } else { "" })
+            };
+            let request = shape[..shape.len().min(80)].escape_ascii();
+            differences.push(format!(
+                "{request}\n  Redis  {}\n  IronKV {}",
+                show(&theirs),
+                show(&ours)
+            ));
+        }
+    }
+    assert!(differences.is_empty(), "{}:\n{}", differences.len(), differences.join("\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_cut_anywhere_is_understood() {
+    let cluster = Cluster::start(1).await;
+    let request = [encode(&["SET", "cut", "a\r\nb"]), encode(&["GET", "cut"])].concat();
+    for cut in 1..request.len() {
+        let (head, tail) = request.split_at(cut);
+        let (answer, closed) = exchange(&cluster.nodes[0].resp_address, &[head, tail]).await;
+        assert_eq!(answer.escape_ascii().to_string(), "+OK\\r\\n$4\\r\\na\\r\\nb\\r\\n", "{cut}");
+        assert!(!closed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn noise_harms_nobody_else() {
+    let mut cluster = Cluster::start(1).await;
+    let mut witness = cluster.client(0).await;
+    let address = cluster.nodes[0].resp_address.clone();
+    let starts: [&[u8]; 5] = [b"", b"*3\r\n$3\r\nSET\r\n", b"*", b"$", b"*1\r\n$10\r\n"];
+    for round in 0..100 {
+        let length = rand::random_range(1..400);
+        let mut noise = starts[round % starts.len()].to_vec();
+        noise.extend((0..length).map(|_| rand::random::<u8>()));
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let _sent = stream.write_all(&noise).await;
+        drop(stream);
+    }
+    assert_eq!(format!("{:?}", witness.line("PING").await.unwrap()), "+PONG");
+    assert!(cluster.nodes[0].is_running());
+    assert!(!cluster.nodes[0].log_tail().contains("panicked"), "{}", cluster.nodes[0].log_tail());
+}

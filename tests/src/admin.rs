@@ -1,0 +1,124 @@
+//! Asks nodes through their admin service.
+
+use std::time::Duration;
+
+use ironkv_proto::admin::v1::admin_service_client::AdminServiceClient;
+use ironkv_proto::admin::v1::{
+    CheckpointRequest, InitRequest, JoinRequest, NodeRequest, Role, StatusRequest, StatusResponse,
+    TransferRequest,
+};
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+/// Enough for a join that has to wait for a snapshot on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One node's admin door.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    client: AdminServiceClient<Channel>,
+}
+
+impl Admin {
+    /// The door at `host:port`; connects at the first use.
+    ///
+    /// # Panics
+    /// When the address is none.
+    pub fn at(address: &str) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .expect("a host and a port")
+            .connect_timeout(Duration::from_millis(500))
+            .timeout(PATIENCE);
+        Self { client: AdminServiceClient::new(endpoint.connect_lazy()) }
+    }
+
+    /// What the node says of itself; gives up soon, because it may be paused or cut off.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn status(&self) -> Result<StatusResponse, Status> {
+        let mut client = self.client.clone();
+        let answer = client.status(StatusRequest {});
+        match tokio::time::timeout(Duration::from_secs(2), answer).await {
+            Ok(answer) => Ok(answer?.into_inner()),
+            Err(_) => Err(Status::deadline_exceeded("no status in two seconds")),
+        }
+    }
+
+    /// Makes the empty node the first member of a new cluster.
+    ///
+    /// # Errors
+    /// It is not empty, or does not answer.
+    pub async fn init(&self) -> Result<(), Status> {
+        self.client.clone().init(InitRequest::default()).await.map(drop)
+    }
+
+    /// Makes the empty node a learner of the cluster of `seed`.
+    ///
+    /// # Errors
+    /// It is not empty, or one of the two does not answer.
+    pub async fn join(&self, seed: &str) -> Result<u64, Status> {
+        let seeds = vec![seed.to_owned()];
+        let request = JoinRequest { seeds, expected_cluster_id: String::new() };
+        Ok(self.client.clone().join(request).await?.into_inner().node_id)
+    }
+
+    /// Makes a learner a voter.
+    ///
+    /// # Errors
+    /// It is not caught up, or there is no leader.
+    pub async fn promote(&self, node_id: u64) -> Result<(), Status> {
+        self.client.clone().promote(node(node_id)).await.map(drop)
+    }
+
+    /// Makes a voter a learner.
+    ///
+    /// # Errors
+    /// A guard refuses it, or there is no leader.
+    pub async fn demote(&self, node_id: u64) -> Result<(), Status> {
+        self.client.clone().demote(node(node_id)).await.map(drop)
+    }
+
+    /// Takes a member out for good.
+    ///
+    /// # Errors
+    /// A guard refuses it, or there is no leader.
+    pub async fn remove(&self, node_id: u64) -> Result<(), Status> {
+        self.client.clone().remove(node(node_id)).await.map(drop)
+    }
+
+    /// Hands leadership to a voter; 0 lets the leader choose.
+    ///
+    /// # Errors
+    /// The target cannot lead, or there is no leader.
+    pub async fn transfer(&self, node_id: u64) -> Result<(), Status> {
+        let request = TransferRequest { node_id, ..TransferRequest::default() };
+        self.client.clone().transfer_leader(request).await.map(drop)
+    }
+
+    /// Writes a checkpoint now; answers the log index it holds.
+    ///
+    /// # Errors
+    /// The disk refuses it.
+    pub async fn checkpoint(&self) -> Result<u64, Status> {
+        Ok(self.client.clone().checkpoint(CheckpointRequest {}).await?.into_inner().index)
+    }
+}
+
+fn node(node_id: u64) -> NodeRequest {
+    NodeRequest { node_id, ..NodeRequest::default() }
+}
+
+/// Whether the node leads.
+pub fn leads(status: &StatusResponse) -> bool {
+    status.role == i32::from(Role::Leader)
+}
+
+/// The ids of the voters, in order.
+pub fn voters(status: &StatusResponse) -> Vec<u64> {
+    let voters = status.members.iter().filter(|member| member.voter);
+    let mut ids: Vec<_> =
+        voters.filter_map(|member| Some(member.member.as_ref()?.node_id)).collect();
+    ids.sort_unstable();
+    ids
+}

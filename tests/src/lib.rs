@@ -1,0 +1,24 @@
+//! The harness: real processes, a client of its own, faults, recorded histories, checkers.
+//!
+//! The client and its decoder share nothing with the server, so that one cannot hide a fault of
+//! the other.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
+
+pub mod accounts;
+pub mod admin;
+pub mod cas;
+pub mod client;
+pub mod cluster;
+pub mod disk;
+pub mod history;
+pub mod linearizability;
+pub mod links;
+pub mod list_append;
+pub mod network;
+pub mod node;
+pub mod process;
+pub mod redis;
+pub mod registers;
+pub mod reply;
+pub mod session;

@@ -1,0 +1,236 @@
+//! The wires between nodes: a TCP proxy in front of each node's peer door, which cuts and delays
+//! by pair and direction and needs no privileges.
+//!
+//! A cut holds bytes back and lets them through after healing, as retransmission would. Whose
+//! connection it is, is found through the socket table of the kernel.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+const BUFFER_BYTES: usize = 64 << 10;
+
+/// From one node to another, by index.
+pub type Direction = (usize, usize);
+
+/// All wires of a cluster.
+#[derive(Debug, Clone)]
+pub struct Links {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    cuts: watch::Sender<HashSet<Direction>>,
+    delays: Mutex<HashMap<Direction, Duration>>,
+    owners: Mutex<HashMap<u32, usize>>,
+    held: AtomicU64,
+}
+
+impl Links {
+    /// Everybody reaches everybody.
+    pub fn new() -> Self {
+        let shared = Shared {
+            cuts: watch::Sender::new(HashSet::new()),
+            delays: Mutex::default(),
+            owners: Mutex::default(),
+            held: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Listens on a free port for the peers of node `to` and passes them on to `target`; answers
+    /// the port.
+    ///
+    /// # Errors
+    /// There is no free port.
+    pub async fn open(&self, to: usize, target: String) -> io::Result<u16> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let port = listener.local_addr()?.port();
+        let links = self.clone();
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(links.clone().connect(to, target.clone(), stream));
+            }
+        });
+        Ok(port)
+    }
+
+    /// Tells which node the process with this id is.
+    pub fn set_owner(&self, pid: u32, node: usize) {
+        self.shared.owners.lock().insert(pid, node);
+    }
+
+    /// Stops everything that goes this way.
+    pub fn cut(&self, direction: Direction) {
+        self.shared.cuts.send_modify(|cuts| {
+            cuts.insert(direction);
+        });
+    }
+
+    /// Stops everything between these nodes and the others, both ways.
+    pub fn isolate(&self, inside: &[usize], nodes: usize) {
+        for from in 0..nodes {
+            for to in 0..nodes {
+                if inside.contains(&from) != inside.contains(&to) {
+                    self.cut((from, to));
+                }
+            }
+        }
+    }
+
+    /// Makes what goes this way late.
+    pub fn delay(&self, direction: Direction, by: Duration) {
+        self.shared.delays.lock().insert(direction, by);
+    }
+
+    /// Undoes every cut and delay.
+    pub fn heal(&self) {
+        self.shared.delays.lock().clear();
+        self.shared.cuts.send_modify(HashSet::clear);
+    }
+
+    /// How many times bytes were held back by a cut: whether the cuts did anything.
+    pub fn held_back(&self) -> u64 {
+        self.shared.held.load(Ordering::Relaxed)
+    }
+
+    async fn connect(self, to: usize, target: String, incoming: TcpStream) {
+        let Ok(outgoing) = TcpStream::connect(&target).await else { return };
+        let from = self.owner_of(&incoming);
+        let (incoming, outgoing) = match (incoming.set_nodelay(true), outgoing.set_nodelay(true)) {
+            (Ok(()), Ok(())) => (incoming.into_split(), outgoing.into_split()),
+            _ => return,
+        };
+        let forth = from.map(|from| (from, to));
+        let back = from.map(|from| (to, from));
+        tokio::join!(
+            self.pump(incoming.0, outgoing.1, forth),
+            self.pump(outgoing.0, incoming.1, back)
+        );
+    }
+
+    async fn pump(
+        &self,
+        mut from: OwnedReadHalf,
+        mut to: OwnedWriteHalf,
+        direction: Option<Direction>,
+    ) {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        while let Ok(length @ 1..) = from.read(&mut buffer).await {
+            if let Some(direction) = direction {
+                self.wait_until_open(direction).await;
+            }
+            if to.write_all(&buffer[..length]).await.is_err() {
+                break;
+            }
+        }
+        // The end of a stream is news too, and does not pass a cut.
+        if let Some(direction) = direction {
+            self.wait_until_open(direction).await;
+        }
+    }
+
+    async fn wait_until_open(&self, direction: Direction) {
+        let mut cuts = self.shared.cuts.subscribe();
+        if cuts.borrow_and_update().contains(&direction) {
+            self.shared.held.fetch_add(1, Ordering::Relaxed);
+            let _ended = cuts.wait_for(|cuts| !cuts.contains(&direction)).await;
+        }
+        let delay = self.shared.delays.lock().get(&direction).copied();
+        if let Some(delay) = delay {
+            sleep(delay).await;
+        }
+    }
+
+    /// The node whose process holds the other end of a connection.
+    fn owner_of(&self, stream: &TcpStream) -> Option<usize> {
+        let (theirs, ours) = (stream.peer_addr().ok()?, stream.local_addr().ok()?);
+        let inode = socket_inode(theirs.port(), ours.port())?;
+        let wanted = format!("socket:[{inode}]");
+        let owners = self.shared.owners.lock().clone();
+        let holds = |pid: &u32| {
+            let Ok(files) = std::fs::read_dir(format!("/proc/{pid}/fd")) else { return false };
+            files.flatten().any(|file| {
+                std::fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == &*wanted)
+            })
+        };
+        owners.iter().find(|(pid, _)| holds(pid)).map(|(_, node)| *node)
+    }
+}
+
+impl Default for Links {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn socket_inode(local_port: u16, remote_port: u16) -> Option<String> {
+    let table = std::fs::read_to_string("/proc/net/tcp").ok()?;
+    let (local, remote) = (format!(":{local_port:04X}"), format!(":{remote_port:04X}"));
+    table.lines().find_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let found = words.get(1)?.ends_with(&local) && words.get(2)?.ends_with(&remote);
+        found.then(|| words.get(9).map(|inode| (*inode).to_owned()))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn echo() -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                tokio::spawn(async move {
+                    let (mut from, mut to) = stream.split();
+                    let _ended = tokio::io::copy(&mut from, &mut to).await;
+                });
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_cut_holds_bytes_back_until_it_is_healed() {
+        let links = Links::new();
+        links.set_owner(std::process::id(), 7);
+        let port = links.open(1, echo().await).await.unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut byte = [0];
+        stream.write_all(b"a").await.unwrap();
+        stream.read_exact(&mut byte).await.unwrap();
+        for direction in [(7, 1), (1, 7)] {
+            links.cut(direction);
+            stream.write_all(b"b").await.unwrap();
+            let wait = Duration::from_millis(100);
+            let early = tokio::time::timeout(wait, stream.read_exact(&mut byte)).await;
+            assert!(early.is_err(), "{direction:?} does not cut");
+            links.heal();
+            stream.read_exact(&mut byte).await.unwrap();
+        }
+        assert_eq!(links.held_back(), 2);
+    }
+
+    #[tokio::test]
+    async fn a_cut_between_others_is_not_felt() {
+        let links = Links::new();
+        links.set_owner(std::process::id(), 7);
+        let port = links.open(1, echo().await).await.unwrap();
+        links.cut((2, 1));
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        stream.write_all(b"a").await.unwrap();
+        stream.read_exact(&mut [0]).await.unwrap();
+    }
+}

@@ -1,0 +1,219 @@
+//! One node: its directory, its configuration file, its process, its doors.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::admin::Admin;
+use crate::client::{Client, ClientError};
+use crate::process::{self, Process};
+
+/// Starting, loading and replaying on a busy machine.
+pub const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Dotted configuration keys with their values, such as `raft.heartbeat_ms` and `50`.
+pub type Settings = Vec<(String, String)>;
+
+/// A node that runs or does not.
+#[derive(Debug)]
+pub struct Node {
+    /// From 0.
+    pub index: usize,
+    /// Holds `data/`, `config.yaml` and `node.log`.
+    pub directory: PathBuf,
+    /// `host:port` of the Redis protocol.
+    pub resp_address: String,
+    /// `host:port` of gRPC, past any proxy.
+    pub grpc_address: String,
+    /// `host:port` of gRPC as peers are told.
+    pub peer_address: String,
+    /// `host:port` of HTTP.
+    pub http_address: String,
+    /// `None` before the first start.
+    pub process: Option<Process>,
+    /// Words before the program, such as `ip netns exec a`.
+    pub wrapper: Vec<String>,
+    /// What its configuration file was made of.
+    pub settings: Settings,
+}
+
+/// Where a node is to be.
+#[derive(Debug)]
+pub struct Place {
+    /// From 0.
+    pub index: usize,
+    /// Its own.
+    pub directory: PathBuf,
+    /// Address to listen on.
+    pub host: String,
+    /// Of RESP, gRPC and HTTP.
+    pub ports: [u16; 3],
+    /// Of gRPC as peers are told.
+    pub peer_port: u16,
+    /// Words before the program.
+    pub wrapper: Vec<String>,
+}
+
+impl Node {
+    /// Writes the configuration of a node that listens on these ports of `host`.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn prepare(place: Place, settings: &Settings) -> io::Result<Self> {
+        let [resp, grpc, http] = place.ports;
+        let at = |port: u16| format!("{}:{port}", place.host);
+        let node = Self {
+            index: place.index,
+            resp_address: at(resp),
+            grpc_address: at(grpc),
+            peer_address: at(place.peer_port),
+            http_address: at(http),
+            process: None,
+            wrapper: place.wrapper,
+            settings: Vec::new(),
+            directory: place.directory,
+        };
+        let own = [
+            ("listen.resp_host", place.host.clone()),
+            ("listen.grpc_host", place.host.clone()),
+            ("listen.http_host", place.host),
+            ("listen.resp_port", resp.to_string()),
+            ("listen.grpc_port", grpc.to_string()),
+            ("listen.http_port", http.to_string()),
+            ("advertise.grpc_port", place.peer_port.to_string()),
+            ("data.directory", node.data().display().to_string()),
+            ("data.free_bytes_min", (1 << 20).to_string()),
+            ("security.enable_debug_command", "local".to_owned()),
+            ("log.segment_bytes", (4 << 20).to_string()),
+            ("log.spare_segments", "1".to_owned()),
+            ("threads.io", "1".to_owned()),
+        ];
+        let mut all: Settings = own.map(|(key, value)| (key.to_owned(), value)).to_vec();
+        all.extend(settings.iter().cloned());
+        std::fs::create_dir_all(&node.directory)?;
+        node.configure(&all)?;
+        Ok(Self { settings: all, ..node })
+    }
+
+    /// Replaces the configuration file.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn configure(&self, settings: &Settings) -> io::Result<()> {
+        std::fs::write(self.config(), yaml(settings))
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.join("data")
+    }
+
+    /// Its configuration file.
+    pub fn config(&self) -> PathBuf {
+        self.directory.join("config.yaml")
+    }
+
+    /// Starts the process and returns at once.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn spawn(&mut self) {
+        let mut words = self.wrapper.clone();
+        words.push(process::ironkv().display().to_string());
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]).arg("serve").arg("--config").arg(self.config());
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IRONKV_")) {
+            command.env_remove(name);
+        }
+        let log = self.directory.join("node.log");
+        self.process = Some(Process::start(&mut command, &log).expect("ironkv starts"));
+    }
+
+    /// Starts the process and waits until its admin door answers.
+    ///
+    /// # Panics
+    /// When it ends or does not answer in time; shows its log.
+    pub async fn start(&mut self) {
+        self.spawn();
+        let admin = self.admin();
+        let deadline = Instant::now() + START_LIMIT;
+        while admin.status().await.is_err() {
+            let alive = self.is_running() && Instant::now() < deadline;
+            assert!(alive, "node {} does not start:\n{}", self.index, self.log_tail());
+            sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// Waits until it says it is ready to serve.
+    ///
+    /// # Panics
+    /// When it does not get so in time; shows its log.
+    pub async fn wait_ready(&self) {
+        let deadline = Instant::now() + START_LIMIT;
+        while !self.admin().status().await.is_ok_and(|status| status.ready) {
+            let in_time = Instant::now() < deadline;
+            assert!(in_time, "node {} does not get ready:\n{}", self.index, self.log_tail());
+            sleep(Duration::from_millis(30)).await;
+        }
+    }
+
+    /// Whether its process runs.
+    pub fn is_running(&mut self) -> bool {
+        self.process.as_mut().is_some_and(Process::is_running)
+    }
+
+    /// The process.
+    ///
+    /// # Panics
+    /// When it was never started.
+    pub fn process(&mut self) -> &mut Process {
+        self.process.as_mut().expect("a started node")
+    }
+
+    /// Its admin door.
+    pub fn admin(&self) -> Admin {
+        Admin::at(&self.grpc_address)
+    }
+
+    /// A new connection to its Redis door.
+    ///
+    /// # Errors
+    /// As [`Client::connect`].
+    pub async fn client(&self) -> Result<Client, ClientError> {
+        Client::connect(&self.resp_address).await
+    }
+
+    /// The last lines it logged.
+    pub fn log_tail(&self) -> String {
+        let text = std::fs::read_to_string(self.directory.join("node.log")).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+fn yaml(settings: &Settings) -> String {
+    let mut sections: BTreeMap<&str, BTreeMap<&str, &str>> = BTreeMap::new();
+    for (key, value) in settings {
+        let (section, name) = key.split_once('.').unwrap_or((key, ""));
+        sections.entry(section).or_default().insert(name, value);
+    }
+    let mut text = String::new();
+    for (section, values) in sections {
+        text.push_str(&format!("{section}:\n"));
+        for (name, value) in values {
+            text.push_str(&format!("  {name}: {value}\n"));
+        }
+    }
+    text
+}
+
+#[test]
+fn later_settings_replace_earlier_ones() {
+    let row = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let text = yaml(&vec![row("b.x", "1"), row("a.y", "2"), row("b.x", "3")]);
+    assert_eq!(text, "a:\n  y: 2\nb:\n  x: 3\n");
+}
