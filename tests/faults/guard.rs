@@ -17,7 +17,7 @@ const ROUNDS: usize = 4;
 
 /// Long, so that the lease outlives the restart of a process.
 const SETTINGS: [(&str, &str); 2] =
-    [("raft.election_timeout_min_ms", "2000"), ("raft.election_timeout_max_ms", "2200")];
+    [("raft.election_timeout_min_ms", "4200"), ("raft.election_timeout_max_ms", "4400")];
 
 type Recorder = history::Client<Call<u64>, Answer<u64>>;
 

@@ -9,6 +9,7 @@ mod admin_status;
 mod applied;
 mod apply;
 mod apply_thread;
+mod campaign;
 mod checkpoints;
 pub(crate) mod convert;
 mod entry;

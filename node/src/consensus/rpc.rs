@@ -11,6 +11,7 @@ use ironkv_proto::raft::v1 as raft;
 use ironkv_proto::types::v1::Route;
 use tonic::Status;
 
+use super::campaign::LeaderStream;
 use super::convert;
 use super::forward::{Work, answer_to_proto, start_on_leader, work_from_proto};
 use super::group::Group;
@@ -28,14 +29,15 @@ impl Group {
         S: Stream<Item = Result<raft::AppendRequest, Status>> + Send + 'static,
     {
         let core = core(&self.0)?;
-        let (shared, identity) = (self.0.clone(), core.identity.clone());
+        let identity = core.identity.clone();
+        let mut leader = LeaderStream::new(self.0.clone());
         // A message that is not meant for this node, or damaged, ends the stream.
         let accepted =
             requests.scan((), |(), request| std::future::ready(request.ok())).map(move |request| {
                 identity.accept(request.route.as_ref()).map_err(Status::failed_precondition)?;
                 let converted = convert::append_from_proto(&request)
                     .map_err(|error| Status::invalid_argument(error.to_string()))?;
-                shared.note_contact();
+                leader.note_contact();
                 Ok::<_, Status>(converted)
             });
         let (refusal_sender, refusal) = tokio::sync::oneshot::channel();

@@ -159,9 +159,10 @@ impl Shared {
         Duration::from_millis(self.raft_config.request_timeout_ms)
     }
 
-    /// How long a request that was not yet sent waits for somebody to lead.
+    /// How long a request that was not yet sent waits for somebody to lead: through an election
+    /// that has to be repeated.
     pub(crate) const fn leader_patience(&self) -> Duration {
-        Duration::from_millis(self.raft_config.election_timeout_max_ms)
+        Duration::from_millis(2 * self.raft_config.election_timeout_max_ms)
     }
 
     pub(crate) async fn wait_for_leader(&self) -> Option<NodeId> {

@@ -227,11 +227,12 @@ fn open_log(
     )
 }
 
-/// The lease is shorter than the shortest silence after which anyone may vote for another, so that
-/// clocks may run at different rates; the guard is longer than any lease.
+/// The lease for reads is shorter than the silence after which anyone may vote for another, so
+/// that clocks may run at different rates; the guard is longer than any lease.
 fn gate_and_guard(config: &RaftConfig, brand_new: bool) -> (ReadGate, RestartGuard) {
-    let lease_ms = config.election_timeout_min_ms * u64::from(config.lease_percent.min(100)) / 100;
-    let guard_ms = config.election_timeout_max_ms + config.election_timeout_max_ms / 5;
+    let granted_ms = config.leader_lease_ms();
+    let lease_ms = granted_ms * u64::from(config.lease_percent.min(100)) / 100;
+    let guard_ms = granted_ms + granted_ms / 5;
     let lease = ReadGate::new(Duration::from_millis(lease_ms));
     (lease, RestartGuard::new(brand_new, Duration::from_millis(guard_ms)))
 }
@@ -262,8 +263,9 @@ fn core_config(shared: &Shared) -> Result<Arc<Config>, String> {
     let config = Config {
         cluster_name: format!("ironkv-{}", shared.group_id),
         heartbeat_interval: own.heartbeat_ms,
-        election_timeout_min: own.election_timeout_min_ms,
-        election_timeout_max: own.election_timeout_max_ms,
+        // openraft's time-outs begin when the lease is over, and its lease is the longer of them.
+        election_timeout_min: own.election_timeout_min_ms.saturating_sub(own.leader_lease_ms()),
+        election_timeout_max: own.leader_lease_ms(),
         install_snapshot_timeout: own.snapshot_timeout_s * 1000,
         max_payload_entries: 4096,
         // A follower gets a snapshot only when the entries it needs are gone.

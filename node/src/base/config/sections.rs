@@ -95,11 +95,12 @@ section! {
         /// Milliseconds between the leader's heartbeats.
         heartbeat_ms: u64 = 100;
         /// Shortest silence of the leader, milliseconds, before a node asks for an election.
-        election_timeout_min_ms: u64 = 700;
-        /// Longest such silence; each node draws between the two.
-        election_timeout_max_ms: u64 = 1400;
-        /// Share of the shortest election timeout, percent, for which a leader may answer reads
-        /// alone. The rest covers clocks that run at different rates.
+        election_timeout_min_ms: u64 = 750;
+        /// Longest such silence; each node draws between the two. For half of this time after it
+        /// heard a leader a node votes for nobody else: the leader's lease.
+        election_timeout_max_ms: u64 = 1000;
+        /// Share of that lease, percent, for which a leader may answer reads alone. The rest
+        /// covers clocks that run at different rates.
         lease_percent: u32 = 70;
         /// Proposals in flight to the log at one time.
         proposals_in_flight: u32 = 4;
@@ -111,6 +112,13 @@ section! {
         snapshot_timeout_s: u64 = 600;
         /// Milliseconds for the whole of an orderly stop.
         shutdown_timeout_ms: u64 = 10_000;
+    }
+}
+
+impl RaftConfig {
+    /// For how long a node that heard a leader votes for nobody else, milliseconds.
+    pub const fn leader_lease_ms(&self) -> u64 {
+        self.election_timeout_max_ms / 2
     }
 }
 

@@ -59,9 +59,12 @@ fn check_raft(config: &Config, rule: &mut Rule<'_>) {
     let (min, max) = (raft.election_timeout_min_ms, raft.election_timeout_max_ms);
     rule(raft.heartbeat_ms > 0, "raft.heartbeat_ms", "must be above 0".to_owned());
     rule(
-        raft.heartbeat_ms.saturating_mul(3) <= min,
+        raft.heartbeat_ms.saturating_mul(2) <= min.saturating_sub(raft.leader_lease_ms()),
         "raft.heartbeat_ms",
-        format!("must be at most a third of raft.election_timeout_min_ms ({min})"),
+        format!(
+            "must be at most half of what raft.election_timeout_min_ms ({min}) is above half of \
+             raft.election_timeout_max_ms ({max})"
+        ),
     );
     rule(
         min < max,

@@ -163,10 +163,7 @@ impl Log {
 
     /// Notes a committed position. Written along with the next change, never flushed for itself.
     pub fn save_committed(&self, position: LogPosition) {
-        let mut memory = self.inner.shared.memory.lock();
-        memory.state.committed = Some(position);
-        // A closed log loses nothing that it promised to keep.
-        let _ = self.inner.commands.send(Command::Committed(position));
+        self.inner.shared.memory.lock().state.committed = Some(position);
     }
 
     /// Entries of `range` in order, without a gap, stopping early at the end of the log or before
@@ -255,13 +252,9 @@ impl Log {
     /// Queues a command; gives back what must be told if the log thread is gone.
     fn send(&self, command: Command) -> Option<(Done, io::Error)> {
         let mpsc::error::SendError(command) = self.inner.commands.send(command).err()?;
-        let error = io::Error::other("the log is closed");
-        match command {
-            Command::Append { done, .. } | Command::Change(_, done) | Command::Stop(done) => {
-                Some((done, error))
-            }
-            Command::Committed(_) => None,
-        }
+        let (Command::Append { done, .. } | Command::Change(_, done) | Command::Stop(done)) =
+            command;
+        Some((done, io::Error::other("the log is closed")))
     }
 }
 

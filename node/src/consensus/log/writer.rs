@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::format::{FRAME_HEADER_BYTES, FRAMES_AT, Item, begin_frame, end_frame};
 use super::index::{IndexChange, MarkerPolicy};
 use super::options::Done;
-use super::record::{LogPosition, LogState, Record};
+use super::record::{LogState, Record};
 use super::segment::Segment;
 use super::shared::{Shared, is_full};
 use super::space::PROBE_INTERVAL;
@@ -25,7 +25,6 @@ pub(super) enum Command {
         done: Done,
     },
     Change(Item, Done),
-    Committed(LogPosition),
     Stop(Done),
 }
 
@@ -43,8 +42,6 @@ pub(super) struct Writer {
     state: LogState,
     policy: MarkerPolicy,
     queue: VecDeque<Queued>,
-    /// Waits for a frame that is written anyway.
-    committed: Option<LogPosition>,
     frame: Vec<u8>,
     failure: Option<io::Error>,
 }
@@ -74,7 +71,6 @@ impl Writer {
             state,
             policy: MarkerPolicy::default(),
             queue: VecDeque::new(),
-            committed: None,
             frame: Vec::new(),
             failure: None,
         }
@@ -111,7 +107,6 @@ impl Writer {
     fn accept(&mut self, command: Command) -> Option<Done> {
         match command {
             Command::Stop(done) => return Some(done),
-            Command::Committed(position) => self.committed = Some(position),
             Command::Change(item, done) => {
                 self.queue.push_back(Queued::Item { item, serial: None });
                 self.queue.push_back(Queued::Done(done));
@@ -180,16 +175,19 @@ impl Writer {
         None
     }
 
+    /// Goes with a frame that is written anyway.
     fn add_committed(&mut self, last: bool, effects: &mut Effects) {
         if self.frame.is_empty() && !last {
             return;
         }
-        let Some(position) = self.committed else { return };
+        let committed = self.shared.memory.lock().state.committed;
+        let Some(position) = committed.filter(|_| committed != self.state.committed) else {
+            return;
+        };
         let item = Item::Committed(position);
         let bytes = self.overhead_bytes() + item.encoded_bytes() as u64;
         if self.frame.len() as u64 + bytes <= self.segment.room() {
             self.add(&item, effects);
-            self.committed = None;
         }
     }
 

@@ -44,7 +44,7 @@ fn options(directory: &Path, port: u16) -> GroupOptions {
         addresses: MemberAddresses { raft: address.clone(), client: address, http: String::new() },
         raft: RaftConfig {
             heartbeat_ms: 60,
-            election_timeout_min_ms: 400,
+            election_timeout_min_ms: 600,
             election_timeout_max_ms: 800,
             ..RaftConfig::default()
         },
