@@ -1,7 +1,5 @@
-//! Figures that are not throughput: how long nobody can write when the leader dies or hands over,
-//! how fast a node serves again, what an idle connection costs.
+//! How long nobody can write when the leader hands over or dies.
 
-use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -10,46 +8,37 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::load::{Load, Row};
+use super::report::Figure;
 use super::systems::{System, dev, is_leader};
 
-/// One measured figure.
-#[derive(Debug)]
-pub(crate) struct Gap {
-    pub(crate) name: &'static str,
-    pub(crate) value: String,
-}
+const HAND_OVERS: usize = 10;
+const KILLS: usize = 7;
 
-const IDLE_CONNECTIONS: usize = 5_000;
-const KEYS: u64 = 1_000_000;
-
-pub(crate) fn measure(system: &System) -> Result<Vec<Gap>, String> {
-    let text = |error: io::Error| error.to_string();
-    let handed_over = longest_gap(system, |leader| raft_transfer(&system.addresses[leader]))?;
-    let idle = idle_connection_bytes(system).map_err(text)?;
-    let load = Load {
-        row: Row { name: "fill", test: "set", clients: 50, pipeline: 64 },
-        seconds: KEYS as f64 / 60_000.0,
-    };
-    load.run(system)?;
-    let killed = longest_gap(system, |leader| kill_node(system, leader))?;
-    let start = Instant::now();
-    dev(system.directory.path(), &["restart"])?;
-    let restart = start.elapsed();
+pub(crate) fn measure(system: &System) -> Result<Vec<Figure>, String> {
+    let handed_over = (0..HAND_OVERS)
+        .map(|_| longest_gap(system, |leader| raft_transfer(&system.addresses[leader])))
+        .collect::<Result<Vec<_>, String>>()?;
+    let killed = (0..KILLS)
+        .map(|_| {
+            let gap = longest_gap(system, |leader| system.kill(leader))?;
+            dev(system.directory.path(), &["start"])?;
+            Ok(gap)
+        })
+        .collect::<Result<Vec<_>, String>>()?;
     Ok(vec![
-        Gap { name: "write gap, leader hands over", value: millis(handed_over) },
-        Gap { name: "write gap, leader killed", value: millis(killed) },
-        Gap { name: "memory of an idle connection", value: format!("{:.1} KiB", idle / 1024.0) },
-        Gap { name: "stop and restart of all nodes with the data above", value: millis(restart) },
+        Figure { name: "write gap, leader hands over", value: spread(handed_over) },
+        Figure { name: "write gap, leader killed", value: spread(killed) },
     ])
 }
 
-fn millis(duration: Duration) -> String {
-    format!("{:.0} ms", duration.as_secs_f64() * 1000.0)
+fn spread(mut gaps: Vec<Duration>) -> String {
+    gaps.sort_unstable();
+    let (median, longest) = (gaps[gaps.len() / 2], gaps[gaps.len() - 1]);
+    format!("{} ms, longest of {} {} ms", median.as_millis(), gaps.len(), longest.as_millis())
 }
 
-/// Writes to every node in turn every few milliseconds while `act` is done to the leader; the
-/// longest time between two acknowledged writes.
+/// Writes every few milliseconds to a node that does not lead while `act` is done to the leader;
+/// the longest time between two acknowledged writes.
 fn longest_gap(
     system: &System,
     act: impl FnOnce(usize) -> io::Result<()>,
@@ -65,7 +54,7 @@ fn longest_gap(
     });
     std::thread::sleep(Duration::from_secs(1));
     act(leader).map_err(|error| error.to_string())?;
-    std::thread::sleep(Duration::from_secs(5));
+    std::thread::sleep(Duration::from_secs(3));
     stop.store(true, Ordering::Relaxed);
     writer.join().map_err(|_| "the writer panicked".to_owned())
 }
@@ -86,11 +75,12 @@ fn write_until(address: &str, stop: &AtomicBool) -> Duration {
     longest
 }
 
+/// As a client would: it waits for its answer for as long as the server may take.
 fn one_write(address: &str, kept: &mut Option<TcpStream>) -> io::Result<()> {
     if kept.is_none() {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_millis(500)))?;
+        stream.set_read_timeout(Some(Duration::from_secs(6)))?;
         *kept = Some(stream);
     }
     let stream = kept.as_mut().expect("connected above");
@@ -109,42 +99,4 @@ fn raft_transfer(leader: &str) -> io::Result<()> {
         return Err(io::Error::other(String::from_utf8_lossy(&reply[..length]).into_owned()));
     }
     Ok(())
-}
-
-fn kill_node(system: &System, node: usize) -> io::Result<()> {
-    let port: u16 = system.addresses[node]
-        .rsplit_once(':')
-        .and_then(|(_, port)| port.parse().ok())
-        .ok_or_else(|| io::Error::other("address without port"))?;
-    let number = (port - 17_000) / 2 + 1;
-    let pid = fs::read_to_string(system.directory.path().join(format!("node-{number}/pid")))?;
-    std::process::Command::new("kill").args(["-9", pid.trim()]).status().map(drop)
-}
-
-fn idle_connection_bytes(system: &System) -> io::Result<f64> {
-    let address = &system.addresses[0];
-    let port: u16 = address.rsplit_once(':').and_then(|(_, p)| p.parse().ok()).unwrap_or(0);
-    let number = (port - 17_000) / 2 + 1;
-    let pid = fs::read_to_string(system.directory.path().join(format!("node-{number}/pid")))?;
-    let before = resident_bytes(pid.trim())?;
-    let mut idle = Vec::with_capacity(IDLE_CONNECTIONS);
-    for _ in 0..IDLE_CONNECTIONS {
-        let mut stream = TcpStream::connect(address)?;
-        stream.write_all(b"PING\r\n")?;
-        let mut reply = [0; 16];
-        let _ = stream.read(&mut reply)?;
-        idle.push(stream);
-    }
-    let after = resident_bytes(pid.trim())?;
-    Ok((after.saturating_sub(before)) as f64 / IDLE_CONNECTIONS as f64)
-}
-
-fn resident_bytes(pid: &str) -> io::Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().trim_end_matches(" kB").trim().parse::<u64>().ok())
-        .ok_or_else(|| io::Error::other("no VmRSS in /proc"))?;
-    Ok(kib * 1024)
 }

@@ -10,6 +10,7 @@ mod etcd;
 mod gaps;
 mod load;
 mod report;
+mod scale;
 mod systems;
 
 use std::process::ExitCode;
@@ -40,7 +41,7 @@ fn run() -> Result<(), String> {
     let wanted = |name: &str| only.as_deref().is_none_or(|only| name == only);
     let mut report = Report::default();
     for start in [systems::ironkv, systems::redis, systems::etcd] {
-        let system = match start(&wanted) {
+        let mut system = match start(&wanted) {
             Ok(Some(system)) => system,
             Ok(None) => continue,
             Err(missing) => {
@@ -48,13 +49,13 @@ fn run() -> Result<(), String> {
                 continue;
             }
         };
-        measure(&system, seconds, &mut report)?;
+        measure(&mut system, seconds, &mut report)?;
     }
     println!("{}", report.markdown());
     Ok(())
 }
 
-fn measure(system: &System, seconds: f64, report: &mut Report) -> Result<(), String> {
+fn measure(system: &mut System, seconds: f64, report: &mut Report) -> Result<(), String> {
     for row in ROWS {
         eprintln!("{}: {}", system.name, row.name);
         let load = Load { row, seconds };
@@ -65,7 +66,10 @@ fn measure(system: &System, seconds: f64, report: &mut Report) -> Result<(), Str
         report.add(system.name, row, &figures, system.cpu_seconds() - before);
     }
     if system.name == systems::IRONKV {
-        report.gaps(gaps::measure(system)?);
+        eprintln!("{}: gaps and scale", system.name);
+        report.figures(gaps::measure(system)?);
+        system.sort_leader_first();
+        report.figures(scale::measure(system, seconds)?);
     }
     Ok(())
 }

@@ -2,14 +2,20 @@
 
 use std::fmt::Write;
 
-use super::gaps::Gap;
 use super::load::{Figures, Row};
+
+/// One figure that is not throughput.
+#[derive(Debug)]
+pub(crate) struct Figure {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+}
 
 /// Everything measured in one run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     cells: Vec<(&'static str, Row, Figures, f64)>,
-    gaps: Vec<Gap>,
+    figures: Vec<Figure>,
     skipped: Vec<String>,
 }
 
@@ -25,8 +31,8 @@ impl Report {
         self.cells.push((system, row, *figures, cpu_us));
     }
 
-    pub(crate) fn gaps(&mut self, gaps: Vec<Gap>) {
-        self.gaps = gaps;
+    pub(crate) fn figures(&mut self, figures: Vec<Figure>) {
+        self.figures.extend(figures);
     }
 
     pub(crate) fn skipped(&mut self, why: String) {
@@ -53,11 +59,11 @@ impl Report {
                 );
             }
         }
-        if !self.gaps.is_empty() {
+        if !self.figures.is_empty() {
             text += "\n| IronKV | measured |\n|---|---:|\n";
         }
-        for gap in &self.gaps {
-            let _ = writeln!(text, "| {} | {} |", gap.name, gap.value);
+        for figure in &self.figures {
+            let _ = writeln!(text, "| {} | {} |", figure.name, figure.value);
         }
         for why in &self.skipped {
             let _ = writeln!(text, "\nnot measured: {why}");

@@ -18,6 +18,9 @@ pub(crate) const ETCD: &str = "etcd, 3 nodes";
 /// Clock ticks of `/proc/PID/stat` in a second: 100 on every Linux.
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// RESP port of the first node of the development cluster.
+const FIRST_PORT: u16 = 17_000;
+
 /// How a system is spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
@@ -51,6 +54,26 @@ impl System {
             })
             .sum();
         ticks / TICKS_PER_SECOND
+    }
+
+    /// Puts the leader's address first: a client that cares for latency talks to it.
+    pub(crate) fn sort_leader_first(&mut self) {
+        self.addresses.sort_by_key(|address| !is_leader(address).unwrap_or(false));
+    }
+
+    /// The process behind an address of a development cluster.
+    pub(crate) fn pid(&self, address: usize) -> io::Result<u32> {
+        let port = self.addresses[address].rsplit_once(':').and_then(|(_, port)| port.parse().ok());
+        let node = port.and_then(|port: u16| Some(port.checked_sub(FIRST_PORT)? / 2 + 1));
+        let node = node.ok_or_else(|| io::Error::other("not an address of the cluster"))?;
+        let text = fs::read_to_string(self.directory.path().join(format!("node-{node}/pid")))?;
+        text.trim().parse().map_err(io::Error::other)
+    }
+
+    /// `kill -9` of that process.
+    pub(crate) fn kill(&self, address: usize) -> io::Result<()> {
+        let pid = self.pid(address)?.to_string();
+        Command::new("kill").args(["-9", &pid]).status().map(drop)
     }
 }
 
@@ -86,7 +109,7 @@ pub(crate) fn ironkv(wanted: &dyn Fn(&str) -> bool) -> Started {
         return Ok(None);
     }
     let directory = temporary()?;
-    let port = 17_000;
+    let port = FIRST_PORT;
     dev(directory.path(), &["start", "--port", &port.to_string(), "--http-port", "17080"])?;
     let pids = (1..=3)
         .filter_map(|node| {
@@ -94,21 +117,17 @@ pub(crate) fn ironkv(wanted: &dyn Fn(&str) -> bool) -> Started {
             fs::read_to_string(path).ok()?.trim().parse().ok()
         })
         .collect();
-    Ok(Some(System {
+    let addresses = [port, port + 2, port + 4].map(|port| format!("127.0.0.1:{port}")).into();
+    let mut system = System {
         name: IRONKV,
         protocol: Protocol::Resp,
-        addresses: leader_first(&[port, port + 2, port + 4]),
+        addresses,
         directory,
         children: Vec::new(),
         pids,
-    }))
-}
-
-/// The leader's address first: a client that cares for latency talks to it.
-fn leader_first(ports: &[u16]) -> Vec<String> {
-    let mut addresses: Vec<_> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
-    addresses.sort_by_key(|address| !is_leader(address).unwrap_or(false));
-    addresses
+    };
+    system.sort_leader_first();
+    Ok(Some(system))
 }
 
 /// Asks `ROLE`.

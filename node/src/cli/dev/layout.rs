@@ -121,10 +121,9 @@ impl Layout {
         Ok(Self { directory, nodes })
     }
 
-    /// Fails, naming every port that is taken, before anything is started.
-    pub(super) fn ports_are_free(&self) -> Result<(), Failure> {
-        let ports =
-            self.nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
+    /// Fails, naming every port of the nodes that is taken, before anything is started.
+    pub(super) fn ports_are_free(nodes: &[Node]) -> Result<(), Failure> {
+        let ports = nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
         let taken: Vec<_> = ports
             .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_err())
             .map(|port| port.to_string())
@@ -191,7 +190,7 @@ mod tests {
         let port = taken.local_addr().unwrap().port().min(65_000);
         let layout = Layout::open_or_create(directory.path(), Some(1), Some(port), None).unwrap();
         if port == taken.local_addr().unwrap().port() {
-            let failure = format!("{:?}", layout.ports_are_free().unwrap_err());
+            let failure = format!("{:?}", Layout::ports_are_free(&layout.nodes).unwrap_err());
             assert!(failure.contains(&port.to_string()), "{failure}");
         }
     }

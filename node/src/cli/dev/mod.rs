@@ -35,7 +35,7 @@ pub(super) struct Dev {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Start the cluster in the background and wait until it serves.
+    /// Start the cluster, or what was killed of it, in the background and wait until it serves.
     Start,
     /// Stop it gracefully; the data stays.
     Stop,
@@ -68,10 +68,10 @@ impl Dev {
     async fn act(self) -> Outcome {
         match &self.action {
             None => {
-                let layout = self.layout_to_start()?;
-                let mut nodes = process::start_all(&layout)?;
+                let (layout, stopped) = self.to_start()?;
+                let mut nodes = process::start_all(&stopped)?;
                 let outcome = self.foreground(&layout, &mut nodes).await;
-                process::stop_all(&layout).await?;
+                process::stop_all(&layout.nodes).await?;
                 outcome
             }
             Some(Action::Start) => self.start().await,
@@ -106,14 +106,14 @@ impl Dev {
     }
 
     async fn start(&self) -> Outcome {
-        let layout = self.layout_to_start()?;
-        let mut nodes = process::start_all(&layout)?;
+        let (layout, stopped) = self.to_start()?;
+        let mut nodes = process::start_all(&stopped)?;
         let formed = tokio::select! {
             outcome = bootstrap::form_cluster(&layout) => outcome,
             ended = nodes.any_ended() => Err(ended),
         };
         if let Err(failure) = formed {
-            process::stop_all(&layout).await?;
+            process::stop_all(&stopped).await?;
             return Err(failure);
         }
         output::line(greeting(&layout));
@@ -122,17 +122,17 @@ impl Dev {
     }
 
     async fn stop(&self) -> Outcome {
-        let stopped = process::stop_all(&self.existing()?).await?;
+        let stopped = process::stop_all(&self.existing()?.nodes).await?;
         output::line(format!("stopped {stopped} nodes; the data is in {}", self.dir.display()));
         Ok(())
     }
 
-    /// The layout of a cluster that is about to start: nothing of it runs and its ports are free.
-    fn layout_to_start(&self) -> Result<Layout, Failure> {
+    /// A cluster and its nodes that do not run, whose ports are free.
+    fn to_start(&self) -> Result<(Layout, Vec<layout::Node>), Failure> {
         let layout = Layout::open_or_create(&self.dir, self.nodes, self.port, self.http_port)?;
-        process::nothing_runs(&layout)?;
-        layout.ports_are_free()?;
-        Ok(layout)
+        let nodes = process::stopped(&layout)?;
+        Layout::ports_are_free(&nodes)?;
+        Ok((layout, nodes))
     }
 
     fn existing(&self) -> Result<Layout, Failure> {
@@ -144,7 +144,8 @@ fn greeting(layout: &Layout) -> String {
     let first = &layout.nodes[0];
     format!(
         "{} nodes are up. Any of them serves every command:\n\n  redis-cli -p {}\n\n\
-         kill any node with `kill -9`; its pid is in the table. Logs and data: {}\n",
+         kill any node with `kill -9` (its pid is in the table); `ironkv dev start` brings it back.\n\
+         Logs and data: {}\n",
         layout.nodes.len(),
         first.resp_port,
         layout.directory.display(),

@@ -46,11 +46,10 @@ fn last_lines(node: &Node) -> String {
     lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
-/// Starts every node in a process group of its own, so that an interrupt of the terminal reaches
+/// Starts nodes, each in a process group of its own, so that an interrupt of the terminal reaches
 /// only us and the nodes are stopped in order.
-pub(super) fn start_all(layout: &Layout) -> Result<Nodes, Failure> {
-    let children = layout
-        .nodes
+pub(super) fn start_all(nodes: &[Node]) -> Result<Nodes, Failure> {
+    let children = nodes
         .iter()
         .map(|node| Ok((node.clone(), start(node)?)))
         .collect::<Result<_, Failure>>()?;
@@ -92,23 +91,20 @@ fn is_zombie(pid: Pid) -> bool {
     fs::read_to_string(path).is_ok_and(|stat| stat.contains(") Z "))
 }
 
-/// Fails if a node of this cluster runs already.
-pub(super) fn nothing_runs(layout: &Layout) -> Result<(), Failure> {
-    let running: Vec<_> = layout
-        .nodes
-        .iter()
-        .filter_map(|node| running(node).map(|pid| format!("node {} is pid {pid:?}", node.number)))
-        .collect();
-    if running.is_empty() {
-        return Ok(());
+/// The nodes that do not run; fails if there are none.
+pub(super) fn stopped(layout: &Layout) -> Result<Vec<Node>, Failure> {
+    let stopped: Vec<_> =
+        layout.nodes.iter().filter(|node| running(node).is_none()).cloned().collect();
+    if stopped.is_empty() {
+        return Err(Failure::new("all nodes of this cluster run already")
+            .try_next("see them with `ironkv dev status`, stop them with `ironkv dev stop`"));
     }
-    Err(Failure::new(format!("this cluster runs already: {}", running.join(", ")))
-        .try_next("see it with `ironkv dev status`, stop it with `ironkv dev stop`"))
+    Ok(stopped)
 }
 
-/// Asks every node to stop and waits; kills what does not. The number of nodes that ran.
-pub(super) async fn stop_all(layout: &Layout) -> Result<usize, Failure> {
-    let pids: Vec<_> = layout.nodes.iter().filter_map(|n| Some((n, running(n)?))).collect();
+/// Asks nodes to stop and waits; kills what does not. The number of nodes that ran.
+pub(super) async fn stop_all(nodes: &[Node]) -> Result<usize, Failure> {
+    let pids: Vec<_> = nodes.iter().filter_map(|n| Some((n, running(n)?))).collect();
     for (_, pid) in &pids {
         // It may have ended since; then there is nothing to stop.
         let _ = kill_process(*pid, Signal::TERM);
@@ -124,7 +120,7 @@ pub(super) async fn stop_all(layout: &Layout) -> Result<usize, Failure> {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    for node in &layout.nodes {
+    for node in nodes {
         let _ = fs::remove_file(node.pid());
     }
     Ok(pids.len())
