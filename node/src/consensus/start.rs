@@ -42,6 +42,10 @@ use crate::data::meta::{Meta, MetaError};
 /// The id of the node that a cluster begins with.
 const FIRST_NODE: NodeId = NodeId(1);
 
+/// How long a stopping leader waits for its successor: a hand-over takes milliseconds, unless all
+/// nodes stop at once.
+const HAND_OVER_PATIENCE: Duration = Duration::from_secs(1);
+
 /// How long a stopping node waits for the answers to what it proposed.
 const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -463,10 +467,13 @@ pub(crate) async fn stop(shared: &Arc<Shared>) {
 }
 
 async fn stop_in_order(shared: &Arc<Shared>) {
-    if shared.is_leader()
-        && let Err(error) = membership::transfer(shared, None, Expected::Any).await
-    {
-        tracing::info!(%error, "leadership was not handed over");
+    if shared.is_leader() {
+        let handing_over = membership::transfer(shared, None, Expected::Any);
+        match tokio::time::timeout(HAND_OVER_PATIENCE, handing_over).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::info!(%error, "leadership was not handed over"),
+            Err(_) => tracing::info!("leadership was not handed over in time"),
+        }
     }
     shared.stopping.store(true, Ordering::Release);
     // What is on its way to the log gets its answer if it comes soon.
