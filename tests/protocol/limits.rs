@@ -59,6 +59,31 @@ async fn a_client_that_does_not_read_is_disconnected() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_reads_too_slowly_for_too_long_is_disconnected() {
+    let cluster = Cluster::start(1).await;
+    let mut client = cluster.client(0).await;
+    client.command(&["SET", "big", &"x".repeat(1 << 20)]).await.unwrap();
+    let mut slow = cluster.client(0).await;
+    let id = slow.line("CLIENT ID").await.unwrap().integer().unwrap();
+    slow.send_raw(&encode(&["GET", "big"]).repeat(64)).await.unwrap();
+    let connected = async |client: &mut Client| {
+        let list = client.line(&format!("CLIENT LIST ID {id}")).await.unwrap();
+        !list.text().trim().is_empty()
+    };
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(connected(&mut client).await, "no limit is set yet");
+    let set = ["CONFIG", "SET", "client-output-buffer-limit", "normal 0 1mb 1"];
+    assert_eq!(format!("{:?}", client.command(&set).await.unwrap()), "+OK");
+    // It applies to who waits already. Who takes its replies in time stays.
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
+    while connected(&mut client).await {
+        assert!(tokio::time::Instant::now() < deadline, "the soft limit never counts");
+        client.line("GET big").await.expect("a client that reads stays");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_password_is_asked_for() {
     let cluster = Cluster::start_with(1, &[("security.requirepass", "secret")]).await;
     let mut client = cluster.client(0).await;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 
+use crate::base::config::OutputBufferLimit;
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::commands::node_control::NodeControl;
 use crate::dispatch::{Dispatcher, Flow, Store};
@@ -24,6 +25,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Less room than this and the buffer is replaced.
 const READ_BYTES_LEAST: usize = 16 * 1024;
+
+/// How often the limits of a client are looked at that does not read its replies.
+const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// What all connections of one thread share.
 pub struct Door<S> {
@@ -121,6 +125,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                 Err(end) => break end,
             }
         };
+        // Before the client can see the end, so that nobody counts it any more.
+        self.door.node().clients().disconnect(self.session.client.id());
         // What was sent before the end must arrive, but nobody waits for it.
         let _ = self.stream.shutdown().await;
         let metrics = self.door.metrics();
@@ -199,7 +205,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             let door = Rc::clone(&self.door);
             let progress = door.dispatcher.run(&mut self.session, batch, next, out).await;
             if progress.flow == Flow::Continue {
-                self.check_output(out)?;
+                self.check_output(out.len(), None)?;
             }
             self.write(out).await?;
             if progress.flow == Flow::Close {
@@ -210,10 +216,18 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         Ok(Flow::Continue)
     }
 
-    fn check_output(&self, out: &BytesMut) -> Result<(), End> {
-        let limit = self.door.node().config().load().limits.output_buffer.normal.hard_bytes;
-        let over = limit > 0 && out.len() as u64 > limit;
-        if over { Err(End::TooMuchOutput) } else { Ok(()) }
+    /// Whether this many bytes may wait for the client; `over_soft` says since when they are more
+    /// than the soft limit, as far as was seen.
+    fn check_output(&self, bytes: usize, over_soft: Option<Instant>) -> Result<(), End> {
+        let limit = self.output_limit();
+        let over_hard = limit.hard_bytes > 0 && bytes as u64 > limit.hard_bytes;
+        let patience = Duration::from_secs(limit.soft_seconds);
+        let over_long = over_soft.is_some_and(|since| since.elapsed() >= patience);
+        if over_hard || over_long { Err(End::TooMuchOutput) } else { Ok(()) }
+    }
+
+    fn output_limit(&self) -> OutputBufferLimit {
+        self.door.node().config().load().limits.output_buffer.normal
     }
 
     async fn answer_broken(
@@ -237,10 +251,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         metrics.add(Stat::WritesProcessed, 1);
         self.publish_load(out.len());
         let client = Arc::clone(&self.session.client);
-        tokio::select! {
-            biased;
-            written = self.stream.write_all(out) => written?,
-            () = client.killed() => return Err(End::Closed),
+        let (mut written, mut over_soft) = (0, None);
+        while written < out.len() {
+            tokio::select! {
+                biased;
+                count = self.stream.write(&out[written..]) => match count? {
+                    0 => return Err(End::Closed),
+                    count => written += count,
+                },
+                () = client.killed() => return Err(End::Closed),
+                () = tokio::time::sleep(OUTPUT_CHECK_INTERVAL) => {}
+            }
+            let waiting = out.len() - written;
+            let soft_bytes = self.output_limit().soft_bytes;
+            if soft_bytes == 0 || waiting as u64 <= soft_bytes {
+                over_soft = None;
+            } else {
+                over_soft.get_or_insert_with(Instant::now);
+            }
+            self.check_output(waiting, over_soft)?;
         }
         out.clear();
         Ok(())
