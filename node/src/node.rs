@@ -157,9 +157,7 @@ impl Node {
                 client: now.resp_address(),
                 http: now.http_address(),
             },
-            raft: now.raft.clone(),
-            reads: now.reads.clone(),
-            checkpoint: now.checkpoint.clone(),
+            config: config.clone(),
             log: log_options(&now.log),
             disk: world.disk,
             net: world.net.clone(),
@@ -167,6 +165,7 @@ impl Node {
             clock: world.clock.clone(),
             threads: world.threads.clone(),
             observer: None,
+            metrics: telemetry.metrics.clone(),
         })
         .await?;
         let address = join(&now.listen.grpc_host, now.listen.grpc_port);

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use ironkv_tests::cluster::Cluster;
+use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use ironkv_tests::disk::{self, SmallDisk};
+use ironkv_tests::http::get;
 use ironkv_tests::node::Node;
 use ironkv_tests::process::{Process, is_root};
 
@@ -82,10 +83,10 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
     let disk = SmallDisk::mount(mount.path(), 96).expect("root can mount");
     let data = mount.path().join("data").display().to_string();
     let mut cluster =
-        Cluster::start_with(1, &[("data.directory", &data), ("data.free_bytes_min", "8mb")]).await;
+        Cluster::start_with(1, &[("data.directory", &data), ("data.free_bytes_min", "0")]).await;
     let mut client = cluster.leader_client().await;
     client.line("SET before 1").await.unwrap();
-    disk.fill().unwrap();
+    disk.fill(0).unwrap();
     tokio::time::sleep(Duration::from_secs(3)).await;
     let value = "x".repeat(256 << 10);
     let mut refusal = None;
@@ -107,4 +108,48 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
     cluster.nodes[0].process().kill();
     cluster.start_node(0).await;
     cluster.wait_writable().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn too_little_free_disk_refuses_writes_before_it_is_full() {
+    if !is_root() {
+        eprintln!("SKIPPED: small disks need root");
+        return;
+    }
+    let mount = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::mount(mount.path(), 96).expect("root can mount");
+    let data = mount.path().join("data").display().to_string();
+    let settings = [("data.directory", data.as_str()), ("data.free_bytes_min", "32mb")];
+    let mut cluster = Cluster::start_with(1, &settings).await;
+    let mut client = cluster.leader_client().await;
+    client.line("SET a 1").await.unwrap();
+    disk.fill(16 << 20).unwrap();
+    let refusal = refused(&mut cluster).await;
+    assert!(refusal.starts_with("MISCONF") && refusal.contains("disk"), "unclear: {refusal}");
+    assert_eq!(client.line("GET a").await.unwrap().text(), "1", "reads go on");
+    let metrics = get(&cluster.nodes[0].http_address, "/metrics").await.1;
+    assert!(metrics.contains("\nironkv_disk_full 1\n"), "{metrics}");
+    // There is room for the one who accepts less of it.
+    client.line("CONFIG SET data-free-bytes-min 8mb").await.unwrap();
+    cluster.wait_writable().await;
+    client.line("CONFIG SET data-free-bytes-min 32mb").await.unwrap();
+    refused(&mut cluster).await;
+    disk.free().unwrap();
+    cluster.wait_writable().await;
+    let metrics = get(&cluster.nodes[0].http_address, "/metrics").await.1;
+    assert!(metrics.contains("\nironkv_disk_full 0\n"), "{metrics}");
+}
+
+/// Writes until that is refused; the refusal.
+async fn refused(cluster: &mut Cluster) -> String {
+    let mut client = cluster.leader_client().await;
+    let deadline = tokio::time::Instant::now() + SETTLE_LIMIT;
+    loop {
+        let reply = client.line("SET a 1").await.unwrap();
+        if reply.is_error() {
+            return reply.text();
+        }
+        assert!(tokio::time::Instant::now() < deadline, "writes are never refused");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod changes;
 mod disks;
 mod failures;
 mod membership;
 mod partitions;
+mod reader;
 mod replication;
+mod settings;
 mod snapshots;
 mod starting;
+mod transfers;
 mod writer;

@@ -11,11 +11,14 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+/// Numbers of acknowledged writes and when each was, in order.
+pub type Acknowledged = Arc<Mutex<Vec<(u64, Instant)>>>;
+
 /// Writes `writer:N` = N through any node until it is stopped.
 #[derive(Debug)]
 pub struct Writer {
     stop: Arc<AtomicBool>,
-    acknowledged: Arc<Mutex<Vec<(u64, Instant)>>>,
+    acknowledged: Acknowledged,
     task: JoinHandle<()>,
 }
 
@@ -24,8 +27,8 @@ impl Writer {
     pub fn start(cluster: &Cluster) -> Self {
         let addresses = cluster.nodes.iter().map(|node| node.resp_address.clone()).collect();
         let mut session = Session::new(Arc::new(addresses));
-        let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let (stopped, log) = (Arc::clone(&stop), Arc::<Mutex<Vec<_>>>::clone(&acknowledged));
+        let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), Acknowledged::default());
+        let (stopped, log) = (Arc::clone(&stop), Arc::clone(&acknowledged));
         let task = tokio::spawn(async move {
             for number in 0.. {
                 if stopped.load(Ordering::Relaxed) {
@@ -42,6 +45,11 @@ impl Writer {
             }
         });
         Self { stop, acknowledged, task }
+    }
+
+    /// What was acknowledged, as it grows.
+    pub fn acknowledged(&self) -> Acknowledged {
+        Arc::clone(&self.acknowledged)
     }
 
     /// How many writes were acknowledged so far.

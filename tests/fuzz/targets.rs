@@ -1,15 +1,21 @@
 //! What is fuzzed: bytes from outside must never panic, hang or be understood in two ways.
 //! Used by `cargo fuzz` (nightly) and, with random bytes, by the test `fuzz` (stable).
 
+#[path = "recovery.rs"]
+mod recovery;
+
 use bytes::{Bytes, BytesMut};
 use ironkv::base::ids::DatabaseId;
 use ironkv::commands::args::Args;
 use ironkv::commands::command::Run;
 use ironkv::commands::context::{ReadContext, WriteContext};
 use ironkv::commands::{request, table};
+pub use ironkv::consensus::fuzzing::{entry, message};
 use ironkv::data::keyspace::Keyspace;
 use ironkv::resp::client::decode_reply;
 use ironkv::resp::decode::{Batch, Decoder};
+
+pub use recovery::recovery;
 
 /// Small, so that limits are reached.
 const BULK_BYTES_MAX: usize = 4096;
@@ -18,8 +24,15 @@ const BULK_BYTES_MAX: usize = 4096;
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
-pub const ALL: [(&str, Target); 4] =
-    [("decode", decode), ("arguments", arguments), ("request", request), ("reply", reply)];
+pub const ALL: [(&str, Target); 7] = [
+    ("decode", decode),
+    ("arguments", arguments),
+    ("request", request),
+    ("reply", reply),
+    ("entry", entry),
+    ("message", message),
+    ("recovery", recovery),
+];
 
 /// The decoder of requests: the same commands however the bytes are cut.
 pub fn decode(data: &[u8]) {

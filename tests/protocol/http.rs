@@ -1,24 +1,7 @@
 //! Probes, metrics and status.
 
-use std::time::Duration;
-
 use ironkv_tests::cluster::Cluster;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-
-/// Status code and body of a GET.
-async fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut bytes = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut bytes)).await;
-    read.expect("an answer in time").unwrap();
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let code = text.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
-    let body = text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default();
-    (code, body)
-}
+use ironkv_tests::http::get;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn probes_tell_an_empty_node_from_a_serving_one() {

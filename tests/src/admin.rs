@@ -7,6 +7,7 @@ use ironkv_proto::admin::v1::{
     CheckpointRequest, InitRequest, JoinRequest, NodeRequest, Role, StatusRequest, StatusResponse,
     TransferRequest,
 };
+use ironkv_proto::types::v1::LogId;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
@@ -85,6 +86,15 @@ impl Admin {
     /// A guard refuses it, or there is no leader.
     pub async fn remove(&self, node_id: u64) -> Result<(), Status> {
         self.client.clone().remove(node(node_id)).await.map(drop)
+    }
+
+    /// Makes a voter a learner, if the membership is still the one that this log entry brought.
+    ///
+    /// # Errors
+    /// As [`Self::demote`], or the membership is another one.
+    pub async fn demote_if(&self, node_id: u64, expected: Option<LogId>) -> Result<(), Status> {
+        let request = NodeRequest { expected_membership: expected, ..node(node_id) };
+        self.client.clone().demote(request).await.map(drop)
     }
 
     /// Hands leadership to a voter; 0 lets the leader choose.

@@ -26,13 +26,17 @@ impl SmallDisk {
         Ok(Self { mount_point: mount_point.to_owned() })
     }
 
-    /// Writes a file that takes what is left.
+    /// Writes a file that takes what is left but for so many bytes.
     ///
     /// # Errors
     /// Any other than a full disk.
-    pub fn fill(&self) -> io::Result<()> {
+    pub fn fill(&self, leave_bytes: u64) -> io::Result<()> {
         let mut file = File::create(self.mount_point.join("filler"))?;
         loop {
+            let free = rustix::fs::statvfs(&self.mount_point)?;
+            if free.f_bavail * free.f_frsize <= leave_bytes {
+                return Ok(());
+            }
             match file.write_all(&[0xa5; 4096]) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::StorageFull => return Ok(()),

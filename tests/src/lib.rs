@@ -12,6 +12,7 @@ pub mod client;
 pub mod cluster;
 pub mod disk;
 pub mod history;
+pub mod http;
 pub mod linearizability;
 pub mod links;
 pub mod list_append;

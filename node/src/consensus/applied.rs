@@ -4,13 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-/// Progress and counters of apply.
+/// Progress of apply.
 #[derive(Debug)]
 pub(crate) struct Applied {
     index: AtomicU64,
     time_ms: AtomicU64,
-    expired_keys: AtomicU64,
-    evicted_keys: AtomicU64,
     memory_bytes: AtomicU64,
     maxmemory_bytes: AtomicU64,
     progress: watch::Sender<u64>,
@@ -21,8 +19,6 @@ impl Applied {
         Self {
             index: AtomicU64::new(index),
             time_ms: AtomicU64::new(time_ms),
-            expired_keys: AtomicU64::new(0),
-            evicted_keys: AtomicU64::new(0),
             memory_bytes: AtomicU64::new(0),
             maxmemory_bytes: AtomicU64::new(0),
             progress: watch::Sender::new(index),
@@ -76,23 +72,5 @@ impl Applied {
             0 => 0,
             maximum => self.memory_bytes().saturating_sub(maximum),
         }
-    }
-
-    pub(crate) fn count_expired(&self, keys: u64) {
-        self.expired_keys.fetch_add(keys, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_evicted(&self, keys: u64) {
-        self.evicted_keys.fetch_add(keys, Ordering::Relaxed);
-    }
-
-    /// Keys deleted because they were expired, since the process started.
-    pub(crate) fn expired_keys(&self) -> u64 {
-        self.expired_keys.load(Ordering::Relaxed)
-    }
-
-    /// Keys deleted to make room, since the process started.
-    pub(crate) fn evicted_keys(&self) -> u64 {
-        self.evicted_keys.load(Ordering::Relaxed)
     }
 }

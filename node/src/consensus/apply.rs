@@ -11,6 +11,7 @@ use super::entry::{EntryError, GroupEntry, Item};
 use super::replicated::ReplicatedState;
 use crate::base::ids::{DatabaseId, NodeId};
 use crate::base::limits::UNITS_PER_LOCK;
+use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::commands::args::Args;
 use crate::commands::command::Run;
 use crate::commands::context::{Random, WriteContext};
@@ -53,6 +54,8 @@ pub(crate) struct Applier {
     pub(crate) keyspace: Arc<RwLock<Keyspace>>,
     pub(crate) applied: Arc<Applied>,
     pub(crate) observer: Option<Arc<dyn ApplyObserver>>,
+    /// Of the apply thread.
+    counters: Arc<ThreadMetrics>,
     events: Vec<Event>,
 }
 
@@ -77,8 +80,9 @@ impl Applier {
         keyspace: Arc<RwLock<Keyspace>>,
         applied: Arc<Applied>,
         observer: Option<Arc<dyn ApplyObserver>>,
+        counters: Arc<ThreadMetrics>,
     ) -> Self {
-        Self { keyspace, applied, observer, events: Vec::new() }
+        Self { keyspace, applied, observer, counters, events: Vec::new() }
     }
 
     /// One outcome per item of the entry.
@@ -178,7 +182,7 @@ impl Applier {
                 self.events.push(event(EventClass::Expired, "expired", database, key));
             }
         }
-        self.applied.count_expired(expired);
+        self.counters.add(Stat::ExpiredKeys, expired);
     }
 
     fn evict(&mut self, database: DatabaseId, keys: &[Bytes], moment: &Moment) {
@@ -191,7 +195,7 @@ impl Applier {
                 self.events.push(event(EventClass::Evicted, "evicted", database, key));
             }
         }
-        self.applied.count_evicted(evicted);
+        self.counters.add(Stat::EvictedKeys, evicted);
     }
 }
 

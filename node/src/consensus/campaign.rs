@@ -47,7 +47,7 @@ impl Drop for LeaderStream {
 async fn campaign_unless_heard(shared: Arc<Shared>) {
     let Some(term) = shared.metrics().map(|metrics| metrics.current_term) else { return };
     let heard = shared.contact.load(Ordering::Relaxed);
-    let lease = Duration::from_millis(shared.raft_config.leader_lease_ms());
+    let lease = Duration::from_millis(shared.config.load().raft.leader_lease_ms());
     // Nodes that stand at the same moment split the votes.
     let apart = Duration::from_micros(entropy() % (lease.as_micros() as u64 / 4));
     let lease_end = shared.origin + Duration::from_micros(heard) + lease;

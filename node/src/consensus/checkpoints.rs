@@ -15,6 +15,7 @@ use super::replicated::ReplicatedState;
 use super::snapshot::CheckpointFile;
 use super::types::{LogId, Snapshot};
 use crate::base::clock::Clock;
+use crate::base::config::LiveConfig;
 use crate::base::disk::Disk;
 use crate::base::ids::GroupId;
 use crate::base::threads::Threads;
@@ -41,6 +42,7 @@ pub(crate) struct Checkpoints {
     group: GroupId,
     meta: Arc<Meta>,
     clock: Arc<dyn Clock>,
+    config: Arc<LiveConfig>,
     current: Mutex<Option<Current>>,
     jobs: mpsc::UnboundedSender<Job>,
     pub(crate) stats: CheckpointStats,
@@ -65,6 +67,7 @@ impl Checkpoints {
         group: GroupId,
         meta: Arc<Meta>,
         clock: Arc<dyn Clock>,
+        config: Arc<LiveConfig>,
         threads: &dyn Threads,
     ) -> Self {
         let (jobs, mut queue) = mpsc::unbounded_channel::<Job>();
@@ -75,7 +78,8 @@ impl Checkpoints {
         };
         drop(threads.spawn("checkpoint", Box::new(move || Box::pin(main))));
         let (current, stats) = (Mutex::new(None), CheckpointStats::default());
-        Self { disk, directory: directory.to_owned(), group, meta, clock, current, jobs, stats }
+        let directory = directory.to_owned();
+        Self { disk, directory, group, meta, clock, config, current, jobs, stats }
     }
 
     /// Loads the checkpoint that the pointer names; blocks while it does.
@@ -146,7 +150,9 @@ impl Checkpoints {
         let index = cut.state.applied.map_or(0, |applied| applied.index);
         let path = self.directory.join(checkpoint::file_name(self.group, index));
         let header = Header { group: self.group, index, state: cut.state.encode().into() };
-        let written = checkpoint::write(&*self.disk, &path, &header, &cut.keyspace)
+        let config = self.config.clone();
+        let pace = Arc::new(move || config.load().checkpoint.bytes_per_second_max);
+        let written = checkpoint::write(&*self.disk, &path, &header, &cut.keyspace, pace)
             .map_err(io::Error::other)?;
         self.put_in_force(&path, &cut.state)?;
         let duration_ms = started.elapsed().as_millis() as u64;

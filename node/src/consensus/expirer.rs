@@ -7,19 +7,10 @@ use std::time::Duration;
 use super::entry::Item;
 use super::shared::Shared;
 use super::types::Raft;
-use crate::base::config::CheckpointConfig;
 use crate::base::limits::EXPIRE_BATCH_KEYS;
 
 const EXPIRE_INTERVAL: Duration = Duration::from_millis(100);
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What the parts beside the core need of the configuration.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Settings {
-    pub(crate) checkpoint: CheckpointConfig,
-    /// Feeds the seeds of entries.
-    pub(crate) seed: u64,
-}
 
 /// Proposes the removal of keys that are due. Their owners cannot see them any more; this gives the
 /// memory back and lets every node tell its subscribers.
@@ -60,15 +51,18 @@ async fn propose_due(shared: &Shared) -> bool {
 }
 
 /// Asks for a checkpoint when the log behind the last one has grown enough.
-pub(crate) async fn checkpoint(shared: Arc<Shared>, raft: Raft, config: CheckpointConfig) {
+pub(crate) async fn checkpoint(shared: Arc<Shared>, raft: Raft) {
     let mut written_before = shared.log.stats().bytes_written;
     // What a restart replayed counts too.
     let mut carried = shared.log.stats().bytes;
     loop {
         tokio::time::sleep(CHECKPOINT_INTERVAL).await;
         let written = shared.log.stats().bytes_written;
-        let share = shared.applied.memory_bytes() / 100 * u64::from(config.log_percent_of_data);
-        let enough = config.log_bytes_min.max(share);
+        let enough = {
+            let config = &shared.config.load().checkpoint;
+            let share = shared.applied.memory_bytes() / 100 * u64::from(config.log_percent_of_data);
+            config.log_bytes_min.max(share)
+        };
         if carried + (written - written_before) < enough {
             continue;
         }

@@ -14,6 +14,7 @@ use tokio_stream::wrappers::UnboundedReceiverStream;
 use super::convert::decode_replies;
 use super::errors::{ProposeError, Refusal};
 use super::peers::{Identity, sized_client};
+use super::reads;
 use super::shared::Shared;
 use crate::base::ids::NodeId;
 use crate::commands::request::Request;
@@ -201,9 +202,8 @@ pub(crate) fn start_on_leader(
     async move {
         match (work, queued) {
             (Work::ReadIndex, _) => {
-                let index = if shared.is_leader() { shared.read_index().await } else { None };
-                let refused = ProposeError::NotExecuted(Refusal::NoLeader);
-                index.map(Answer::ReadIndex).ok_or(refused)
+                let refused = |_| ProposeError::NotExecuted(Refusal::NoLeader);
+                reads::confirm(&shared).await.map(Answer::ReadIndex).map_err(refused)
             }
             (Work::Replicas(index), _) => Ok(Answer::Replicas(shared.replicas_with(index))),
             (_, Some(outcome)) => {

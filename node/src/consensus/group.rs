@@ -80,12 +80,12 @@ impl Group {
 
     /// Whether what was read until now may be answered. Read first, under the lock, then ask.
     pub fn may_read_now(&self) -> bool {
-        self.0.reads_config.mode == ReadMode::Lease && self.0.gate.is_open()
+        self.0.config.load().reads.mode == ReadMode::Lease && self.0.gate.is_open()
     }
 
     /// After success every write acknowledged before the call is visible in [`Group::keyspace`].
     pub async fn read_barrier(&self) -> Result<(), ReadError> {
-        let index = self.0.ask_read_index().await?;
+        let index = self.0.read_index().await?;
         let applied = self.0.applied.wait_for(index);
         let waited = tokio::time::timeout(self.0.request_timeout(), applied).await;
         waited.map_err(|_| ReadError::NoLeader)
@@ -94,7 +94,7 @@ impl Group {
     /// Whether reads that may be stale are fresh enough here.
     pub fn stale_read_allowed(&self) -> Result<(), ReadError> {
         let heard_ms = self.0.contact_age_ms().ok_or(ReadError::TooStale)?;
-        if heard_ms <= self.0.reads_config.stale_lag_max_ms {
+        if heard_ms <= self.0.config.load().reads.stale_lag_max_ms {
             Ok(())
         } else {
             Err(ReadError::TooStale)
@@ -150,11 +150,6 @@ impl Group {
             Ok(Ok(Answer::Replicas(count))) => count,
             _ => 0,
         }
-    }
-
-    /// Keys deleted by apply because they were expired and to make room, since the start.
-    pub fn deleted_keys(&self) -> (u64, u64) {
-        (self.0.applied.expired_keys(), self.0.applied.evicted_keys())
     }
 
     /// Who this node is, once it belongs to a cluster.

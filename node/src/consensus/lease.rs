@@ -21,13 +21,12 @@ pub(crate) struct ReadGate {
     /// unknown time, so the gate stays closed for the rest of that leadership even if it seems to
     /// have failed.
     handed_over: Mutex<Option<LeaderId>>,
-    lease: Duration,
 }
 
 impl ReadGate {
-    pub(crate) fn new(lease: Duration) -> Self {
+    pub(crate) fn new() -> Self {
         let (open_until, handed_over) = (AtomicU64::new(0), Mutex::new(None));
-        Self { origin: Instant::now(), open_until, handed_over, lease }
+        Self { origin: Instant::now(), open_until, handed_over }
     }
 
     /// Whether what was read until now may be answered.
@@ -36,10 +35,11 @@ impl ReadGate {
         until != 0 && self.nanoseconds(Instant::now()) < until
     }
 
-    /// Takes over what the core reports.
-    pub(crate) fn update(&self, metrics: &Metrics) {
+    /// Takes over what the core reports; `lease` counts from the quorum's last acknowledgement.
+    pub(crate) fn update(&self, metrics: &Metrics, lease: Duration) {
         let handed_over = self.handed_over.lock();
-        let until = self.lease_end(metrics, *handed_over).map_or(0, |end| self.nanoseconds(end));
+        let end = lease_end(metrics, lease, *handed_over);
+        let until = end.map_or(0, |end| self.nanoseconds(end));
         self.open_until.store(until, Ordering::Release);
     }
 
@@ -50,26 +50,26 @@ impl ReadGate {
         self.open_until.store(0, Ordering::Release);
     }
 
-    fn lease_end(&self, metrics: &Metrics, handed_over: Option<LeaderId>) -> Option<Instant> {
-        let own = metrics.vote.leader_id;
-        let leads = metrics.state == ServerState::Leader
-            && metrics.vote.committed
-            && own.node_id == metrics.id
-            && metrics.membership_config.voter_ids().any(|voter| voter == metrics.id);
-        // Entries of former leaders may be committed without this leader knowing it before one of
-        // its own is.
-        let current = metrics.last_applied.is_some_and(|applied| applied.leader_id == own);
-        if !leads || !current || handed_over == Some(own) {
-            return None;
-        }
-        let now = Instant::now();
-        let age = metrics.last_quorum_acked?.into_inner().elapsed();
-        (age < self.lease).then(|| now + (self.lease - age))
-    }
-
     fn nanoseconds(&self, at: Instant) -> u64 {
         at.saturating_duration_since(self.origin).as_nanos() as u64
     }
+}
+
+fn lease_end(metrics: &Metrics, lease: Duration, handed_over: Option<LeaderId>) -> Option<Instant> {
+    let own = metrics.vote.leader_id;
+    let leads = metrics.state == ServerState::Leader
+        && metrics.vote.committed
+        && own.node_id == metrics.id
+        && metrics.membership_config.voter_ids().any(|voter| voter == metrics.id);
+    // Entries of former leaders may be committed without this leader knowing it before one of
+    // its own is.
+    let current = metrics.last_applied.is_some_and(|applied| applied.leader_id == own);
+    if !leads || !current || handed_over == Some(own) {
+        return None;
+    }
+    let now = Instant::now();
+    let age = metrics.last_quorum_acked?.into_inner().elapsed();
+    (age < lease).then(|| now + (lease - age))
 }
 
 /// Keeps a restarted node from voting until every lease that it may have granted before is over: a

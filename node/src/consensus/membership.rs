@@ -213,7 +213,8 @@ pub(crate) fn is_caught_up(metrics: &Metrics, id: NodeId) -> bool {
     matched(metrics, id).is_some_and(|matched| matched + CAUGHT_UP_ENTRIES >= last)
 }
 
-/// Hands the leadership over to `target`, or to the voter that is furthest; waits until it is gone.
+/// Hands the leadership over to `target`, or to the voter that is furthest; waits until another
+/// term has a leader. Without a `target` any other node will do.
 pub(crate) async fn transfer(
     shared: &Arc<Shared>,
     target: Option<NodeId>,
@@ -222,16 +223,25 @@ pub(crate) async fn transfer(
     let core = shared.core.get().ok_or(ChangeError::NotLeader(None))?;
     let metrics = shared.metrics().ok_or(ChangeError::NotLeader(None))?;
     check_position(&metrics, expected)?;
-    let target = pick_successor(&metrics, target)?;
+    let successor = pick_successor(&metrics, target)?;
     // From the first message on another node may win an election in spite of leases.
     shared.gate.close_for(metrics.vote.leader_id);
-    let triggered = core.raft.trigger().transfer_leader(target).await;
+    let triggered = core.raft.trigger().transfer_leader(successor).await;
     triggered.map_err(|_| ChangeError::Unknown)?;
     let mut leadership = shared.leadership.subscribe();
-    let gone = leadership.wait_for(|now| now.leader == Some(target));
-    match tokio::time::timeout(shared.leader_patience() * 2, gone).await {
-        Ok(Ok(_)) => Ok(()),
-        _ => Err(ChangeError::Unknown),
+    let next = leadership.wait_for(|now| now.term > metrics.current_term && now.leader.is_some());
+    // The successor may be slow to flush what it lacks; then whoever notices the silence stands.
+    let now = match tokio::time::timeout(shared.leader_patience() * 2, next).await {
+        Ok(Ok(now)) => *now,
+        _ => return Err(ChangeError::Unknown),
+    };
+    match now.leader {
+        Some(leader) if leader == target.unwrap_or(leader) && !now.is_self => Ok(()),
+        // The successor did not make it in time, and the voters elected whom they could reach.
+        Some(leader) => Err(ChangeError::Refused(format!(
+            "node {successor} was not elected; node {leader} leads now"
+        ))),
+        None => Err(ChangeError::Unknown),
     }
 }
 

@@ -114,7 +114,7 @@ impl Proposer {
     /// While other entries travel, waits until they have arrived or the batch is worth the cost of
     /// an entry on every node.
     async fn gather(&mut self, batch: &mut Batch) {
-        let all = self.shared.raft_config.proposals_in_flight;
+        let all = self.shared.config.load().raft.proposals_in_flight;
         let window = self.shared.window.clone();
         let mut arrived = pin!(window.acquire_many(all));
         while !batch.is_worth_an_entry() && self.carried.is_empty() {

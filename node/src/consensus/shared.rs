@@ -21,9 +21,10 @@ use super::log::Log;
 use super::peers::{Identity, Peers};
 use super::proposer::{Outcome, Proposal};
 use super::reads::Waiter;
+use super::room::Room;
 use super::types::{MemberAddresses, Metrics, Raft};
 use crate::base::clock::Clock;
-use crate::base::config::{RaftConfig, ReadMode, ReadsConfig};
+use crate::base::config::{LiveConfig, ReadMode};
 use crate::base::disk::Disk;
 use crate::base::ids::{GroupId, NodeId};
 use crate::base::threads::ThreadMain;
@@ -42,6 +43,7 @@ pub(crate) struct Core {
 /// Who leads, as far as this node knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Leadership {
+    pub(crate) term: u64,
     pub(crate) leader: Option<NodeId>,
     pub(crate) is_self: bool,
 }
@@ -56,8 +58,8 @@ pub(crate) struct Counters {
 /// See the module.
 pub(crate) struct Shared {
     pub(crate) group_id: GroupId,
-    pub(crate) raft_config: RaftConfig,
-    pub(crate) reads_config: ReadsConfig,
+    /// The one source of settings, those that change while the group runs included.
+    pub(crate) config: Arc<LiveConfig>,
     pub(crate) addresses: MemberAddresses,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) disk: Arc<dyn Disk>,
@@ -72,7 +74,9 @@ pub(crate) struct Shared {
     pub(crate) gate: ReadGate,
     pub(crate) guard: RestartGuard,
     pub(crate) core: OnceLock<Core>,
-    pub(crate) settings: OnceLock<super::expirer::Settings>,
+    /// Feeds the seeds of entries.
+    pub(crate) seed: u64,
+    pub(crate) room: Room,
     /// Held while the node gets its identity.
     pub(crate) forming: tokio::sync::Mutex<()>,
     /// Held while a snapshot arrives.
@@ -143,7 +147,7 @@ impl Shared {
     }
 
     pub(crate) fn lease_reads(&self) -> bool {
-        self.reads_config.mode != ReadMode::Quorum
+        self.config.load().reads.mode != ReadMode::Quorum
     }
 
     /// Own clock, but never before what the log says.
@@ -151,18 +155,28 @@ impl Shared {
         self.clock.unix_ms().max(self.applied.time_ms())
     }
 
+    /// Whether writes are refused until there is more room.
     pub(crate) fn disk_full(&self) -> bool {
-        self.log.disk_full()
+        self.log.disk_full() || self.room.is_low()
     }
 
-    pub(crate) const fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.raft_config.request_timeout_ms)
+    pub(crate) fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.config.load().raft.request_timeout_ms)
     }
 
     /// How long a request that was not yet sent waits for somebody to lead: through an election
     /// that has to be repeated.
-    pub(crate) const fn leader_patience(&self) -> Duration {
-        Duration::from_millis(2 * self.raft_config.election_timeout_max_ms)
+    pub(crate) fn leader_patience(&self) -> Duration {
+        Duration::from_millis(2 * self.config.load().raft.election_timeout_max_ms)
+    }
+
+    /// How long after a quorum's acknowledgement this node may answer reads alone. Shorter than
+    /// the silence after which anyone may vote for another, so that clocks may run at different
+    /// rates.
+    pub(crate) fn lease(&self) -> Duration {
+        let raft = &self.config.load().raft;
+        let percent = u64::from(raft.lease_percent.min(100));
+        Duration::from_millis(raft.leader_lease_ms() * percent / 100)
     }
 
     pub(crate) async fn wait_for_leader(&self) -> Option<NodeId> {
@@ -230,11 +244,7 @@ impl Shared {
     }
 
     /// One read index, shared with everyone who asks at the moment.
-    pub(crate) async fn read_index(&self) -> Option<u64> {
-        self.ask_read_index().await.ok()
-    }
-
-    pub(crate) async fn ask_read_index(&self) -> Result<u64, ReadError> {
+    pub(crate) async fn read_index(&self) -> Result<u64, ReadError> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(ReadError::Stopping);
         }

@@ -28,14 +28,16 @@ use super::peers::{Identity, Peers};
 use super::proposer::Proposer;
 use super::reads::ReadRounds;
 use super::replicated::ReplicatedState;
+use super::room::Room;
 use super::shared::{Core, Counters, Ended, Queues, Shared, Tombstones};
 use super::types::{MemberAddresses, Raft};
-use super::{expirer, membership, status};
+use super::{expirer, membership, room, status};
 use crate::base::clock::Clock;
-use crate::base::config::{CheckpointConfig, RaftConfig, ReadsConfig};
+use crate::base::config::{LiveConfig, RaftConfig};
 use crate::base::disk::Disk;
 use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::net::Net;
+use crate::base::telemetry::Metrics;
 use crate::base::threads::{ThreadMain, Threads};
 use crate::data::meta::{Meta, MetaError};
 
@@ -57,12 +59,8 @@ pub struct GroupOptions {
     pub directory: PathBuf,
     /// How others reach this node.
     pub addresses: MemberAddresses,
-    /// Timings.
-    pub raft: RaftConfig,
-    /// How reads are confirmed.
-    pub reads: ReadsConfig,
-    /// When checkpoints are written.
-    pub checkpoint: CheckpointConfig,
+    /// Timings, reads, checkpoints, room on the disk; what may change while the group runs does.
+    pub config: Arc<LiveConfig>,
     /// Sizes of the log.
     pub log: LogOptions,
     /// The doors.
@@ -75,6 +73,8 @@ pub struct GroupOptions {
     pub threads: Arc<dyn Threads>,
     /// Told of every applied entry.
     pub observer: Option<Arc<dyn ApplyObserver>>,
+    /// Counts what apply deletes.
+    pub metrics: Arc<Metrics>,
     /// Feeds the seeds of entries.
     pub seed: u64,
 }
@@ -114,11 +114,8 @@ impl Group {
         }
         let (tasks, queue) = mpsc::unbounded_channel::<ThreadMain>();
         drop(options.threads.spawn("raft", Box::new(move || Box::pin(run_tasks(queue)))));
-        let (checkpoint, seed) = (options.checkpoint.clone(), options.seed);
         let shared = open(options, directory, meta, tasks)?;
         let group = Self(shared.clone());
-        let own = expirer::Settings { checkpoint, seed };
-        let _ = shared.settings.set(own);
         if let (Some(node_id), Some(cluster_id)) =
             (shared.meta.facts().node_id, shared.meta.facts().cluster_id)
         {
@@ -154,22 +151,25 @@ fn open(
     tombstones.set(&state.removed);
     // Nothing was ever voted, logged or received: nothing can have been promised to a leader.
     let brand_new = log_state.vote.is_none() && log_state.last.is_none() && state.applied.is_none();
-    let (gate, guard) = gate_and_guard(&options.raft, brand_new);
+    let raft = options.config.load().raft.clone();
+    let (gate, guard) = (ReadGate::new(), restart_guard(&raft, brand_new));
     let (proposals, of_proposals) = mpsc::unbounded_channel();
     let (forwards, of_forwards) = mpsc::unbounded_channel();
     let (reads, of_reads) = mpsc::unbounded_channel();
     let queues = Queues { proposals: of_proposals, forwards: of_forwards, reads: of_reads };
-    let applier = Applier::new(keyspace.clone(), applied.clone(), options.observer);
+    let counters = options.metrics.thread();
+    let applier = Applier::new(keyspace.clone(), applied.clone(), options.observer, counters);
     let on_membership = membership_hook(tombstones.clone(), meta.clone(), ended.clone());
     let apply = ApplyHandle::start(threads, applier, state, on_membership);
-    let window = Arc::new(tokio::sync::Semaphore::new(options.raft.proposals_in_flight as usize));
+    let window = Arc::new(tokio::sync::Semaphore::new(raft.proposals_in_flight as usize));
     Ok(Arc::new(Shared {
         window,
         group_id: options.group_id,
         gate,
         guard,
-        raft_config: options.raft,
-        reads_config: options.reads,
+        config: options.config,
+        seed: options.seed,
+        room: Room::default(),
         addresses: options.addresses,
         clock: options.clock,
         disk: options.disk,
@@ -182,7 +182,6 @@ fn open(
         apply,
         checkpoints,
         core: OnceLock::new(),
-        settings: OnceLock::new(),
         forming: tokio::sync::Mutex::new(()),
         receiving: tokio::sync::Mutex::new(()),
         proposals,
@@ -209,6 +208,7 @@ fn checkpoints_of(options: &GroupOptions, directory: &Path, meta: &Arc<Meta>) ->
         options.group_id,
         meta.clone(),
         options.clock.clone(),
+        options.config.clone(),
         &*options.threads,
     ))
 }
@@ -231,14 +231,10 @@ fn open_log(
     )
 }
 
-/// The lease for reads is shorter than the silence after which anyone may vote for another, so
-/// that clocks may run at different rates; the guard is longer than any lease.
-fn gate_and_guard(config: &RaftConfig, brand_new: bool) -> (ReadGate, RestartGuard) {
+/// Longer than any lease.
+fn restart_guard(config: &RaftConfig, brand_new: bool) -> RestartGuard {
     let granted_ms = config.leader_lease_ms();
-    let lease_ms = granted_ms * u64::from(config.lease_percent.min(100)) / 100;
-    let guard_ms = granted_ms + granted_ms / 5;
-    let lease = ReadGate::new(Duration::from_millis(lease_ms));
-    (lease, RestartGuard::new(brand_new, Duration::from_millis(guard_ms)))
+    RestartGuard::new(brand_new, Duration::from_millis(granted_ms + granted_ms / 5))
 }
 
 /// A node that applies its own removal remembers it and ends.
@@ -263,7 +259,7 @@ fn membership_hook(
 }
 
 fn core_config(shared: &Shared) -> Result<Arc<Config>, String> {
-    let own = &shared.raft_config;
+    let own = &shared.config.load().raft;
     let config = Config {
         cluster_name: format!("ironkv-{}", shared.group_id),
         heartbeat_interval: own.heartbeat_ms,
@@ -329,18 +325,18 @@ async fn build_core(
     let Some(queues) = shared.queues.lock().take() else {
         return Err("the core runs already".to_owned());
     };
-    let settings = shared.settings.get().cloned().unwrap_or_default();
     let core = Core { raft: raft.clone(), identity: identity.clone() };
     if shared.core.set(core).is_err() {
         return Err("the core runs already".to_owned());
     }
-    let proposer = Proposer::new(shared.clone(), raft.clone(), queues.proposals, settings.seed);
+    let proposer = Proposer::new(shared.clone(), raft.clone(), queues.proposals, shared.seed);
     tokio::spawn(proposer.run());
     tokio::spawn(Forwarder::new(shared.clone(), identity, queues.forwards).run());
-    tokio::spawn(ReadRounds::new(shared.clone(), raft.clone(), queues.reads).run());
+    tokio::spawn(ReadRounds::new(shared.clone(), queues.reads).run());
     tokio::spawn(status::observe(shared.clone(), raft.clone()));
     tokio::spawn(expirer::expire(shared.clone()));
-    tokio::spawn(expirer::checkpoint(shared.clone(), raft.clone(), settings.checkpoint));
+    tokio::spawn(expirer::checkpoint(shared.clone(), raft.clone()));
+    tokio::spawn(room::watch(shared.clone()));
     tokio::spawn(end_guard(shared.clone(), raft));
     Ok(())
 }
@@ -460,7 +456,7 @@ async fn join_by(
 
 /// See [`Group::stop`].
 pub(crate) async fn stop(shared: &Arc<Shared>) {
-    let limit = Duration::from_millis(shared.raft_config.shutdown_timeout_ms);
+    let limit = Duration::from_millis(shared.config.load().raft.shutdown_timeout_ms);
     if tokio::time::timeout(limit, stop_in_order(shared)).await.is_err() {
         tracing::warn!("the group did not stop in order within its time");
     }
@@ -477,7 +473,7 @@ async fn stop_in_order(shared: &Arc<Shared>) {
     }
     shared.stopping.store(true, Ordering::Release);
     // What is on its way to the log gets its answer if it comes soon.
-    let all = shared.raft_config.proposals_in_flight;
+    let all = shared.config.load().raft.proposals_in_flight;
     let answered = tokio::time::timeout(IN_FLIGHT_PATIENCE, shared.window.acquire_many(all));
     if answered.await.is_err() {
         tracing::info!("some proposals were not answered before the stop");

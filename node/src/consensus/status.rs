@@ -27,7 +27,7 @@ pub(crate) async fn observe(shared: Arc<Shared>, raft: Raft) {
     let mut told = None;
     loop {
         let metrics = reports.borrow_and_update().clone();
-        shared.gate.update(&metrics);
+        shared.gate.update(&metrics, shared.lease());
         if let Err(error) = &metrics.running_state {
             // On an orderly stop the word was given before.
             if !shared.stopping.load(Ordering::Acquire) {
@@ -61,7 +61,8 @@ fn publish(shared: &Shared, metrics: &Metrics, told: &mut Option<Told>) {
     }
     *told = Some(now);
     shared.statuses.send_replace(status(shared));
-    shared.leadership.send_replace(Leadership { leader: metrics.current_leader, is_self });
+    let (term, leader) = (metrics.current_term, metrics.current_leader);
+    shared.leadership.send_replace(Leadership { term, leader, is_self });
 }
 
 /// The group at this moment.
@@ -85,6 +86,8 @@ pub(crate) fn status(shared: &Shared) -> RaftStatus {
         log_bytes: log.bytes,
         log_segments: log.segments as u64,
         flush: flush_times(shared),
+        disk_free_bytes: shared.room.free_bytes(),
+        disk_full: shared.disk_full(),
         ..RaftStatus::default()
     };
     if let Some(metrics) = shared.metrics() {

@@ -33,15 +33,6 @@ pub struct ReloadReport {
     pub needs_restart: Vec<String>,
 }
 
-/// Keys that take effect at once; all others need a restart.
-const LIVE_KEYS: [&str; 5] = [
-    "reads.mode",
-    "reads.stale_lag_max_ms",
-    "raft.request_timeout_ms",
-    "raft.shutdown_timeout_ms",
-    "checkpoint.bytes_per_second_max",
-];
-
 impl LiveConfig {
     /// Starts from what was loaded; `sources` are read again by [`LiveConfig::reload`].
     pub fn new(loaded: Loaded, sources: Sources) -> Arc<Self> {
@@ -187,9 +178,7 @@ impl LiveConfig {
 /// Whether a change of this key takes effect without a restart.
 fn is_live(key: &str) -> bool {
     let row = parameters::all().find(|row| matches!(row.scope, Scope::Node(own, _) if own == key));
-    LIVE_KEYS.contains(&key)
-        || key.starts_with("parameters.")
-        || row.is_some_and(|row| row.change == Change::Live)
+    key.starts_with("parameters.") || row.is_some_and(|row| row.change == Change::Live)
 }
 
 fn blame(

@@ -2,6 +2,7 @@
 //! was not flushed.
 
 mod memory;
+mod paced;
 mod real;
 mod unsynced;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use memory::MemoryDisk;
+pub use paced::{Pace, PacedFile};
 pub use real::RealDisk;
 
 /// A directory tree with explicit durability.

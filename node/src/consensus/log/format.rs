@@ -60,7 +60,8 @@ impl SegmentHeader {
 
     /// The header at the start of `bytes`; an error names what is wrong with it.
     pub(super) fn decode(bytes: &[u8]) -> Result<Self, &'static str> {
-        let mut fields = bytes.get(..SEGMENT_HEADER_BYTES).ok_or("the file is too short")?;
+        let page = bytes.get(..to_usize(FRAMES_AT)).ok_or("the file is too short")?;
+        let mut fields = &page[..SEGMENT_HEADER_BYTES];
         let checked = &bytes[..SEGMENT_HEADER_BYTES - 4];
         if !fields.starts_with(SEGMENT_MAGIC) {
             return Err("this is not a log segment");
@@ -266,11 +267,13 @@ fn put_position(bytes: &mut Vec<u8>, position: LogPosition) {
 }
 
 fn get_position(bytes: &mut &[u8]) -> Option<LogPosition> {
-    Some(LogPosition {
+    let position = LogPosition {
         index: bytes.try_get_u64_le().ok()?,
         term: bytes.try_get_u64_le().ok()?,
         leader: bytes.try_get_u64_le().ok()?,
-    })
+    };
+    // Every entry has one after it, so that nobody who counts on need look out.
+    (position.index < u64::MAX).then_some(position)
 }
 
 fn put_option(bytes: &mut Vec<u8>, position: Option<LogPosition>) {

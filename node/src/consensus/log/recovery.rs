@@ -160,7 +160,10 @@ impl Replay {
         at: usize,
     ) -> Result<(), LogError> {
         let expected = self.next_sequence.unwrap_or(frame.sequence);
-        self.next_sequence = Some(frame.sequence + 1);
+        let next = frame.sequence.checked_add(1);
+        self.next_sequence = Some(next.ok_or_else(|| {
+            corrupt(path, at as u64, "the frame has a number that no frame can have")
+        })?);
         if frame.sequence == expected {
             return Ok(());
         }

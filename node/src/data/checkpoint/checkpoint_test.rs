@@ -12,6 +12,16 @@ use crate::data::types::{
     HashValue, ListValue, SetValue, SortedSetValue, StringValue, TypedValue, Value,
 };
 
+/// As fast as the disk takes it.
+fn write(
+    disk: &dyn Disk,
+    path: &Path,
+    header: &Header,
+    keyspace: &Keyspace,
+) -> Result<Written, CheckpointError> {
+    super::write(disk, path, header, keyspace, std::sync::Arc::new(|| 0))
+}
+
 fn text(number: u32) -> Bytes {
     Bytes::from(format!("member-{number}"))
 }
@@ -194,33 +204,6 @@ fn a_crash_while_writing_leaves_a_whole_checkpoint_or_none() {
         }
     }
     assert!(absent > 10 && present > 3, "{absent} absent, {present} present");
-}
-
-#[test]
-#[ignore = "measures, checks nothing"]
-fn measure_a_million_keys() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join(file_name(GroupId::FIRST, 1));
-    let mut keyspace = Keyspace::default();
-    for number in 0..1_000_000_u32 {
-        let object = Object::new(StringValue::new(&[b'x'; 100]).into_value(), None, 1);
-        keyspace.database_mut(DatabaseId(0)).insert(text(number), object);
-    }
-    let disk = crate::base::disk::RealDisk;
-    let mut began = tokio::time::Instant::now();
-    let mut lap = |what: &str| {
-        eprintln!("{what}: {:?}", began.elapsed());
-        began = tokio::time::Instant::now();
-    };
-    let clone = keyspace.clone();
-    lap("clone");
-    let written = write(&disk, &path, &header(), &clone).unwrap();
-    lap("write");
-    verify(&disk, &path).unwrap();
-    lap("verify");
-    assert_eq!(load(&disk, &path).unwrap().keyspace.database(DatabaseId(0)).len(), 1_000_000);
-    lap("load");
-    eprintln!("{written:?}");
 }
 
 #[test]

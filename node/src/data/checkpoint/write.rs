@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 use std::path::Path;
+use std::sync::Arc;
 
 use redb::CursorMut;
 
@@ -10,7 +11,7 @@ use super::codec::Chunks;
 use super::rows::{CHECKSUM_BYTES, HEADER, HEADER_KEY, ROWS, RowKey, chain, checksum};
 use super::seal::seal;
 use super::{CheckpointError, FORMAT, Header, StoredHeader};
-use crate::base::disk::Disk;
+use crate::base::disk::{Disk, DiskFile, Pace, PacedFile};
 use crate::base::ids::DatabaseId;
 use crate::data::keyspace::{Database, Keyspace};
 
@@ -23,19 +24,21 @@ pub struct Written {
     pub keys: u64,
 }
 
-/// Writes a checkpoint of `keyspace` to `path`. The name appears only when the file is whole and
-/// durable; what an interrupted writer left behind is replaced.
+/// Writes a checkpoint of `keyspace` to `path`, no faster than `pace`. The name appears only when
+/// the file is whole and durable; what an interrupted writer left behind is replaced.
 pub fn write(
     disk: &dyn Disk,
     path: &Path,
     header: &Header,
     keyspace: &Keyspace,
+    pace: Pace,
 ) -> Result<Written, CheckpointError> {
     let unfinished = path.with_extension("unfinished");
     let storage = |error: std::io::Error| CheckpointError::storage(path, error);
     // There is one only after a crash.
     let _ = disk.remove(&unfinished);
-    let file = disk.create(&unfinished).map_err(storage)?;
+    let file: Arc<dyn DiskFile> =
+        Arc::new(PacedFile::new(disk.create(&unfinished).map_err(storage)?, pace));
     let keys = match fill(file.clone(), header, keyspace) {
         Ok(keys) => keys,
         Err(error) => {
@@ -51,11 +54,7 @@ pub fn write(
     Ok(Written { bytes, keys })
 }
 
-fn fill(
-    file: std::sync::Arc<dyn crate::base::disk::DiskFile>,
-    header: &Header,
-    keyspace: &Keyspace,
-) -> Result<u64, redb::Error> {
+fn fill(file: Arc<dyn DiskFile>, header: &Header, keyspace: &Keyspace) -> Result<u64, redb::Error> {
     let database = open_database(file)?;
     let transaction = database.begin_write()?;
     let mut sum = Sum::default();

@@ -105,6 +105,8 @@ fn encode_group(status: &RaftStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt
         ("log_flush_p99_us", "99 in 100 log flushes took at most", status.flush.p99_us),
         ("log_flush_max_us", "Longest flush of the log", status.flush.max_us),
         ("raft_members", "Members of the group", status.members.len() as u64),
+        ("disk_free_bytes", "Free bytes of the data directory's disk", status.disk_free_bytes),
+        ("disk_full", "1 while writes are refused for want of disk", u64::from(status.disk_full)),
     ];
     for (name, help, value) in gauges {
         gauge(encoder, name, help, value)?;

@@ -9,11 +9,12 @@ use tokio::net::TcpListener;
 
 use super::serve;
 use crate::base::clock::SystemClock;
-use crate::base::config::{CheckpointConfig, RaftConfig, ReadsConfig};
+use crate::base::config::{LiveConfig, Sources, load};
 use crate::base::disk::RealDisk;
 use crate::base::ids::{DatabaseId, GroupId, NodeId};
 use crate::base::net::TcpNet;
 use crate::base::shutdown::{self, ShutdownSender};
+use crate::base::telemetry::Metrics;
 use crate::base::threads::RealThreads;
 use crate::commands::request::{Request, RequestBuilder};
 use crate::commands::table;
@@ -36,26 +37,31 @@ async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
+fn config() -> Arc<LiveConfig> {
+    let timings = [
+        ("raft.heartbeat_ms", "60"),
+        ("raft.election_timeout_min_ms", "600"),
+        ("raft.election_timeout_max_ms", "800"),
+    ];
+    let flags = timings.map(|(key, text)| (key.to_owned(), text.to_owned())).to_vec();
+    let sources = Sources { flags, ..Sources::default() };
+    LiveConfig::new(load(&sources).unwrap(), sources)
+}
+
 fn options(directory: &Path, port: u16) -> GroupOptions {
     let address = format!("127.0.0.1:{port}");
     GroupOptions {
         group_id: GroupId::FIRST,
         directory: directory.to_owned(),
         addresses: MemberAddresses { raft: address.clone(), client: address, http: String::new() },
-        raft: RaftConfig {
-            heartbeat_ms: 60,
-            election_timeout_min_ms: 600,
-            election_timeout_max_ms: 800,
-            ..RaftConfig::default()
-        },
-        reads: ReadsConfig::default(),
-        checkpoint: CheckpointConfig::default(),
+        config: config(),
         log: LogOptions { segment_bytes: 1 << 20, ..LogOptions::default() },
         disk: Arc::new(RealDisk),
         net: Arc::new(TcpNet),
         clock: Arc::new(SystemClock),
         threads: Arc::new(RealThreads),
         observer: None,
+        metrics: Metrics::new(Vec::new()),
         seed: 7,
     }
 }

@@ -128,6 +128,10 @@ pub struct RaftStatus {
     pub log_segments: u64,
     /// Flushes of the log.
     pub flush: FlushTimes,
+    /// Free bytes of the disk that holds the data; 0 before the first look.
+    pub disk_free_bytes: u64,
+    /// Whether this node, leading, refuses writes for want of room on its disk.
+    pub disk_full: bool,
     /// Milliseconds since this node last heard from its leader (0 on the leader).
     pub leader_contact_ms: Option<u64>,
     /// All members, by node id.

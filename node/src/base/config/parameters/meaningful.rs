@@ -1,4 +1,5 @@
-//! Parameters that change what this store does.
+//! Parameters that change what this store does. Those that Redis does not have are named as the
+//! flag of their key.
 
 use super::Change::{Live, Protected, Restart};
 use super::Scope::{Cluster, Node};
@@ -23,6 +24,9 @@ pub(super) const EVICTION_POLICIES: &[&str] = &[
     "allkeys-random",
     "noeviction",
 ];
+
+/// The words of `reads.mode`.
+const READ_MODES: &[&str] = &["lease", "quorum", "stale"];
 
 /// Redis' words for log levels and ours. The first of ours that fits is the one shown.
 const LEVELS: &[(&str, &str)] = &[
@@ -87,6 +91,25 @@ pub(super) const ROWS: &[Parameter] = &[
         Live,
     ),
     row("proto-max-bulk-len", Memory(1 << 20, BYTES), Node("limits.bulk_bytes_max", SAME), Live),
+    row("data-free-bytes-min", Memory(0, BYTES), Node("data.free_bytes_min", SAME), Live),
+    row("raft-lease-percent", Integer(10, 90), Node("raft.lease_percent", SAME), Live),
+    row("raft-request-timeout-ms", Integer(1, I32), Node("raft.request_timeout_ms", SAME), Live),
+    row("raft-shutdown-timeout-ms", Integer(1, I32), Node("raft.shutdown_timeout_ms", SAME), Live),
+    row("reads-mode", Choice(READ_MODES), Node("reads.mode", SAME), Live),
+    row("reads-stale-lag-max-ms", Integer(0, I32), Node("reads.stale_lag_max_ms", SAME), Live),
+    row("checkpoint-log-bytes-min", Memory(0, BYTES), Node("checkpoint.log_bytes_min", SAME), Live),
+    row(
+        "checkpoint-log-percent-of-data",
+        Integer(0, U32),
+        Node("checkpoint.log_percent_of_data", SAME),
+        Live,
+    ),
+    row(
+        "checkpoint-bytes-per-second-max",
+        Memory(0, BYTES),
+        Node("checkpoint.bytes_per_second_max", SAME),
+        Live,
+    ),
     row(
         "cluster-enabled",
         YesNo,

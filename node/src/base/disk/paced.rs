@@ -1,0 +1,113 @@
+//! A file that takes bytes no faster than told, so that background writing leaves the disk to
+//! others.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::DiskFile;
+
+/// How soon a changed pace is noticed.
+const NAP_MAX: Duration = Duration::from_millis(50);
+
+/// Bytes a second at the moment; 0 for no limit.
+pub type Pace = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// See the module. Blocks the writing thread.
+pub struct PacedFile {
+    file: Arc<dyn DiskFile>,
+    pace: Pace,
+    debt: Mutex<Debt>,
+}
+
+impl std::fmt::Debug for PacedFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("PacedFile").field(&self.file).finish()
+    }
+}
+
+/// Bytes written ahead of the pace, as of a moment.
+#[derive(Debug)]
+struct Debt {
+    bytes: f64,
+    at: Instant,
+}
+
+impl Debt {
+    /// How long the writer has to wait; `None` when it may go on.
+    fn pay(&mut self, now: Instant, bytes_per_second: u64) -> Option<Duration> {
+        if bytes_per_second == 0 {
+            self.bytes = 0.0;
+        }
+        let earned = now.duration_since(self.at).as_secs_f64() * bytes_per_second as f64;
+        self.bytes = (self.bytes - earned).max(0.0);
+        self.at = now;
+        (self.bytes > 0.0).then(|| {
+            let seconds = self.bytes / bytes_per_second as f64;
+            Duration::try_from_secs_f64(seconds).map_or(NAP_MAX, |wait| wait.min(NAP_MAX))
+        })
+    }
+}
+
+impl PacedFile {
+    /// Writes to `file` at the pace that `pace` tells, which is asked again and again.
+    pub fn new(file: Arc<dyn DiskFile>, pace: Pace) -> Self {
+        let debt = Mutex::new(Debt { bytes: 0.0, at: Instant::now() });
+        Self { file, pace, debt }
+    }
+}
+
+impl DiskFile for PacedFile {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file.read_at(buffer, offset)
+    }
+
+    fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)?;
+        self.debt.lock().bytes += bytes.len() as f64;
+        loop {
+            let bytes_per_second = (self.pace)();
+            let wait = self.debt.lock().pay(Instant::now(), bytes_per_second);
+            match wait {
+                Some(wait) => std::thread::sleep(wait),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    fn set_length(&self, bytes: u64) -> io::Result<()> {
+        self.file.set_length(bytes)
+    }
+
+    fn length(&self) -> io::Result<u64> {
+        self.file.length()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_ahead_of_the_pace_are_paid_with_time() {
+        let at = Instant::now();
+        let mut debt = Debt { bytes: 100.0, at };
+        assert_eq!(debt.pay(at, 10_000), Some(Duration::from_millis(10)));
+        assert_eq!(debt.pay(at, 10), Some(NAP_MAX), "a changed pace is noticed soon");
+        assert_eq!(debt.pay(at + Duration::from_millis(5), 10_000), Some(Duration::from_millis(5)));
+        assert_eq!(debt.pay(at + Duration::from_millis(11), 10_000), None);
+        let later = at + Duration::from_secs(60);
+        assert_eq!(debt.pay(later, 10_000), None, "idle time is not saved up");
+        debt.bytes = 100.0;
+        assert_eq!(debt.pay(later, 10_000), Some(Duration::from_millis(10)));
+        assert_eq!(debt.pay(later, 0), None, "0 is no limit");
+        assert_eq!(debt.bytes, 0.0);
+    }
+}

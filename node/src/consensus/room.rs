@@ -1,0 +1,53 @@
+//! Room on the disk of the data directory: below `data.free_bytes_min` writes are refused, so that
+//! what must be written without being asked, such as a vote or a checkpoint, still fits.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::shared::Shared;
+
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// What was found at the last look.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    free_bytes: AtomicU64,
+    low: AtomicBool,
+}
+
+impl Room {
+    /// Whether less is free than the configuration asks for.
+    pub(crate) fn is_low(&self) -> bool {
+        self.low.load(Ordering::Relaxed)
+    }
+
+    /// Free bytes; 0 before the first look.
+    pub(crate) fn free_bytes(&self) -> u64 {
+        self.free_bytes.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, free_bytes: u64, free_bytes_min: u64) {
+        self.free_bytes.store(free_bytes, Ordering::Relaxed);
+        let low = free_bytes < free_bytes_min;
+        if self.low.swap(low, Ordering::Relaxed) == low {
+            return;
+        }
+        if low {
+            tracing::error!(free_bytes, free_bytes_min, "too little free disk, refusing writes");
+        } else {
+            tracing::info!(free_bytes, free_bytes_min, "enough free disk again");
+        }
+    }
+}
+
+/// Looks again and again, until the group stops.
+pub(crate) async fn watch(shared: Arc<Shared>) {
+    while !shared.stopping.load(Ordering::Relaxed) {
+        match shared.disk.free_bytes(&shared.directory) {
+            Ok(free) => shared.room.note(free, shared.config.load().data.free_bytes_min),
+            Err(error) => tracing::warn!(%error, "cannot tell how much disk is free"),
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+}

@@ -1,0 +1,114 @@
+//! Settings that change while the group runs, by `CONFIG SET` and by the file.
+
+use std::time::Duration;
+
+use ironkv_tests::client::Client;
+use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
+use tokio::time::{Instant, sleep};
+
+async fn set(client: &mut Client, parameters: &str) {
+    let reply = client.line(&format!("CONFIG SET {parameters}")).await.unwrap();
+    assert_eq!(format!("{reply:?}"), "+OK", "{parameters}");
+}
+
+/// Waits until a field of INFO is what `wanted` says.
+async fn info(client: &mut Client, field: &str, wanted: impl Fn(&str) -> bool) {
+    let deadline = Instant::now() + SETTLE_LIMIT;
+    loop {
+        let text = client.line("INFO everything").await.unwrap().text();
+        let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        if wanted(value.unwrap_or_else(|| panic!("no {field} in INFO"))) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{field} stays {value:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn write_megabytes(client: &mut Client, megabytes: usize) {
+    for number in 0..megabytes {
+        let value = "x".repeat(1 << 20);
+        let reply = client.command(&["SET", &format!("big:{number}"), &value]).await.unwrap();
+        assert_eq!(format!("{reply:?}"), "+OK");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_mode_of_reads_changes_at_once() {
+    let mut cluster = Cluster::start(3).await;
+    let leader = cluster.leader().await;
+    let follower = cluster.follower().await;
+    cluster.client(leader).await.line("SET a 1").await.unwrap();
+    cluster.settle().await;
+    cluster.links.isolate(&[follower], 3);
+    let mut client = cluster.client(follower).await;
+    set(&mut client, "reads-mode stale reads-stale-lag-max-ms 600000").await;
+    assert_eq!(client.line("GET a").await.unwrap().text(), "1", "a stale read of its own state");
+    set(&mut client, "reads-stale-lag-max-ms 1").await;
+    let late = client.line("GET a").await.unwrap();
+    assert!(late.text().starts_with("MASTERDOWN"), "older than it may be: {late:?}");
+    set(&mut client, "reads-mode quorum raft-request-timeout-ms 500").await;
+    let alone = client.line("GET a").await.unwrap();
+    assert!(alone.text().starts_with("CLUSTERDOWN"), "without a quorum: {alone:?}");
+    cluster.links.heal();
+    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_changed_file_reaches_the_running_group() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    cluster.leader_client().await.line("SET a 1").await.unwrap();
+    cluster.settle().await;
+    cluster.links.isolate(&[follower], 3);
+    let changes = [("reads.mode", "stale"), ("reads.stale_lag_max_ms", "600000")];
+    let settings = cluster.settings_of(follower, &changes);
+    cluster.nodes[follower].configure(&settings).unwrap();
+    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    cluster.links.heal();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_smaller_log_limit_brings_a_checkpoint() {
+    let mut cluster = Cluster::start(1).await;
+    let mut client = cluster.leader_client().await;
+    write_megabytes(&mut client, 3).await;
+    info(&mut client, "rdb_saves", |count| count == "0").await;
+    set(&mut client, "checkpoint-log-bytes-min 1mb checkpoint-log-percent-of-data 0").await;
+    info(&mut client, "rdb_saves", |count| count != "0").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
+    let mut cluster = Cluster::start(1).await;
+    let mut client = cluster.leader_client().await;
+    write_megabytes(&mut client, 4).await;
+    set(&mut client, "checkpoint-bytes-per-second-max 64kb").await;
+    let admin = cluster.nodes[0].admin();
+    let started = Instant::now();
+    let checkpoint = tokio::spawn(async move { admin.checkpoint().await });
+    info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
+    // Four megabytes take a minute at this pace, and nobody waits for them.
+    for number in 0..20 {
+        sleep(Duration::from_millis(100)).await;
+        let reply = client.line(&format!("SET meanwhile {number}")).await.unwrap();
+        assert_eq!(format!("{reply:?}"), "+OK");
+    }
+    info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
+    set(&mut client, "checkpoint-bytes-per-second-max 0").await;
+    checkpoint.await.unwrap().expect("a checkpoint that was let go is finished");
+    assert!(started.elapsed() < Duration::from_secs(50), "the new pace came too late");
+    // The next one is held back again, and the process stops all the same.
+    set(&mut client, "checkpoint-bytes-per-second-max 64kb").await;
+    let admin = cluster.nodes[0].admin();
+    let cut_off = tokio::spawn(async move { admin.checkpoint().await });
+    info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
+    cluster.nodes[0].process().terminate();
+    let ended = cluster.nodes[0].process().ended_within(Duration::from_secs(20)).await;
+    assert!(ended.is_some_and(|status| status.success()), "it does not stop: {ended:?}");
+    let _unfinished = cut_off.await.unwrap();
+    cluster.start_node(0).await;
+    cluster.wait_writable().await;
+    let mut client = cluster.leader_client().await;
+    assert_eq!(client.line("GET meanwhile").await.unwrap().text(), "19");
+}
