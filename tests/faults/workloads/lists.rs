@@ -61,7 +61,7 @@ impl Lists {
 
     pub fn check(&self) {
         let (returned, ..) = self.history.counts();
-        assert!(returned > 20, "only {returned} transactions returned");
+        assert!(returned > 100, "only {returned} transactions returned");
         self.verdict().unwrap_or_else(|error| panic!("list-append: {error}"));
     }
 
