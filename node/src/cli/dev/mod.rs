@@ -144,7 +144,8 @@ fn greeting(layout: &Layout) -> String {
     let first = &layout.nodes[0];
     format!(
         "{} nodes are up. Any of them serves every command:\n\n  redis-cli -p {}\n\n\
-         kill any node with `kill -9` (its pid is in the table); `ironkv dev start` brings it back.\n\
+         kill any node with `kill -9` (its pid is in the table); `ironkv dev start` brings it \
+         back.\n\
          Logs and data: {}\n",
         layout.nodes.len(),
         first.resp_port,
