@@ -1,9 +1,9 @@
-//! The engine in one process: decoding requests, and running commands on a keyspace of a million
-//! keys.
+//! The engine in one process: decoding requests, running commands on a keyspace of a million keys,
+//! and what a million of anything takes of memory.
 //! `cargo bench -p ironkv-tests --bench engine`. One iteration is a thousand commands, so a result
 //! in microseconds is nanoseconds a command.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
 
@@ -18,6 +18,10 @@ use ironkv::data::keyspace::{Event, Keyspace};
 use ironkv::resp::client::encode_request;
 use ironkv::resp::decode::{Batch, Decoder};
 
+/// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const KEYS: u64 = 1_000_000;
 const COMMANDS: u64 = 1000;
 const NOW_MS: u64 = 1_700_000_000_000;
@@ -31,9 +35,12 @@ struct Engine {
 }
 
 impl Engine {
+    fn empty() -> Self {
+        Self { keyspace: Keyspace::default(), events: Vec::new(), index: 0, random: 1 }
+    }
+
     fn new() -> Self {
-        let mut engine =
-            Self { keyspace: Keyspace::default(), events: Vec::new(), index: 0, random: 1 };
+        let mut engine = Self::empty();
         for number in 0..KEYS {
             engine.run(&[Bytes::from_static(b"SET"), key(number), value()]);
         }
@@ -116,8 +123,7 @@ fn apply(criterion: &mut Criterion) {
 }
 
 fn collections(criterion: &mut Criterion) {
-    let mut engine =
-        Engine { keyspace: Keyspace::default(), events: Vec::new(), index: 0, random: 1 };
+    let mut engine = Engine::empty();
     let word = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     for number in 0..KEYS {
         let member = key(number);
@@ -162,6 +168,50 @@ fn collections(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a key or an element costs beside its own bytes: what the process grows by, and what the
+/// keyspace says of itself, on which `maxmemory` is based.
+fn memory(_: &mut Criterion) {
+    let word = |text: &str| Bytes::copy_from_slice(text.as_bytes());
+    let field = |number: u64| Bytes::from(format!("field:{number:010}"));
+    type Words<'a> = Box<dyn Fn(u64) -> Vec<Bytes> + 'a>;
+    let kinds: [(&str, usize, Words<'_>); 6] = [
+        ("key with a value of 100 bytes", 116, Box::new(|n| vec![word("SET"), key(n), value()])),
+        ("key with a small number", 16, Box::new(|n| vec![word("SET"), key(n), word("1")])),
+        ("element of a list", 16, Box::new(|n| vec![word("RPUSH"), word("list"), field(n)])),
+        (
+            "field of a hash, value of 16",
+            32,
+            Box::new(|n| vec![word("HSET"), word("hash"), field(n), field(n)]),
+        ),
+        ("member of a set", 16, Box::new(|n| vec![word("SADD"), word("set"), field(n)])),
+        (
+            "member of a sorted set",
+            24,
+            Box::new(|n| vec![word("ZADD"), word("zset"), word(&n.to_string()), field(n)]),
+        ),
+    ];
+    println!("{:<30} {:>8} {:>9} {:>9}", "bytes each, of 1 M", "payload", "process", "keyspace");
+    // Kept to the end, so that no kind is given the memory of the one before.
+    let mut kept = Vec::new();
+    for (name, payload, words) in kinds {
+        let mut engine = Engine::empty();
+        let before = resident_bytes();
+        for number in 0..KEYS {
+            engine.run(&words(number));
+        }
+        let process = (resident_bytes() - before) as f64 / KEYS as f64;
+        let keyspace = engine.keyspace.memory_bytes() as f64 / KEYS as f64;
+        println!("{name:<30} {payload:>8} {process:>9.1} {keyspace:>9.1}");
+        kept.push(engine);
+    }
+}
+
+fn resident_bytes() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
 fn decode(criterion: &mut Criterion) {
     let mut input = BytesMut::new();
     for number in 0..COMMANDS {
@@ -184,5 +234,5 @@ fn decode(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decode, apply, collections);
+criterion_group!(benches, memory, decode, apply, collections);
 criterion_main!(benches);
