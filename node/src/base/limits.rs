@@ -10,8 +10,9 @@ pub const DATABASES: u8 = 16;
 /// a value travels through the log.
 pub const BULK_BYTES_MAX: usize = 64 << 20;
 
-/// Most arguments of one command (`PROTO_REQ_MULTIBULK_MAX` is `i32::MAX` in Redis).
-pub const ARGUMENTS_MAX: usize = 1024 * 1024;
+/// Most arguments of one command (Redis: `INT_MAX`). Their bytes are bounded by
+/// [`QUERY_BUFFER_BYTES_MAX`] long before.
+pub const ARGUMENTS_MAX: usize = i32::MAX as usize;
 
 /// Longest inline command (`PROTO_INLINE_MAX_SIZE`).
 pub const INLINE_BYTES_MAX: usize = 64 * 1024;

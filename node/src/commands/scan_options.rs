@@ -9,10 +9,23 @@ use crate::resp::{Reply, ReplyError};
 /// How many elements one call looks at unless told.
 const COUNT_DEFAULT: usize = 10;
 
-/// The first argument of a scan; 0 starts one.
+/// The first argument of a scan; 0 starts one. Read as by C's `strtoul`, as Redis does: nothing is
+/// 0, a minus wraps around, and what follows a NUL byte is not looked at.
 pub(super) fn cursor(args: &mut Args<'_>) -> Result<u64, ReplyError> {
-    let text = std::str::from_utf8(args.next()?).ok().and_then(|text| text.parse().ok());
-    text.ok_or(ReplyError::new("ERR invalid cursor"))
+    let text = args.next()?.split(|byte| *byte == 0).next().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(0);
+    }
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    let unsigned = digits.first().is_some_and(u8::is_ascii_digit);
+    let text = std::str::from_utf8(digits).ok().filter(|_| unsigned);
+    let number: Option<u64> = text.and_then(|text| text.parse().ok());
+    let number = number.ok_or(ReplyError::new("ERR invalid cursor"))?;
+    Ok(if negative { number.wrapping_neg() } else { number })
 }
 
 /// The options after the cursor.

@@ -111,6 +111,11 @@ impl Decoder {
         self.bulk.map_or(0, |length| (self.at + length + 2).saturating_sub(buffer.len()))
     }
 
+    /// Bytes that the words received so far take beside the buffer.
+    pub const fn words_bytes(&self) -> usize {
+        self.words.len() * (size_of::<Range<usize>>() + size_of::<Bytes>())
+    }
+
     /// Moves the complete commands of `buffer` to `batch`. Those before an error are in it too.
     pub fn decode(
         &mut self,
@@ -223,7 +228,7 @@ impl Decoder {
 
     fn inline(&mut self, buffer: &mut BytesMut, batch: &mut Batch) -> Result<Step, ProtocolError> {
         let rest = &buffer[self.at..];
-        let Some(end) = memchr::memchr(b'\n', rest) else {
+        let Some(end) = end_of_line(b'\n', rest) else {
             return if rest.len() > INLINE_BYTES_MAX {
                 Err(ProtocolError::fixed("too big inline request"))
             } else {
@@ -271,10 +276,15 @@ impl Decoder {
 /// complete; a number of `None` when it is none.
 fn line(buffer: &[u8], from: usize) -> Option<(Option<i64>, usize)> {
     let rest = buffer.get(from..)?;
-    let end = memchr::memchr(b'\r', rest)?;
+    let end = end_of_line(b'\r', rest)?;
     // The line feed must have arrived too.
     let complete = rest.len() >= end + 2;
     complete.then(|| (number(&rest[..end]), from + end + 2))
+}
+
+/// As Redis, which looks for the end as in a C string: behind a NUL byte there is none.
+fn end_of_line(end: u8, rest: &[u8]) -> Option<usize> {
+    memchr::memchr2(end, 0, rest).filter(|at| rest[*at] == end)
 }
 
 /// As Redis' `string2ll`: no spaces, no plus, no leading zero.

@@ -50,6 +50,7 @@ fn broken_streams_answer_as_redis_does_after_what_came_before() {
         ("*01\r\n", "Protocol error: invalid multibulk length"),
         ("*3000000000\r\n", "Protocol error: invalid multibulk length"),
         ("*99999999999999999999\r\n", "Protocol error: invalid multibulk length"),
+        ("*2147483648\r\n", "Protocol error: invalid multibulk length"),
         ("*1\r\n:4\r\n", "Protocol error: expected '$', got ':'"),
         ("*1\r\n$-4\r\n", "Protocol error: invalid bulk length"),
         ("*1\r\n$x\r\n", "Protocol error: invalid bulk length"),
@@ -69,6 +70,13 @@ fn broken_streams_answer_as_redis_does_after_what_came_before() {
         let outcome = decoder().decode(&mut buffer, &mut batch);
         assert_eq!(outcome.unwrap_err().to_string(), error);
     }
+}
+
+#[test]
+fn a_line_with_a_nul_byte_never_ends() {
+    check("PING\r\nPING a\0b\r\nPING\r\n", &["PING"], None);
+    check("*1\0\r\n$4\r\nPING\r\n", &[], None);
+    check("*1\r\n$4\r\nPI\0G\r\n*1\r\n$4\0\r\nPING\r\n", &["PI\0G"], None);
 }
 
 #[test]
@@ -92,6 +100,7 @@ fn an_announcement_allocates_nothing() {
     let (before, mut batch) = (buffer.capacity(), Batch::default());
     decoder.decode(&mut buffer, &mut batch).unwrap();
     assert_eq!((buffer.capacity(), decoder.words.capacity()), (before, 0));
+    assert_eq!(decoder.words_bytes(), 0);
     assert_eq!(decoder.wanted(&buffer), 1_000_002 - 3);
 }
 

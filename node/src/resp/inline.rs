@@ -19,7 +19,7 @@ pub fn split(line: &[u8]) -> Option<Vec<Bytes>> {
 fn read_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
     while let Some((first, after)) = rest.split_first() {
         rest = match first {
-            b' ' | b'\n' | b'\r' | b'\t' | 0 => return Some(after),
+            b' ' | b'\n' | b'\r' | b'\t' => return Some(after),
             b'"' => return end_of_quote(read_double(after, word)?),
             b'\'' => return end_of_quote(read_single(after, word)?),
             byte => {

@@ -145,6 +145,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         let metrics = self.door.metrics();
         metrics.add(Stat::BytesIn, count as u64);
         metrics.add(Stat::ReadsProcessed, 1);
+        self.publish_load(0);
         let mut buffers = self.door.lend();
         let outcome = self.run_received(&mut buffers).await;
         self.door.take_back(buffers);
@@ -192,7 +193,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             }
         }
         let limit = self.door.node().config().load().limits.query_buffer_bytes_max;
-        if self.received.len() as u64 > limit {
+        if (self.received.len() + self.decoder.words_bytes()) as u64 > limit {
             return Err(End::TooMuchInput);
         }
         Ok(Flow::Continue)

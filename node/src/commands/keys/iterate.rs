@@ -151,6 +151,9 @@ mod tests {
         };
         check(&["SCAN", "x"], "ERR invalid cursor");
         check(&["SCAN", " 0"], "ERR invalid cursor");
+        check(&["SCAN", "-"], "ERR invalid cursor");
+        check(&["SCAN", "+-1"], "ERR invalid cursor");
+        check(&["SCAN", "-99999999999999999999"], "ERR invalid cursor");
         check(&["SCAN", "99999999999999999999"], "ERR invalid cursor");
         check(&["SCAN", "0", "COUNT", "0"], "ERR syntax error");
         check(&["SCAN", "0", "COUNT", "x"], "ERR value is not an integer or out of range");
