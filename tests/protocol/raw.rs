@@ -58,6 +58,8 @@ fn shapes() -> Vec<Vec<u8>> {
         "*1\r\nPING\r\n",
         "*abc\r\n",
         "*\r\n",
+        "*1048577\r\n",
+        "*2147483647\r\n",
         "*2147483648\r\n",
         "*99999999999999999999\r\n",
         "*1\r\n$536870913\r\n",
@@ -74,11 +76,21 @@ fn shapes() -> Vec<Vec<u8>> {
         "MULTI\r\nPING\r\nEXEC\r\n",
         "CLIENT REPLY OFF\r\nPING\r\nCLIENT REPLY ON\r\n",
         "CLIENT REPLY SKIP\r\nPING\r\nPING\r\n",
+        "PI\0NG\r\n",
+        "PING\r\nPING a\0b\r\nPING\r\n",
+        "\0\r\nPING\r\n",
+        "*1\0\r\n$4\r\nPING\r\n",
+        "*1\r\n$4\0\r\nPING\r\n",
+        "*1\r\n$4\r\nPI\0G\r\n",
+        "MULTI\r\nPING\r\nCLIENT KILL TYPE normal SKIPME no\r\nSET raw killed\r\nEXEC\r\nPING\r\n",
+        "GET raw\r\n",
+        "CLIENT KILL TYPE normal SKIPME no\r\nPING\r\n",
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec();
     shapes.push([b"a".repeat(64 << 10), b"\r\n".to_vec()].concat());
     shapes.push(b"a".repeat(70 << 10));
+    shapes.push([b"a\0b\r\n".to_vec(), b"a".repeat(70 << 10)].concat());
     shapes.push([b"*1\r\n$".to_vec(), b"1".repeat(70 << 10)].concat());
     shapes.push([b"*".to_vec(), b"1".repeat(70 << 10)].concat());
     shapes.push(encode(&["NOSUCH", &"x".repeat(300), &"y".repeat(300)]));

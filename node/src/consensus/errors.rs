@@ -53,9 +53,7 @@ impl Refusal {
                 "MISCONF no room left on the leader's disk; writes are refused until there is",
             ),
             Self::Busy => ReplyError::new("TRYAGAIN too many requests are waiting"),
-            Self::OutOfMemory => {
-                ReplyError::new("OOM command not allowed when used memory > 'maxmemory'.")
-            }
+            Self::OutOfMemory => ReplyError::OUT_OF_MEMORY,
             Self::Invalid(text) => ReplyError::new(text.clone()),
         }
     }

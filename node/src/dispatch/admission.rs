@@ -7,6 +7,7 @@ use crate::base::config::DebugAccess;
 use crate::base::limits::TRANSACTION_BYTES_MAX;
 use crate::commands::command::{Flags, Run};
 use crate::commands::table::{self, Resolved, Unknown};
+use crate::data::keyspace::MaxmemoryPolicy;
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::Session;
 
@@ -29,6 +30,7 @@ impl<S: Store> Dispatcher<S> {
             check_transaction(session, &found)?;
             self.check_debug(session, &found)?;
             self.check_route(session, rules, &found, words)?;
+            self.check_memory(session, &found)?;
             Ok(found)
         });
         admitted.map_err(|error| {
@@ -51,6 +53,23 @@ impl<S: Store> Dispatcher<S> {
         if allowed { Ok(()) } else { Err(ReplyError::DEBUG_NOT_ALLOWED) }
     }
 
+    /// Without room nothing is queued, as in Redis: even reads would take memory in the queue. For
+    /// writes outside of a transaction it is decided when they are proposed; until then nobody
+    /// knows what evictions will free.
+    fn check_memory(&self, session: &Session, found: &Resolved) -> Result<(), ReplyError> {
+        if session.transaction.is_none() || found.command.flags.has(Flags::NOT_QUEUED) {
+            return Ok(());
+        }
+        let keyspace = self.store.keyspace().read();
+        let settings = &keyspace.settings;
+        let never_evicts = settings.maxmemory_policy == MaxmemoryPolicy::NoEviction;
+        let full = || keyspace.memory_bytes() as u64 > settings.maxmemory;
+        if never_evicts && settings.maxmemory > 0 && full() {
+            return Err(ReplyError::OUT_OF_MEMORY);
+        }
+        Ok(())
+    }
+
     /// Puts a command aside for EXEC.
     pub(super) fn queue(&self, session: &mut Session, words: &[Bytes]) -> Reply {
         let Some(transaction) = &mut session.transaction else { return Reply::Nothing };
@@ -67,14 +86,19 @@ impl<S: Store> Dispatcher<S> {
     }
 }
 
+/// The answer to an EXEC that was refused as a whole.
+pub(super) fn aborted(reason: &ReplyError) -> ReplyError {
+    ReplyError::new(format!(
+        "EXECABORT Transaction discarded because of: {}",
+        reason.0.strip_prefix("ERR ").unwrap_or(&reason.0)
+    ))
+}
+
 fn refuse(session: &mut Session, found: Option<Resolved>, error: ReplyError) -> ReplyError {
     let is_exec = found.is_some_and(|found| found.command.name == "EXEC");
     if is_exec && session.transaction.take().is_some() {
         session.watches.clear();
-        return ReplyError::new(format!(
-            "EXECABORT Transaction discarded because of: {}",
-            error.0.strip_prefix("ERR ").unwrap_or(&error.0)
-        ));
+        return aborted(&error);
     }
     if let Some(transaction) = &mut session.transaction {
         transaction.failed = true;
@@ -113,7 +137,9 @@ fn unknown_command(words: &[Bytes]) -> ReplyError {
     ReplyError::new(text)
 }
 
+/// As Redis prints it: up to a NUL byte.
 fn quoted(word: &[u8], most: usize) -> String {
+    let word = word.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(&word[..word.len().min(most)]).into_owned()
 }
 

@@ -48,6 +48,41 @@ impl Bench {
 }
 
 #[test]
+fn a_client_that_waits_for_the_end_of_a_pause_counts_as_blocked_and_can_be_killed() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _inside = runtime.enter();
+    let mut bench = Bench::new();
+    bench.check(&["client pause 100000 write", "get a"], "+OK $-1");
+    let client = Arc::clone(&bench.session.client);
+    let killer = std::thread::spawn(move || {
+        while !client.has(ClientFlag::Blocked) {
+            std::thread::yield_now();
+        }
+        client.kill();
+    });
+    assert_eq!(bench.run(&["set a 1"]), (String::new(), Flow::Close));
+    killer.join().unwrap();
+    assert!(!bench.session.client.has(ClientFlag::Blocked));
+    bench.node.clients().pause().end();
+    bench.session = Bench::session(2);
+    bench.check(&["get a"], "$-1");
+}
+
+#[test]
+fn a_transaction_is_spoiled_by_what_there_is_no_room_for() {
+    let mut bench = Bench::new();
+    bench.store.keyspace().write().settings.maxmemory = 1;
+    let full = ReplyError::OUT_OF_MEMORY.0;
+    bench.check(&["multi", "set a 1", "get a"], &format!("+OK -{full} -{full}"));
+    bench.check(&["exec"], "-EXECABORT Transaction discarded because of previous errors.");
+    bench.store.keyspace().write().settings.maxmemory = 0;
+    bench.check(&["multi", "set a 1"], "+OK +QUEUED");
+    bench.store.fail_next(Failure::NotExecuted(ReplyError::OUT_OF_MEMORY));
+    let aborted = format!("-EXECABORT Transaction discarded because of: {full}");
+    bench.check(&["exec", "ping"], &format!("{aborted} +PONG"));
+}
+
+#[test]
 fn unknown_commands_are_answered_in_redis_words() {
     let mut bench = Bench::new();
     let unknown = "-ERR unknown command 'foo', with args beginning with:";

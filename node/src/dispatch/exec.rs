@@ -5,15 +5,16 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::read::Place;
-use super::{Dispatcher, Failure, Route, Rules, Store, admission};
+use super::{Dispatcher, Failure, Flow, Route, Rules, Store, admission};
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 use crate::commands::args::parse_integer;
 use crate::commands::command::Run;
+use crate::commands::context::Then;
 use crate::commands::request::{RequestBuilder, Watch};
 use crate::commands::table::Resolved;
 use crate::resp::{Reply, ReplyError};
-use crate::services::sessions::{Client, ClientFlag, Session};
+use crate::services::sessions::{Client, ClientFlag, Session, Transaction};
 
 /// A queued command, found again.
 struct Queued {
@@ -42,31 +43,48 @@ impl Queued {
 }
 
 impl<S: Store> Dispatcher<S> {
-    /// Executes what MULTI collected; `None` when it is unknown whether it was executed.
-    pub(super) async fn execute(&self, session: &mut Session, rules: &Rules) -> Option<Reply> {
+    /// Executes what MULTI collected; `None` when it is unknown whether it was executed. The flow
+    /// says whether the connection ends after the reply.
+    pub(super) async fn execute(
+        &self,
+        session: &mut Session,
+        rules: &Rules,
+    ) -> Option<(Reply, Flow)> {
         let watches = std::mem::take(&mut session.watches);
         let transaction = session.transaction.take()?;
-        if transaction.failed {
-            return Some(Reply::Error(ReplyError::EXEC_ABORT));
-        }
-        let queue = match resolve(session.database, transaction.queue) {
-            Ok(queue) => queue,
-            Err(error) => return Some(Reply::Error(error)),
-        };
-        let outcome = if queue.iter().any(Queued::writes) {
-            self.execute_write(&session.client, &queue, &watches).await
-        } else {
-            let stale = rules.stale || session.read_only;
-            self.execute_read(&session.client, &queue, (&watches, stale))
-                .await
-                .map_err(Failure::NotExecuted)
-        };
-        match outcome {
-            Ok(Some(replies)) => Some(self.merge(session, &queue, replies).await),
-            Ok(None) => Some(Reply::NullArray),
-            Err(Failure::NotExecuted(error)) => Some(Reply::Error(error)),
+        match self.run_queue(session, rules, &watches, *transaction).await {
+            Ok(Some((queue, replies))) => Some(self.merge(session, &queue, replies).await),
+            Ok(None) => Some((Reply::NullArray, Flow::Continue)),
+            Err(Failure::NotExecuted(error)) if error.code() == "OOM" => {
+                Some((admission::aborted(&error).into(), Flow::Continue))
+            }
+            Err(Failure::NotExecuted(error)) => Some((Reply::Error(error), Flow::Continue)),
             Err(Failure::Unknown) => None,
         }
+    }
+
+    /// The queue, found again, and the replies of its commands about keys; `None` when a watched
+    /// key has changed.
+    async fn run_queue(
+        &self,
+        session: &Session,
+        rules: &Rules,
+        watches: &[Watch],
+        transaction: Transaction,
+    ) -> Result<Option<(Vec<Queued>, Vec<Reply>)>, Failure> {
+        if transaction.failed {
+            return Err(Failure::NotExecuted(ReplyError::EXEC_ABORT));
+        }
+        let queue = resolve(session.database, transaction.queue).map_err(Failure::NotExecuted)?;
+        let replies = if queue.iter().any(Queued::writes) {
+            self.execute_write(&session.client, &queue, watches).await?
+        } else {
+            let stale = rules.stale || session.read_only;
+            self.execute_read(&session.client, &queue, (watches, stale))
+                .await
+                .map_err(Failure::NotExecuted)?
+        };
+        Ok(replies.map(|replies| (queue, replies)))
     }
 
     /// Remembers keys as they are now.
@@ -159,19 +177,33 @@ impl<S: Store> Dispatcher<S> {
         .await
     }
 
-    /// Runs the commands that need no keys and puts all replies in the order of the queue.
-    async fn merge(&self, session: &mut Session, queue: &[Queued], data: Vec<Reply>) -> Reply {
+    /// Runs the commands that need no keys and puts all replies in the order of the queue. All of
+    /// them run, but a client that ends its own connection hears of none after that, as in Redis.
+    async fn merge(
+        &self,
+        session: &mut Session,
+        queue: &[Queued],
+        data: Vec<Reply>,
+    ) -> (Reply, Flow) {
         let mut data = data.into_iter();
+        let mut flow = Flow::Continue;
         let mut replies = Vec::with_capacity(queue.len());
         for queued in queue {
+            let before = flow;
             let reply = match queued.found.command.run {
-                Run::Session(_) => self.call_session(session, queued.found, &queued.words).0,
+                Run::Session(_) => {
+                    let (reply, then) = self.call_session(session, queued.found, &queued.words);
+                    if then == Then::Close {
+                        flow = Flow::Close;
+                    }
+                    reply
+                }
                 Run::Node(_) => self.run_node(session, queued.found, &queued.words).await,
                 _ => data.next().unwrap_or(Reply::Nothing),
             };
-            replies.push(reply);
+            replies.push(if before == Flow::Continue { reply } else { Reply::Nothing });
         }
-        Reply::Array(replies)
+        (Reply::Array(replies), flow)
     }
 }
 

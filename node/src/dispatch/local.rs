@@ -48,10 +48,15 @@ impl<S: Store> Dispatcher<S> {
                 if self.flush(session, pending, batch, out).await == Flow::Close {
                     return Flow::Close;
                 }
-                match self.execute(session, rules).await {
-                    Some(replies) => reply = replies,
-                    None => return Flow::Close,
+                let Some((replies, flow)) = self.execute(session, rules).await else {
+                    return Flow::Close;
+                };
+                if flow == Flow::Close {
+                    pending.push(Slot::Answer(replies), Mode::of(session, rules, quiet));
+                    let _ = self.flush(session, pending, batch, out).await;
+                    return Flow::Close;
                 }
+                reply = replies;
             }
             Then::Watch(keys) => {
                 if self.flush(session, pending, batch, out).await == Flow::Close {

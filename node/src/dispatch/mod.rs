@@ -31,7 +31,7 @@ use crate::commands::context::Random;
 use crate::commands::node_control::NodeControl;
 use crate::commands::table::Resolved;
 use crate::resp::{Batch, Reply};
-use crate::services::sessions::{ReplyMode, Session};
+use crate::services::sessions::{ClientFlag, ReplyMode, Session};
 use pending::{Mode, Pending, Slot};
 
 /// Replies beyond this are sent before the rest of a batch is run.
@@ -120,7 +120,9 @@ impl<S: Store> Dispatcher<S> {
                 if self.flush(session, &mut pending, batch, out).await == Flow::Close {
                     return Progress { flow: Flow::Close, next: index };
                 }
-                self.wait_for_pause(session, &route).await;
+                if self.wait_for_pause(session, &route).await == Flow::Close {
+                    return Progress { flow: Flow::Close, next: index };
+                }
             }
             let mode = Mode::of(session, &rules, quiet);
             let flow = match route {
@@ -209,8 +211,16 @@ impl<S: Store> Dispatcher<S> {
         pause.is_active() && pause.holds(exec::may_write(session, route))
     }
 
-    async fn wait_for_pause(&self, session: &Session, route: &Route) {
-        self.node.clients().pause().wait(exec::may_write(session, route)).await;
+    /// Whoever waits counts as blocked. `Close` when the client was sent away meanwhile.
+    async fn wait_for_pause(&self, session: &Session, route: &Route) -> Flow {
+        let writes = exec::may_write(session, route);
+        session.client.set(ClientFlag::Blocked, true);
+        let flow = tokio::select! {
+            () = self.node.clients().pause().wait(writes) => Flow::Continue,
+            () = session.client.killed() => Flow::Close,
+        };
+        session.client.set(ClientFlag::Blocked, false);
+        flow
     }
 }
 

@@ -76,6 +76,8 @@ texts! {
         tracking mode with OPTIN or OPTOUT mode enabled";
     /// A command before AUTH.
     NO_AUTH = "NOAUTH Authentication required.";
+    /// No room below `maxmemory`.
+    OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
     /// EXEC after a command was refused while queueing.
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A command that MULTI cannot queue.

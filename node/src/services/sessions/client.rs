@@ -25,7 +25,7 @@ pub enum ClientFlag {
     NoTouch = 1 << 2,
     /// Closes after its replies are sent.
     Closing = 1 << 3,
-    /// Waits in a blocking command.
+    /// Waits in a blocking command, or for the end of `CLIENT PAUSE`.
     Blocked = 1 << 4,
 }
 
