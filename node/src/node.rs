@@ -307,6 +307,13 @@ impl NodeControl for NodeState {
         })
     }
 
+    fn reload(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
+        Box::pin(async {
+            let reloaded = self.group.reload().await;
+            reloaded.map_err(|error| ReplyError::new(format!("ERR nothing was reloaded: {error}")))
+        })
+    }
+
     fn begin_checkpoint(&self) {
         let group = self.group.clone();
         let checkpoint = async move {

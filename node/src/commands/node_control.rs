@@ -64,6 +64,9 @@ pub trait NodeControl: Send + Sync + 'static {
     /// Writes a checkpoint of everything applied so far and waits until it is durable.
     fn checkpoint_now(&self) -> BoxFuture<'_, Result<(), ReplyError>>;
 
+    /// Writes a checkpoint of everything applied so far and goes on with what is read back from it.
+    fn reload(&self) -> BoxFuture<'_, Result<(), ReplyError>>;
+
     /// As [`NodeControl::checkpoint_now`], without waiting; a failure is logged.
     fn begin_checkpoint(&self);
 

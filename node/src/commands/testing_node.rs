@@ -183,6 +183,11 @@ impl NodeControl for TestNode {
         done()
     }
 
+    fn reload(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
+        self.asked.lock().push("reload".to_owned());
+        done()
+    }
+
     fn begin_checkpoint(&self) {
         self.asked.lock().push("checkpoint".to_owned());
     }

@@ -9,6 +9,7 @@ use openraft::storage::EntryResponder;
 use tokio::sync::{mpsc, oneshot};
 
 use super::apply::{Applier, ItemOutcome};
+use super::checkpoints::Checkpoints;
 use super::replicated::ReplicatedState;
 use super::types::{Entry, TypeConfig};
 use crate::base::threads::Threads;
@@ -25,6 +26,7 @@ enum Command {
     Cut(oneshot::Sender<Cut>),
     Install(Box<Keyspace>, Box<ReplicatedState>, oneshot::Sender<()>),
     State(oneshot::Sender<ReplicatedState>),
+    Reload(Arc<Checkpoints>, oneshot::Sender<io::Result<()>>),
 }
 
 /// Told of every applied membership, with whether this replica's state now has tombstones.
@@ -59,14 +61,20 @@ impl ApplyHandle {
                     }
                     Command::Install(keyspace, new_state, done) => {
                         state = *new_state;
-                        let old = std::mem::replace(&mut *applier.keyspace.write(), *keyspace);
-                        drop(old);
-                        publish(&applier, &state);
+                        replace(&applier, *keyspace, &state);
                         on_membership(&state);
                         let _ = done.send(());
                     }
                     Command::State(reply) => {
                         let _ = reply.send(state.clone());
+                    }
+                    Command::Reload(checkpoints, done) => {
+                        let keyspace = applier.keyspace.read().clone();
+                        let cut = Cut { keyspace, state: state.clone() };
+                        // Nothing is applied meanwhile, so nothing can be lost.
+                        let loaded = checkpoints.write_and_load(cut).await;
+                        let done_with = loaded.map(|loaded| replace(&applier, loaded, &state));
+                        let _ = done.send(done_with);
                     }
                 }
             }
@@ -93,6 +101,11 @@ impl ApplyHandle {
 
     pub(crate) async fn state(&self) -> io::Result<ReplicatedState> {
         self.ask(Command::State).await
+    }
+
+    /// Writes a checkpoint and goes on with what can be read back from it.
+    pub(crate) async fn reload(&self, checkpoints: Arc<Checkpoints>) -> io::Result<()> {
+        self.ask(|done| Command::Reload(checkpoints, done)).await?
     }
 
     async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> io::Result<T> {
@@ -139,6 +152,12 @@ fn apply_entry(
     };
     state.applied = Some(entry.log_id);
     Ok(outcomes)
+}
+
+fn replace(applier: &Applier, keyspace: Keyspace, state: &ReplicatedState) {
+    let old = std::mem::replace(&mut *applier.keyspace.write(), keyspace);
+    drop(old);
+    publish(applier, state);
 }
 
 fn publish(applier: &Applier, state: &ReplicatedState) {

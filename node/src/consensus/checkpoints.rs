@@ -109,6 +109,12 @@ impl Checkpoints {
         self.run(move || this.write_now(&cut)).await?
     }
 
+    /// Writes a cut, puts it in force and reads it back.
+    pub(crate) async fn write_and_load(self: &Arc<Self>, cut: Cut) -> io::Result<Keyspace> {
+        let this = self.clone();
+        self.run(move || this.write_and_load_now(&cut)).await?
+    }
+
     /// Takes over a received file: loads it aside, gives it its name, puts it in force.
     pub(crate) async fn adopt(
         self: &Arc<Self>,
@@ -161,6 +167,24 @@ impl Checkpoints {
         self.stats.finished_at_ms.store(self.clock.unix_ms(), Ordering::Relaxed);
         tracing::info!(index, bytes = written.bytes, duration_ms, "wrote a checkpoint");
         self.open(&Current { path, state: cut.state.clone() })
+    }
+
+    fn write_and_load_now(&self, cut: &Cut) -> io::Result<Keyspace> {
+        let Some(applied) = cut.state.applied else { return Ok(cut.keyspace.clone()) };
+        // A snapshot may have arrived that this node has yet to take over.
+        if self.index() > Some(applied.index) {
+            return Err(io::Error::other("a newer checkpoint has arrived; try again"));
+        }
+        if self.index() != Some(applied.index) {
+            self.write_now(cut)?;
+        }
+        let path = self.directory.join(checkpoint::file_name(self.group, applied.index));
+        let (keyspace, state) = self.load(&path)?;
+        if state == cut.state {
+            Ok(keyspace)
+        } else {
+            Err(io::Error::other("the checkpoint is not of the state that was written"))
+        }
     }
 
     fn adopt_now(

@@ -262,6 +262,12 @@ impl Group {
         }
     }
 
+    /// Writes a checkpoint of what is applied now, loads it and goes on with what was loaded.
+    /// Nothing is applied meanwhile.
+    pub async fn reload(&self) -> std::io::Result<()> {
+        self.0.apply.reload(self.0.checkpoints.clone()).await
+    }
+
     /// Drops the log behind the checkpoint in force, whatever the settings keep.
     #[cfg(test)]
     pub(crate) async fn purge_log_for_test(&self) {

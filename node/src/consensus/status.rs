@@ -84,6 +84,7 @@ pub(crate) fn status(shared: &Shared) -> RaftStatus {
         checkpoint_running: checkpoints.running.load(Ordering::Relaxed),
         elections: shared.counters.elections.load(Ordering::Relaxed),
         log_bytes: log.bytes,
+        log_cache_bytes: log.ring_bytes as u64,
         log_segments: log.segments as u64,
         flush: flush_times(shared),
         disk_free_bytes: shared.room.free_bytes(),

@@ -233,6 +233,10 @@ impl NodeControl for FakeNode {
         async { Ok(()) }.boxed()
     }
 
+    fn reload(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
+        async { Ok(()) }.boxed()
+    }
+
     fn begin_checkpoint(&self) {}
 
     fn transfer_leader(&self, _: Option<NodeId>) -> BoxFuture<'_, Result<(), ReplyError>> {

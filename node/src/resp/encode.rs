@@ -41,6 +41,7 @@ impl Reply {
             Self::Set(items) => sequence(out, if modern { b'~' } else { b'*' }, items, protocol),
             Self::Push(items) => sequence(out, if modern { b'>' } else { b'*' }, items, protocol),
             Self::Map(pairs) => map(out, pairs, protocol),
+            Self::Attribute(pairs) if modern => pairs_of(out, b'|', pairs, protocol),
             Self::Pairs(pairs) => nested_pairs(out, pairs, protocol),
             Self::Double(number) if modern => line(out, b',', format_double(*number).as_bytes()),
             Self::Double(number) => bulk(out, b'$', format_double(*number).as_bytes()),
@@ -58,7 +59,7 @@ impl Reply {
             }
             Self::Verbatim(_, text) => bulk(out, b'$', text),
             Self::Many(replies) => replies.iter().for_each(|reply| reply.encode(protocol, out)),
-            Self::Nothing => {}
+            Self::Attribute(_) | Self::Nothing => {}
         }
     }
 }
@@ -94,9 +95,20 @@ fn sequence(out: &mut BytesMut, kind: u8, items: &[Reply], protocol: Protocol) {
 
 fn map(out: &mut BytesMut, pairs: &[(Reply, Reply)], protocol: Protocol) {
     match protocol {
-        Protocol::Resp3 => length(out, b'%', pairs.len()),
-        Protocol::Resp2 => length(out, b'*', pairs.len() * 2),
+        Protocol::Resp3 => pairs_of(out, b'%', pairs, protocol),
+        Protocol::Resp2 => {
+            length(out, b'*', pairs.len() * 2);
+            flat(out, pairs, protocol);
+        }
     }
+}
+
+fn pairs_of(out: &mut BytesMut, kind: u8, pairs: &[(Reply, Reply)], protocol: Protocol) {
+    length(out, kind, pairs.len());
+    flat(out, pairs, protocol);
+}
+
+fn flat(out: &mut BytesMut, pairs: &[(Reply, Reply)], protocol: Protocol) {
     for (key, value) in pairs {
         key.encode(protocol, out);
         value.encode(protocol, out);
@@ -162,6 +174,8 @@ mod tests {
         check(&Reply::Push(items()), "*2\r\n:1\r\n$-1\r\n", ">2\r\n:1\r\n_\r\n");
         let map = Reply::Map(vec![(Reply::Integer(1), Reply::OK)]);
         check(&map, "*2\r\n:1\r\n+OK\r\n", "%1\r\n:1\r\n+OK\r\n");
+        let attribute = Reply::Attribute(vec![(Reply::Integer(1), Reply::OK)]);
+        check(&attribute, "", "|1\r\n:1\r\n+OK\r\n");
         check(&Reply::Many(vec![Reply::OK, Reply::OK]), "+OK\r\n+OK\r\n", "+OK\r\n+OK\r\n");
     }
 

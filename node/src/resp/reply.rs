@@ -38,6 +38,8 @@ pub enum Reply {
     Verbatim(&'static str, Bytes),
     /// `>n` in RESP3; an array in RESP2. Out of band.
     Push(Vec<Self>),
+    /// `|n` in RESP3, before the reply it is about; nothing in RESP2.
+    Attribute(Vec<(Self, Self)>),
     /// `-CODE text`
     Error(ReplyError),
     /// Several replies in a row for one command (`SUBSCRIBE a b`).

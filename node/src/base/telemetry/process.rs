@@ -14,6 +14,8 @@ const TICKS_PER_SECOND: f64 = 100.0;
 pub struct Process {
     /// 40 hexadecimal digits, new at every start.
     pub run_id: String,
+    /// Resident memory before there was any data, bytes.
+    pub startup_memory: u64,
     started: Instant,
     used_memory_peak: AtomicU64,
 }
@@ -47,6 +49,7 @@ impl Process {
         let second = uuid::Uuid::new_v4().simple().to_string();
         Self {
             run_id: format!("{first}{}", &second[..8]),
+            startup_memory: read_memory().resident,
             started: Instant::now(),
             used_memory_peak: AtomicU64::new(0),
         }
@@ -74,8 +77,7 @@ impl Process {
 
     /// From `/proc`; zero where there is none.
     pub fn memory(&self) -> ProcessMemory {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        parse_memory_status(&status)
+        read_memory()
     }
 
     /// From `/proc`; zero where there is none.
@@ -89,6 +91,11 @@ impl Process {
         let text = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
         kilobytes(&text, "MemTotal:")
     }
+}
+
+fn read_memory() -> ProcessMemory {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    parse_memory_status(&status)
 }
 
 fn parse_memory_status(text: &str) -> ProcessMemory {

@@ -28,6 +28,7 @@ const MANY: u8 = 15;
 const NOTHING: u8 = 16;
 const PAIRS: u8 = 17;
 const LINE: u8 = 18;
+const ATTRIBUTE: u8 = 19;
 
 pub(crate) fn encode_replies(replies: &[Reply]) -> Bytes {
     let mut out = BytesMut::with_capacity(16 * replies.len());
@@ -58,6 +59,7 @@ fn encode(reply: &Reply, out: &mut BytesMut) {
         Reply::Array(items) => put_items(ARRAY, items, out),
         Reply::Map(pairs) => put_pairs(MAP, pairs, out),
         Reply::Pairs(pairs) => put_pairs(PAIRS, pairs, out),
+        Reply::Attribute(pairs) => put_pairs(ATTRIBUTE, pairs, out),
         Reply::Set(items) => put_items(SET, items, out),
         Reply::Double(number) => {
             out.put_u8(DOUBLE);
@@ -115,6 +117,7 @@ fn decode(rest: &mut Bytes, depth: usize) -> Result<Reply, ConvertError> {
         ARRAY => Reply::Array(take_items(rest, depth)?),
         MAP => Reply::Map(take_pairs(rest, depth)?),
         PAIRS => Reply::Pairs(take_pairs(rest, depth)?),
+        ATTRIBUTE => Reply::Attribute(take_pairs(rest, depth)?),
         SET => Reply::Set(take_items(rest, depth)?),
         DOUBLE => Reply::Double(rest.try_get_f64_le().map_err(|_| DAMAGED)?),
         BOOLEAN => Reply::Boolean(rest.try_get_u8().map_err(|_| DAMAGED)? != 0),
@@ -194,6 +197,7 @@ mod tests {
             Reply::Push(vec![]),
             Reply::Error(ReplyError::WRONG_TYPE),
             Reply::Many(vec![Reply::Nothing]),
+            Reply::Attribute(vec![(Reply::bulk("a"), Reply::Null)]),
         ]
     }
 

@@ -10,7 +10,7 @@ use crate::base::ids::Slot;
 use crate::base::random::Random;
 
 use super::Object;
-use super::expiry::{Deadline, ExpiryIndex};
+use super::expiry::{DEADLINE_BYTES, Deadline, ExpiryIndex};
 use super::slot::slot_of;
 use super::table::{KEY_OVERHEAD_BYTES, Table};
 
@@ -31,6 +31,17 @@ pub struct Marks {
     pub swapped_at: u64,
     /// For every slot that lost a key: the highest version of such a key.
     pub removed_versions: Vec<(Slot, u64)>,
+}
+
+/// Bytes that a database takes beside keys and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overhead {
+    /// Of the entries of keys; [`Database::memory_bytes`] includes them.
+    pub entry_bytes: usize,
+    /// Of the table that the entries stand in.
+    pub page_bytes: usize,
+    /// Of the index of deadlines.
+    pub deadline_bytes: usize,
 }
 
 /// What [`Database::settle`] found.
@@ -135,6 +146,15 @@ impl Database {
     /// Approximate bytes of keys and values.
     pub const fn memory_bytes(&self) -> usize {
         self.memory_bytes
+    }
+
+    /// Where the bytes beside keys and values go.
+    pub fn overhead(&self) -> Overhead {
+        Overhead {
+            entry_bytes: self.len() * KEY_OVERHEAD_BYTES,
+            page_bytes: self.table.page_bytes(),
+            deadline_bytes: self.expiring_len() * DEADLINE_BYTES,
+        }
     }
 
     /// Removes every key. Keys watched before count as changed if they existed.

@@ -136,7 +136,7 @@ mod tests {
 
     fn numbers(policy: MaxmemoryPolicy, samples: usize, count: usize) -> Vec<u64> {
         let keyspace = keyspace(policy);
-        let bytes = keyspace.memory_bytes() / 100 * count;
+        let bytes = (keyspace.memory_bytes() - keyspace.own_bytes()) / 100 * count;
         let victims = pick_victims(&keyspace, policy, samples, bytes, NOW_MS, &mut Random::new(3));
         victims
             .iter()

@@ -26,6 +26,9 @@ impl Element for Deadline {
     }
 }
 
+/// Bytes of one deadline; its name is shared with the key.
+pub(super) const DEADLINE_BYTES: usize = size_of::<Deadline>() * 4 / 3;
+
 /// The deadlines of one database.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ExpiryIndex {

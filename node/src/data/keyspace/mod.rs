@@ -16,7 +16,7 @@ pub mod slot;
 mod table;
 
 pub use access::AccessRule;
-pub use database::{Database, Marks, Settled};
+pub use database::{Database, Marks, Overhead, Settled};
 pub use events::{Event, EventClass};
 pub use eviction::pick_victims;
 pub use notify_classes::NotifyClasses;
@@ -72,8 +72,14 @@ impl Keyspace {
         self.database_mut(second).mark_swapped(index);
     }
 
-    /// Approximate bytes of all keys and values.
+    /// Approximate bytes of all keys and values, and of the databases that hold them.
     pub fn memory_bytes(&self) -> usize {
-        self.databases.iter().map(Database::memory_bytes).sum()
+        let content: usize = self.databases.iter().map(Database::memory_bytes).sum();
+        content + self.own_bytes()
+    }
+
+    /// Bytes of the databases without any key.
+    pub fn own_bytes(&self) -> usize {
+        size_of::<Self>() + size_of_val(&*self.databases)
     }
 }

@@ -103,6 +103,12 @@ impl Table {
         self.keys
     }
 
+    /// Bytes of the pages, whatever stands in them.
+    pub(super) fn page_bytes(&self) -> usize {
+        let pages = self.pages.iter().filter(|link| link.page.is_some()).count();
+        self.pages.capacity() * size_of::<PageLink>() + pages * size_of::<Page>()
+    }
+
     /// The keys of a slot, unless it never had one.
     pub(super) fn slot(&self, slot: Slot) -> Option<&SlotTable> {
         let slot = usize::from(slot.0);

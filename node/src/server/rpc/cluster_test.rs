@@ -222,6 +222,29 @@ async fn one_node_restarts_from_its_checkpoint_and_its_log() {
 }
 
 #[tokio::test]
+async fn a_reload_puts_the_content_of_a_new_checkpoint_in_place() {
+    let cluster = TestCluster::start(1).await;
+    let node = &cluster.nodes[0].group;
+    assert_eq!(run(node, &["SET", "a", "1"]).await, Reply::OK);
+    // Not in the log, so only what was really in memory can bring it back.
+    let object = node.keyspace().read().database(DatabaseId(0)).find(b"a", 0).unwrap().clone();
+    node.keyspace().write().database_mut(DatabaseId(0)).insert("unlogged", object);
+    let before = node.keyspace().read().digest();
+    let written = node.status().checkpoints;
+    node.reload().await.unwrap();
+    assert_eq!(node.status().checkpoints, written + 1);
+    assert_eq!(node.keyspace().read().digest(), before);
+    assert_eq!(run(node, &["SET", "a", "2"]).await, Reply::OK);
+    assert_eq!(read(node, "a").await.as_deref(), Some("2"));
+    assert_eq!(read(node, "unlogged").await.as_deref(), Some("1"));
+    // Nothing new to write: the same file is read again, and what is not in it is gone.
+    node.reload().await.unwrap();
+    node.keyspace().write().database_mut(DatabaseId(0)).remove(b"unlogged", 1);
+    node.reload().await.unwrap();
+    assert_eq!(read(node, "unlogged").await.as_deref(), Some("1"));
+}
+
+#[tokio::test]
 async fn leadership_is_handed_over_on_request() {
     let cluster = TestCluster::start(3).await;
     let old = cluster.leader().await;

@@ -124,6 +124,8 @@ pub struct RaftStatus {
     pub elections: u64,
     /// Bytes of the log on disk.
     pub log_bytes: u64,
+    /// Bytes of the newest entries that are kept in memory.
+    pub log_cache_bytes: u64,
     /// Segment files of the log.
     pub log_segments: u64,
     /// Flushes of the log.

@@ -62,11 +62,9 @@ fn active_expiry_is_switched_for_the_whole_cluster() {
 }
 
 #[test]
-fn reload_writes_a_checkpoint_unless_told_not_to() {
+fn reload_takes_options_and_reloads_once() {
     let node = TestNode::new();
-    assert_eq!(node.run(["DEBUG", "RELOAD", "NOSAVE"]), Reply::OK);
-    assert!(node.asked.lock().is_empty());
-    assert_eq!(node.run(["DEBUG", "RELOAD"]), Reply::OK);
-    assert_eq!(*node.asked.lock(), ["checkpoint"]);
+    assert_eq!(node.run(["DEBUG", "RELOAD", "NOSAVE", "MERGE", "NOFLUSH"]), Reply::OK);
+    assert_eq!(*node.asked.lock(), ["reload"]);
     assert!(matches!(node.run(["DEBUG", "RELOAD", "TWICE"]), Reply::Error(_)));
 }

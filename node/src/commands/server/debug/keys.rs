@@ -31,7 +31,7 @@ pub(super) fn object(context: &ReadContext<'_>, mut args: Args<'_>) -> CommandRe
     let object = context.peek(args.next()?).ok_or(ReplyError::NO_SUCH_KEY)?;
     Ok(Reply::Line(format!(
         "Value at:0x{:x} refcount:1 encoding:{} serializedlength:{} lru:{} lru_seconds_idle:{}",
-        object.version,
+        std::ptr::from_ref(object).addr(),
         object.value.encoding(),
         object.value.heap_bytes(),
         object.access(),

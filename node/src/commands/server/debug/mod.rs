@@ -57,7 +57,7 @@ const SUBCOMMANDS: &[Command] = &[
     ),
     row(
         "RELOAD",
-        "Writes a checkpoint of everything and waits until it is durable.",
+        "Writes a checkpoint of everything, loads it and goes on with what was loaded.",
         "[MERGE | NOFLUSH | NOSAVE]",
         Arity::AtLeast(2),
         Run::Node(node::reload),
@@ -134,7 +134,7 @@ fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
             "    integer, double, bignum, null, array, set, map, attrib, push, verbatim,",
             "    true, false.",
             "RELOAD [option ...]",
-            "    Write a checkpoint and wait until it is durable.",
+            "    Write a checkpoint, load it and go on with what was loaded.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Setting it to 0 disables expiring keys in background on the whole cluster.",
             "SLEEP <seconds>",

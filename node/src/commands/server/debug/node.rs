@@ -24,22 +24,18 @@ pub(super) fn sleep<'a>(_: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFutur
     })
 }
 
-/// What is in memory is what the checkpoint holds, so there is nothing to load back.
+/// What is loaded is always a checkpoint of all that was acknowledged, so Redis' options change
+/// nothing.
 pub(super) fn reload<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
-        let mut save = true;
         while !args.is_empty() {
-            if args.keyword("NOSAVE") {
-                save = false;
-            } else if !args.keyword("MERGE") && !args.keyword("NOFLUSH") {
+            if !["MERGE", "NOFLUSH", "NOSAVE"].iter().any(|option| args.keyword(option)) {
                 let text = "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.";
                 return Err(ReplyError::new(text));
             }
         }
         context.node.read_barrier().await?;
-        if save {
-            context.node.checkpoint_now().await?;
-        }
+        context.node.reload().await?;
         Ok(Reply::OK)
     })
 }

@@ -28,8 +28,13 @@ pub(super) fn protocol(context: &NodeContext<'_>, mut args: Args<'_>) -> Command
             let pairs = (0..3).map(|number| (Reply::Integer(number), Reply::Boolean(number == 1)));
             Reply::Map(pairs.collect())
         }
-        // Attributes may always be left out; clients must take the reply without them.
-        "attrib" => Reply::bulk("Some real reply following the attribute"),
+        "attrib" => Reply::Many(vec![
+            Reply::Attribute(vec![(
+                Reply::bulk("key-popularity"),
+                Reply::Array(vec![Reply::bulk("key:123"), Reply::Integer(90)]),
+            )]),
+            Reply::bulk("Some real reply following the attribute"),
+        ]),
         "push" if context.session.protocol == Protocol::Resp2 => {
             return Err(ReplyError::new("ERR RESP2 is not supported by this command"));
         }

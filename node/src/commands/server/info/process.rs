@@ -81,10 +81,15 @@ pub(super) fn memory(context: &NodeContext<'_>, lines: &mut Lines) {
     both(lines, "used_memory_rss", process.resident);
     both(lines, "used_memory_peak", peak);
     lines.add("used_memory_peak_perc", format_args!("{:.2}%", percent(used, peak)));
-    lines.add("used_memory_overhead", 0);
-    lines.add("used_memory_startup", 0);
-    lines.add("used_memory_dataset", used);
-    lines.add("used_memory_dataset_perc", "100.00%");
+    let entries = keyspace.databases().map(|(_, database)| database.overhead().entry_bytes);
+    let startup = keyspace.own_bytes() as u64;
+    let overhead = startup + entries.sum::<usize>() as u64;
+    let dataset = used - overhead;
+    lines.add("used_memory_overhead", overhead);
+    lines.add("used_memory_startup", startup);
+    lines.add("used_memory_dataset", dataset);
+    let share = percent(dataset, used - startup);
+    lines.add("used_memory_dataset_perc", format_args!("{share:.2}%"));
     lines.add("used_memory_rss_peak", process.resident_peak);
     both(lines, "total_system_memory", telemetry.process.system_memory());
     lines.add("used_memory_lua", 0);
@@ -100,7 +105,7 @@ pub(super) fn memory(context: &NodeContext<'_>, lines: &mut Lines) {
     lines.add("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
     lines.add("mem_fragmentation_bytes", process.resident.saturating_sub(used));
     lines.add("mem_not_counted_for_evict", 0);
-    lines.add("mem_replication_backlog", 0);
+    lines.add("mem_replication_backlog", node.status().log_cache_bytes);
     lines.add("mem_total_replication_buffers", 0);
     lines.add("mem_clients_slaves", 0);
     let all = node.clients().matching(&ClientFilter::default());
