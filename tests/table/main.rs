@@ -8,6 +8,7 @@
 mod script;
 
 mod determinism;
+mod documentation;
 mod parity;
 
 use std::collections::HashSet;

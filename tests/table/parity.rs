@@ -42,6 +42,7 @@ struct Facts {
     flags: BTreeSet<String>,
     keys: Vec<i64>,
     categories: BTreeSet<String>,
+    tips: BTreeSet<String>,
 }
 
 fn facts(info: &Reply) -> Option<Facts> {
@@ -54,6 +55,7 @@ fn facts(info: &Reply) -> Option<Facts> {
         flags: words(2),
         keys: fields[3..6].iter().filter_map(Reply::integer).collect(),
         categories: words(6),
+        tips: words(7),
     })
 }
 
@@ -73,6 +75,7 @@ fn differences(name: &str, theirs: &Facts, ours: &Facts) -> Vec<String> {
     compare("keys", format!("{:?}", theirs.keys), format!("{:?}", ours.keys));
     compare("flags", text(&theirs.flags), text(&ours.flags));
     compare("categories", text(&theirs.categories), text(&ours.categories));
+    compare("tips", text(&theirs.tips), text(&ours.tips));
     found
 }
 
@@ -82,7 +85,7 @@ async fn info(client: &mut Client, name: &str) -> Option<Facts> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn arity_flags_keys_and_categories_are_those_of_redis() {
+async fn arity_flags_keys_categories_and_tips_are_those_of_redis() {
     let redis = Redis::start(&[]).await;
     let cluster = Cluster::start(1).await;
     let mut theirs = Client::connect(redis.address()).await.unwrap();

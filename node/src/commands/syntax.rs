@@ -16,6 +16,8 @@ pub struct Argument {
     pub optional: bool,
     /// May be repeated.
     pub multiple: bool,
+    /// The token is repeated with it.
+    pub multiple_token: bool,
     /// Parts of a group.
     pub children: Vec<Self>,
 }
@@ -141,6 +143,7 @@ impl Parser<'_> {
         }
         let mut repeated = group(items.split_off(start));
         repeated.multiple = true;
+        repeated.multiple_token = inside[..dots].iter().any(|word| is_token(word));
         items.push(repeated);
         self.at += dots + 3;
         true
@@ -199,13 +202,14 @@ fn plain(name: &str, kind: Kind) -> Argument {
         token: None,
         optional: false,
         multiple: false,
+        multiple_token: false,
         children: Vec::new(),
     }
 }
 
 fn value(word: &str) -> Argument {
     let kind = match word {
-        "key" | "source" | "destination" | "newkey" | "numkey" | "key1" | "key2" => Kind::Key,
+        "key" | "source" | "destination" | "newkey" | "key1" | "key2" | "src" | "dst" => Kind::Key,
         "pattern" => Kind::Pattern,
         word if word.starts_with("unix-time") => Kind::UnixTime,
         "score" | "longitude" | "latitude" | "radius" => Kind::Double,

@@ -66,9 +66,7 @@ impl Kind {
                     parse_memory(text).ok_or(Cow::Borrowed("argument must be a memory value"))?;
                 in_range(i128::from(bytes), i128::from(min), i128::from(max))
             }
-            Self::MemoryOrPercent => percent(text)
-                .or_else(|| parse_memory(text).map(|bytes| bytes.to_string()))
-                .ok_or(Cow::Borrowed("argument must be a memory or percent value")),
+            Self::MemoryOrPercent => memory_or_percent(text),
             Self::Choice(words) => word_of(text, words).map(str::to_owned),
             Self::Choices(words) => {
                 let chosen: Result<Vec<&str>, Refusal> =
@@ -106,9 +104,16 @@ fn in_range(number: i128, min: i128, max: i128) -> Result<String, Refusal> {
     }
 }
 
-fn percent(text: &str) -> Option<String> {
-    let number: u64 = text.strip_suffix('%')?.parse().ok()?;
-    Some(format!("{number}%"))
+fn memory_or_percent(text: &str) -> Result<String, Refusal> {
+    let refused = Cow::Borrowed("argument must be a memory or percent value");
+    let Some(digits) = text.strip_suffix('%') else {
+        return parse_memory(text).map(|bytes| bytes.to_string()).ok_or(refused);
+    };
+    match digits.parse::<u64>() {
+        Ok(number @ 0..=100) => Ok(format!("{number}%")),
+        Ok(_) => Err("percentage argument must be less or equal to 100".into()),
+        Err(_) => Err(refused),
+    }
 }
 
 fn word_of(text: &str, words: &'static [&'static str]) -> Result<&'static str, Refusal> {

@@ -40,6 +40,8 @@ pub enum Change {
     Live,
     /// Only in the configuration file, before a start.
     Restart,
+    /// As `Restart`, but Redis changes it while it runs: setting it to what it is succeeds.
+    Fixed,
     /// As `Restart`; Redis has a text of its own for those that touch the file system.
     Protected,
 }

@@ -164,9 +164,11 @@ fn check(node: &dyn NodeControl, words: &[Bytes]) -> Result<Changes, ReplyError>
     for pair in words.chunks_exact(2) {
         let name = String::from_utf8_lossy(&pair[0]).into_owned();
         let row = parameters::find(&name).ok_or_else(|| unknown(&name))?;
+        let same = || node.config().get(row).is_some_and(|value| value.as_bytes() == pair[1]);
         let reason = match row.change {
             Change::Live => None,
-            Change::Restart => Some("can't set immutable config"),
+            Change::Fixed if same() => None,
+            Change::Fixed | Change::Restart => Some("can't set immutable config"),
             Change::Protected => Some("can't set protected config"),
         };
         if let Some(reason) = reason {
@@ -174,6 +176,9 @@ fn check(node: &dyn NodeControl, words: &[Bytes]) -> Result<Changes, ReplyError>
         }
         if changes.iter().any(|(other, _)| other.name == row.name) {
             return Err(failed(&name, "duplicate parameter"));
+        }
+        if row.change == Change::Fixed {
+            continue;
         }
         changes.push((row, check_one(node, &mut settings, row, &name, &pair[1])?));
     }

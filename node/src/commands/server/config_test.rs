@@ -53,6 +53,10 @@ fn refusals_are_in_redis_words() {
     let unknown = "ERR Unknown option or number of arguments for CONFIG SET - 'foo'";
     check_error(&node, &["foo", "bar"], unknown);
     check_error(&node, &["port", "1"], &failed("port", "can't set immutable config"));
+    let port = get(&node, "port");
+    assert_eq!(node.run(["CONFIG", "SET", "port", port.as_str()]), Reply::OK);
+    let percent = "percentage argument must be less or equal to 100";
+    check_error(&node, &["maxmemory-clients", "101%"], &failed("maxmemory-clients", percent));
     check_error(&node, &["dir", "/"], &failed("dir", "can't set protected config"));
     let twice = ["timeout", "1", "timeout", "2"];
     check_error(&node, &twice, &failed("timeout", "duplicate parameter"));

@@ -1,7 +1,7 @@
 //! Parameters that change what this store does. Those that Redis does not have are named as the
 //! flag of their key.
 
-use super::Change::{Live, Protected, Restart};
+use super::Change::{Fixed, Live, Protected, Restart};
 use super::Scope::{Cluster, Node};
 use super::{Parameter, aliased, row};
 use crate::base::config::Kind::{
@@ -68,8 +68,8 @@ pub(super) const ROWS: &[Parameter] = &[
         "zset-max-ziplist-value",
         row("zset-max-listpack-value", Memory(0, BYTES), Cluster, Live),
     ),
-    row("port", Integer(0, 65535), Node("listen.resp_port", SAME), Restart),
-    row("bind", Text, Node("listen.resp_host", SAME), Restart),
+    row("port", Integer(0, 65535), Node("listen.resp_port", SAME), Fixed),
+    row("bind", Text, Node("listen.resp_host", SAME), Fixed),
     row("tcp-backlog", Integer(0, I32), Node("listen.backlog", SAME), Restart),
     row("dir", Text, Node("data.directory", SAME), Protected),
     row("requirepass", Text, Node("security.requirepass", SAME), Live),

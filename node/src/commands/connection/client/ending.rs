@@ -18,7 +18,7 @@ pub(super) const KILL: Command = Command {
     flags: ADMIN,
     ..about(
         "KILL",
-        "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | REPLICA | PUBSUB>] | \
+        "<ip:port | <[ID client-id] | [TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB>] | \
          [USER username] | [ADDR ip:port] | [LADDR ip:port] | [SKIPME <YES | NO>]> ...>",
         Arity::AtLeast(3),
         ("2.4.0", "Ends connections."),
@@ -32,7 +32,7 @@ pub(super) const PAUSE: Command = Command {
         "PAUSE",
         "timeout [WRITE | ALL]",
         Arity::AtLeast(3),
-        ("3.0.0", "Makes commands of all connections of this node wait."),
+        ("2.9.50", "Makes commands of all connections of this node wait."),
         Run::Session(pause),
     )
 };

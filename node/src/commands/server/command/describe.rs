@@ -1,6 +1,6 @@
 //! The row of COMMAND INFO for one command: arity, flags, categories, keys.
 
-use super::key_specs;
+use super::{key_specs, tips};
 use crate::commands::command::{Arity, Flags, Keys, Run};
 use crate::commands::table::{self, FAMILIES, Resolved};
 use crate::resp::Reply;
@@ -16,7 +16,7 @@ pub(super) fn describe(row: &Resolved) -> Reply {
         Reply::Integer(last),
         Reply::Integer(step),
         Reply::Set(categories(row).into_iter().map(Reply::Status).collect()),
-        Reply::Set(Vec::new()),
+        Reply::Set(tips::tips_of(row).iter().map(Reply::bulk).collect()),
         Reply::Set(key_specs::specs(row)),
         nested(subcommands(row).map(|sub| describe(&sub)).collect()),
     ])
@@ -129,8 +129,11 @@ fn family_category(row: &Resolved) -> &'static str {
 /// Redis' group of a command.
 pub(super) fn group(row: &Resolved) -> &'static str {
     let top = top_name(row);
-    if waits(top) {
-        return "generic";
+    match top {
+        "ASKING" | "READONLY" | "READWRITE" => return "cluster",
+        "RESTORE-ASKING" => return "server",
+        _ if waits(top) => return "generic",
+        _ => {}
     }
     let family = FAMILIES.iter().find(|family| family.commands.iter().any(|c| c.name == top));
     family.map_or("", |family| family.group)

@@ -1,6 +1,8 @@
 //! How a command uses its keys, in Redis' words. Derived for most: a read accesses its keys, a
 //! write accesses and updates them. Here are those that do less or more.
 
+use bytes::Bytes;
+
 use crate::commands::command::Run;
 use crate::commands::table::Resolved;
 
@@ -109,6 +111,16 @@ pub(super) fn flags_of(row: &Resolved, key: usize) -> &'static str {
         _ if MOVES.contains(&name) => ["RW access delete", "RW insert"][usize::from(!first)],
         _ if matches!(row.command.run, Run::Write(_)) => "RW access update",
         _ => "RO access",
+    }
+}
+
+/// As [`flags_of`], for a whole command: SET reads the key only when GET asks for it.
+pub(super) fn flags_in(row: &Resolved, key: usize, words: &[Bytes]) -> &'static str {
+    let gets = || words.iter().skip(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
+    match row.full_name().as_str() {
+        "set" if gets() => "RW access update",
+        "set" => "OW update",
+        _ => flags_of(row, key),
     }
 }
 

@@ -1,10 +1,13 @@
 //! COMMAND: the table of commands as clients, proxies and shells ask for it.
 
+mod argument_names;
 mod describe;
 mod docs;
 mod key_flags;
 mod key_specs;
+mod history;
 mod list;
+mod tips;
 
 use bytes::Bytes;
 
@@ -164,7 +167,7 @@ fn keys(_: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
 fn keys_and_flags(_: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
     let (found, places) = locate(args.rest())?;
     let rows = places.into_iter().enumerate().map(|(index, place)| {
-        let flags = key_flags::flags_of(&found, index);
+        let flags = key_flags::flags_in(&found, index, args.rest());
         let flags = flags.split(' ').map(Reply::Status).collect();
         Reply::Array(vec![Reply::Bulk(args.rest()[place].clone()), Reply::Set(flags)])
     });
