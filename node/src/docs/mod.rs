@@ -4,6 +4,8 @@
 pub mod request {}
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}
+#[doc = include_str!("compatibility.md")]
+pub mod compatibility {}
 #[doc = include_str!("consensus.md")]
 pub mod consensus {}
 #[doc = include_str!("storage_format.md")]
