@@ -50,7 +50,7 @@ impl Refusal {
             }
             Self::Stopping => ReplyError::new("TRYAGAIN this node is stopping; use another"),
             Self::DiskFull => ReplyError::new(
-                "MISCONF too little room on the leader's disk; writes are refused until it has more",
+                "MISCONF too little room on the leader's disk; writes are refused for now",
             ),
             Self::Busy => ReplyError::new("TRYAGAIN too many requests are waiting"),
             Self::OutOfMemory => ReplyError::OUT_OF_MEMORY,
