@@ -1,8 +1,8 @@
 //! A node: builds every part, wires them, starts and stops them. The only file that knows them all.
 
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::net::ToSocketAddrs;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,14 +11,16 @@ use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::config::LiveConfig;
+use crate::base::config::{Config, LiveConfig, Switch, join};
+use crate::base::credentials::{Credentials, FileError};
 use crate::base::disk::{Disk, LockGuard, RealDisk};
 use crate::base::ids::{GroupId, NodeId};
-use crate::base::net::{Net, TcpNet};
+use crate::base::net::{Listener, Net, TcpNet};
 use crate::base::shutdown::{self, Shutdown, ShutdownSender};
 use crate::base::telemetry::Telemetry;
 use crate::base::telemetry::logging::LevelHandle;
 use crate::base::threads::{RealThreads, Threads};
+use crate::base::tls::{TlsListener, TlsNet};
 use crate::commands::node_control::NodeControl;
 use crate::commands::table;
 use crate::consensus::log::LogOptions;
@@ -86,6 +88,9 @@ pub enum NodeError {
         /// What failed.
         source: io::Error,
     },
+    /// A certificate, a key or passwords cannot be used.
+    #[error(transparent)]
+    Credentials(#[from] FileError),
     /// The group did not start.
     #[error(transparent)]
     Group(#[from] StartError),
@@ -120,6 +125,7 @@ struct NodeState {
     clock: Arc<dyn Clock>,
     clients: Clients,
     config: Arc<LiveConfig>,
+    credentials: Credentials,
     telemetry: Arc<Telemetry>,
     group: Group,
     stop: ShutdownSender,
@@ -130,16 +136,15 @@ impl Node {
     /// that probes can tell a slow start from a dead process.
     pub async fn start(config: Arc<LiveConfig>, world: Surroundings) -> Result<Self, NodeError> {
         let now = config.load().clone();
-        let directory = PathBuf::from(&now.data.directory);
-        let lock = lock(&*world.disk, &directory)?;
+        let lock = lock(&*world.disk, Path::new(&now.data.directory))?;
+        let credentials = Credentials::open(&now, &world.clock)?;
         let lifecycle = Lifecycle::new();
         let (shutdown, stopping) = shutdown::channel();
         let names = table::rows().iter().map(table::Resolved::full_name).collect();
-        let telemetry = Telemetry::new(&now.telemetry, names, world.level);
+        let telemetry = Telemetry::new(&now.telemetry, names, world.level.clone());
         let mut doors = Vec::new();
         if world.doors == Doors::All {
-            let address = join(&now.listen.http_host, now.listen.http_port);
-            let listener = listen(&*world.net, "HTTP", address).await?;
+            let listener = listen_for_http(&*world.net, &now, &credentials).await?;
             let (lifecycle, stopping) = (lifecycle.clone(), stopping.clone());
             let metrics = telemetry.metrics.clone();
             let main = async move {
@@ -148,28 +153,17 @@ impl Node {
             };
             doors.push(world.threads.spawn("admin", Box::new(|| Box::pin(main))));
         }
-        let clients = listeners(&now, world.doors)?;
-        let group = Group::start(GroupOptions {
-            group_id: GroupId::FIRST,
-            directory,
-            addresses: MemberAddresses {
-                raft: now.grpc_address(),
-                client: now.resp_address(),
-                http: now.http_address(),
-            },
-            config: config.clone(),
-            log: log_options(&now.log),
-            disk: world.disk,
-            net: world.net.clone(),
-            seed: world.clock.unix_us(),
-            clock: world.clock.clone(),
-            threads: world.threads.clone(),
-            observer: None,
-            metrics: telemetry.metrics.clone(),
-        })
-        .await?;
+        let clients = match world.doors {
+            Doors::All => Some(listeners(&now, &credentials)?),
+            Doors::Peers => None,
+        };
+        let net: Arc<dyn Net> = match credentials.peers() {
+            Some(tls) => Arc::new(TlsNet::new(world.net.clone(), tls.clone())),
+            None => world.net.clone(),
+        };
+        let group = Group::start(group_options(&config, &world, &net, &telemetry)).await?;
         let address = join(&now.listen.grpc_host, now.listen.grpc_port);
-        rpc::serve(world.net, address.clone(), group.clone(), stopping)
+        rpc::serve(net, address.clone(), group.clone(), stopping)
             .await
             .map_err(|source| NodeError::Listen { door: "gRPC", address, source })?;
         let (stop, asked_to_stop) = shutdown::channel();
@@ -177,6 +171,7 @@ impl Node {
             clock: world.clock,
             clients: Clients::new(now.limits.clients_max as usize),
             config,
+            credentials,
             telemetry: telemetry.clone(),
             group: group.clone(),
             stop,
@@ -215,6 +210,11 @@ impl Node {
     /// Takes over parameters that were changed while the node runs.
     pub fn config_changed(&self) {
         self.state.config_changed();
+    }
+
+    /// Reads certificates, keys and passwords again where their files have changed.
+    pub fn reload_credentials(&self) {
+        self.state.credentials.reload();
     }
 
     /// The group, to look at and to change its members.
@@ -257,6 +257,10 @@ impl NodeControl for NodeState {
 
     fn config(&self) -> &LiveConfig {
         &self.config
+    }
+
+    fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     fn telemetry(&self) -> &Telemetry {
@@ -336,10 +340,37 @@ impl NodeControl for NodeState {
     }
 }
 
-fn lock(disk: &dyn Disk, directory: &std::path::Path) -> Result<Box<dyn LockGuard>, NodeError> {
+fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn LockGuard>, NodeError> {
     disk.create_directory(directory)
         .and_then(|()| disk.lock(&directory.join("lock")))
         .map_err(|source| NodeError::Directory { directory: directory.to_owned(), source })
+}
+
+fn group_options(
+    config: &Arc<LiveConfig>,
+    world: &Surroundings,
+    net: &Arc<dyn Net>,
+    telemetry: &Telemetry,
+) -> GroupOptions {
+    let now = config.load();
+    GroupOptions {
+        group_id: GroupId::FIRST,
+        directory: PathBuf::from(&now.data.directory),
+        addresses: MemberAddresses {
+            raft: now.grpc_address(),
+            client: now.resp_address(),
+            http: now.http_address(),
+        },
+        config: config.clone(),
+        log: log_options(&now.log),
+        disk: world.disk.clone(),
+        net: net.clone(),
+        seed: world.clock.unix_us(),
+        clock: world.clock.clone(),
+        threads: world.threads.clone(),
+        observer: None,
+        metrics: telemetry.metrics.clone(),
+    }
 }
 
 fn log_options(config: &crate::base::config::LogConfig) -> LogOptions {
@@ -351,45 +382,52 @@ fn log_options(config: &crate::base::config::LogConfig) -> LogOptions {
     }
 }
 
-fn join(host: &str, port: u16) -> String {
-    crate::base::config::join(host, port)
-}
-
-async fn listen(
+async fn listen_for_http(
     net: &dyn Net,
-    door: &'static str,
-    address: String,
-) -> Result<Box<dyn crate::base::net::Listener>, NodeError> {
+    config: &Config,
+    credentials: &Credentials,
+) -> Result<Box<dyn Listener>, NodeError> {
+    let address = join(&config.listen.http_host, config.listen.http_port);
     let listening = net.listen(address.clone()).await;
-    listening.map_err(|source| NodeError::Listen { door, address, source })
+    let listener =
+        listening.map_err(|source| NodeError::Listen { door: "HTTP", address, source })?;
+    Ok(match credentials.clients().filter(|_| config.tls.http_mode == Switch::On) {
+        None => listener,
+        Some(tls) => {
+            let tls = Arc::clone(tls);
+            Box::new(TlsListener::new(listener, move || tls.load().anybody.clone()))
+        }
+    })
 }
 
-fn listeners(
-    config: &crate::base::config::Config,
-    doors: Doors,
-) -> Result<Option<Listeners>, NodeError> {
-    if doors == Doors::Peers {
-        return Ok(None);
-    }
-    let address = join(&config.listen.resp_host, config.listen.resp_port);
-    let failed = |source| NodeError::Listen { door: "RESP", address: address.clone(), source };
+/// Listens where clients come in, with and without TLS.
+fn listeners(config: &Config, credentials: &Credentials) -> Result<Vec<Listeners>, NodeError> {
     let threads = match config.threads.io as usize {
         0 => std::thread::available_parallelism().map_or(1, usize::from).min(IO_THREADS_MAX),
         threads => threads,
     };
-    let resolved: SocketAddr = address
-        .to_socket_addrs()
-        .map_err(failed)?
-        .next()
-        .ok_or_else(|| failed(io::Error::other("the name has no address")))?;
-    Listeners::bind(resolved, threads, config.listen.backlog).map(Some).map_err(failed)
+    let open = |door: &'static str, port: u16| {
+        let address = join(&config.listen.resp_host, port);
+        let bound = bind(&address, threads, config.listen.backlog);
+        bound.map_err(|source| NodeError::Listen { door, address, source })
+    };
+    let mut doors = Vec::new();
+    if config.listen.resp_port != 0 {
+        doors.push(open("RESP", config.listen.resp_port)?);
+    }
+    if let Some(tls) = credentials.clients().filter(|_| config.listen.resp_tls_port != 0) {
+        doors.push(open("RESP over TLS", config.listen.resp_tls_port)?.with_tls(tls.clone()));
+    }
+    Ok(doors)
 }
 
-async fn serve_http(
-    listener: Box<dyn crate::base::net::Listener>,
-    lifecycle: Arc<Lifecycle>,
-    stopping: Shutdown,
-) {
+fn bind(address: &str, threads: usize, backlog: u32) -> io::Result<Listeners> {
+    let resolved = address.to_socket_addrs()?.next();
+    let resolved = resolved.ok_or_else(|| io::Error::other("the name has no address"))?;
+    Listeners::bind(resolved, threads, backlog)
+}
+
+async fn serve_http(listener: Box<dyn Listener>, lifecycle: Arc<Lifecycle>, stopping: Shutdown) {
     if let Err(error) = http::serve(listener, lifecycle, stopping).await {
         tracing::error!(%error, "the HTTP door failed");
     }

@@ -12,5 +12,6 @@ mod replication;
 mod settings;
 mod snapshots;
 mod starting;
+mod tls;
 mod transfers;
 mod writer;

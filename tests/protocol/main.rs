@@ -5,4 +5,6 @@
 mod counters;
 mod http;
 mod limits;
+mod passwords;
 mod raw;
+mod tls;

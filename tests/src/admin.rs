@@ -1,15 +1,21 @@
 //! Asks nodes through their admin service.
 
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use ironkv_proto::admin::v1::admin_service_client::AdminServiceClient;
 use ironkv_proto::admin::v1::{
     CheckpointRequest, InitRequest, JoinRequest, NodeRequest, Role, StatusRequest, StatusResponse,
     TransferRequest,
 };
 use ironkv_proto::types::v1::LogId;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 use tonic::Status;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 
 /// Enough for a join that has to wait for a snapshot on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -31,6 +37,27 @@ impl Admin {
             .connect_timeout(Duration::from_millis(500))
             .timeout(PATIENCE);
         Self { client: AdminServiceClient::new(endpoint.connect_lazy()) }
+    }
+
+    /// The same with TLS; the node must show a certificate for the host.
+    ///
+    /// # Panics
+    /// When the address is none.
+    pub fn with_tls(address: &str, config: Arc<ClientConfig>) -> Self {
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .expect("a host and a port")
+            .timeout(PATIENCE);
+        let address = address.to_owned();
+        let connector = tower::service_fn(move |_: Uri| {
+            let (address, config) = (address.clone(), Arc::clone(&config));
+            async move {
+                let host = address.rsplit_once(':').map_or("", |(host, _)| host).to_owned();
+                let name = host.try_into().map_err(io::Error::other)?;
+                let stream = TcpStream::connect(address).await?;
+                TlsConnector::from(config).connect(name, stream).await.map(TokioIo::new)
+            }
+        });
+        Self { client: AdminServiceClient::new(endpoint.connect_with_connector_lazy(connector)) }
     }
 
     /// What the node says of itself; gives up soon, because it may be paused or cut off.

@@ -1,12 +1,16 @@
 //! A RESP client that knows what it does not know: a request that was sent and not answered is
 //! unknown, one that never left is not executed.
 
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::reply::Reply;
 
@@ -25,7 +29,7 @@ pub enum ClientError {
 /// One connection. After an error it is of no use.
 #[derive(Debug)]
 pub struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     received: BytesMut,
     patience: Duration,
 }
@@ -47,13 +51,30 @@ impl Client {
         address: &str,
         patience: Duration,
     ) -> Result<Self, ClientError> {
-        let refused = |error: String| ClientError::Refused(format!("{address}: {error}"));
-        let stream = timeout(patience, TcpStream::connect(address))
+        let stream = tcp(address, patience).await?;
+        Ok(Self { stream: Box::new(stream), received: BytesMut::new(), patience })
+    }
+
+    /// Connects to `host:port` with TLS; whoever answers must show a certificate for the host.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`].
+    ///
+    /// # Panics
+    /// When the host is none.
+    pub async fn connect_with_tls(
+        address: &str,
+        config: Arc<ClientConfig>,
+    ) -> Result<Self, ClientError> {
+        let host = address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned();
+        let name = host.try_into().expect("a host");
+        let stream = tcp(address, PATIENCE).await?;
+        let handshake = TlsConnector::from(config).connect(name, stream);
+        let stream = timeout(PATIENCE, handshake)
             .await
-            .map_err(|_| refused("no answer".to_owned()))?
-            .map_err(|error| refused(error.to_string()))?;
-        stream.set_nodelay(true).map_err(|error| refused(error.to_string()))?;
-        Ok(Self { stream, received: BytesMut::new(), patience })
+            .map_err(|_| ClientError::Refused(format!("{address}: no handshake")))?
+            .map_err(|error| ClientError::Refused(format!("{address}: {error}")))?;
+        Ok(Self { stream: Box::new(stream), received: BytesMut::new(), patience: PATIENCE })
     }
 
     /// Sends one command and waits for its reply.
@@ -96,7 +117,11 @@ impl Client {
     /// # Errors
     /// [`ClientError::Lost`].
     pub async fn send_raw(&mut self, bytes: &[u8]) -> Result<(), ClientError> {
-        match timeout(self.patience, self.stream.write_all(bytes)).await {
+        let sent = async {
+            self.stream.write_all(bytes).await?;
+            self.stream.flush().await
+        };
+        match timeout(self.patience, sent).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(ClientError::Lost(error.to_string())),
             Err(_) => Err(ClientError::Lost("sending takes too long".to_owned())),
@@ -134,6 +159,20 @@ impl Client {
             }
         }
     }
+}
+
+/// Bytes there and back.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for T {}
+
+async fn tcp(address: &str, patience: Duration) -> Result<TcpStream, ClientError> {
+    let refused = |error: String| ClientError::Refused(format!("{address}: {error}"));
+    let stream = timeout(patience, TcpStream::connect(address))
+        .await
+        .map_err(|_| refused("no answer".to_owned()))?
+        .map_err(|error| refused(error.to_string()))?;
+    stream.set_nodelay(true).map_err(|error| refused(error.to_string()))?;
+    Ok(stream)
 }
 
 /// A command as an array of bulk strings.

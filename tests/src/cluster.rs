@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::admin;
+use crate::certificates::Authority;
 use crate::client::{Client, ClientError};
 use crate::links::Links;
 use crate::network::Network;
@@ -33,6 +34,8 @@ pub struct Cluster {
     directory: Option<TempDir>,
     /// Address and wrapper of each node that is not simply on 127.0.0.1.
     places: Vec<(String, Vec<String>)>,
+    /// Signs the certificates of peers; `None` without TLS between them.
+    pub authority: Option<Authority>,
 }
 
 impl Cluster {
@@ -57,6 +60,16 @@ impl Cluster {
         let mut cluster = Self::empty(&[("security.enable_debug_command", "no")]);
         let place = |node| (network.address(node), network.wrapper(node));
         cluster.places = (0..nodes).map(place).collect();
+        cluster.grow(nodes).await
+    }
+
+    /// A cluster with TLS between its nodes.
+    ///
+    /// # Panics
+    /// When the cluster cannot be formed.
+    pub async fn start_with_peer_tls(nodes: usize) -> Self {
+        let mut cluster = Self::empty(&[]);
+        cluster.authority = Some(Authority::new());
         cluster.grow(nodes).await
     }
 
@@ -86,6 +99,7 @@ impl Cluster {
             settings: settings.iter().map(own).collect(),
             directory: Some(tempfile::tempdir().expect("a temporary directory")),
             places: Vec::new(),
+            authority: None,
         }
     }
 
@@ -118,7 +132,11 @@ impl Cluster {
             }
         };
         let place = Place { index, directory, host, ports, peer_port, wrapper };
-        self.nodes.push(Node::prepare(place, &self.settings).expect("a writable directory"));
+        let mut node = Node::prepare(place, &self.settings).expect("a writable directory");
+        if let Some(authority) = &self.authority {
+            node.trust(authority).expect("a writable directory");
+        }
+        self.nodes.push(node);
         self.start_node(index).await;
         index
     }

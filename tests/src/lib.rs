@@ -8,6 +8,7 @@
 pub mod accounts;
 pub mod admin;
 pub mod cas;
+pub mod certificates;
 pub mod client;
 pub mod cluster;
 pub mod disk;

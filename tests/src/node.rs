@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
+use tokio_rustls::rustls::ClientConfig;
 
 use crate::admin::Admin;
+use crate::certificates::{Authority, SecretFiles};
 use crate::client::{Client, ClientError};
 use crate::process::{self, Process};
 
@@ -39,6 +42,10 @@ pub struct Node {
     pub wrapper: Vec<String>,
     /// What its configuration file was made of.
     pub settings: Settings,
+    /// The files of its certificate for peers, when it has one.
+    pub peer_files: Option<SecretFiles>,
+    /// How its admin door is spoken to; `None` without TLS.
+    pub admin_tls: Option<Arc<ClientConfig>>,
 }
 
 /// Where a node is to be.
@@ -75,6 +82,8 @@ impl Node {
             process: None,
             wrapper: place.wrapper,
             settings: Vec::new(),
+            peer_files: None,
+            admin_tls: None,
             directory: place.directory,
         };
         let own = [
@@ -105,6 +114,24 @@ impl Node {
     /// The directory cannot be written.
     pub fn configure(&self, settings: &Settings) -> io::Result<()> {
         std::fs::write(self.config(), yaml(settings))
+    }
+
+    /// Gives it a certificate of this authority, for peers, before its first start.
+    ///
+    /// # Errors
+    /// The directory cannot be written.
+    pub fn trust(&mut self, authority: &Authority) -> io::Result<()> {
+        let mut files = SecretFiles::new(self.directory.join("peer"));
+        files.write(&authority.peer_files(&[authority]));
+        let keys = ["peer_certificate_file", "peer_key_file", "peer_ca_file"];
+        let paths = ["tls.crt", "tls.key", "ca.crt"].map(|name| files.path(name));
+        let paths = paths.map(|path| path.display().to_string());
+        let rows = keys.into_iter().zip(paths).map(|(key, path)| (format!("tls.{key}"), path));
+        self.settings.extend(rows);
+        self.settings.push(("tls.peer_mode".to_owned(), "on".to_owned()));
+        self.peer_files = Some(files);
+        self.admin_tls = Some(authority.client(Some(&authority.issue())));
+        self.configure(&self.settings)
     }
 
     /// Its data directory.
@@ -176,7 +203,10 @@ impl Node {
 
     /// Its admin door.
     pub fn admin(&self) -> Admin {
-        Admin::at(&self.grpc_address)
+        match &self.admin_tls {
+            None => Admin::at(&self.grpc_address),
+            Some(config) => Admin::with_tls(&self.grpc_address, Arc::clone(config)),
+        }
     }
 
     /// A new connection to its Redis door.

@@ -12,6 +12,11 @@ pub trait Clock: Send + Sync + 'static {
     fn unix_ms(&self) -> u64 {
         self.unix_us() / 1000
     }
+
+    /// Seconds since the Unix epoch.
+    fn unix_s(&self) -> u64 {
+        self.unix_us() / 1_000_000
+    }
 }
 
 /// The operating system's clock.

@@ -109,3 +109,9 @@ pub const MEMBERS_MAX: usize = 64;
 
 /// Entries behind the leader at which a member still counts as caught up.
 pub const CAUGHT_UP_ENTRIES: u64 = 1000;
+
+/// TLS handshakes with peers and HTTP clients under way at one time; more wait in the kernel.
+pub const TLS_HANDSHAKES_MAX: usize = 256;
+
+/// Longest TLS handshake before the connection is closed: several round trips round the world.
+pub const TLS_HANDSHAKE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod config;
+pub mod credentials;
 pub mod discard;
 pub mod disk;
 pub mod hash;
@@ -17,3 +18,4 @@ pub mod random;
 pub mod read_double;
 pub mod telemetry;
 pub mod threads;
+pub mod tls;

@@ -1,5 +1,6 @@
 //! The door to peers: connect and listen. Production uses TCP; the simulator its own network.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 
@@ -25,6 +26,11 @@ pub trait Listener: Send + 'static {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>>;
     /// The address that is listened on.
     fn local_address(&self) -> io::Result<SocketAddr>;
+}
+
+/// The innermost cause of an error; the layers round it say only that there is one.
+pub fn innermost(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
 }
 
 /// TCP through the operating system.

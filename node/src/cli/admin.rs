@@ -1,12 +1,16 @@
 //! Asking nodes through their admin service.
 
+use std::error::Error;
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use ironkv_proto::admin::v1::admin_service_client::AdminServiceClient;
 use ironkv_proto::admin::v1::{MemberStatus, Role, StatusRequest, StatusResponse};
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Channel, Endpoint, Uri};
 
 use super::output::Failure;
+use super::tls::Dialer;
+use crate::base::net::innermost;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Joining and promoting wait for a snapshot to travel.
@@ -16,23 +20,38 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
 pub(super) type Admin = AdminServiceClient<Channel>;
 
 /// Connects to `host:port` of a gRPC door.
-pub(super) async fn connect(address: &str) -> Result<Admin, Failure> {
+pub(super) async fn connect(dialer: &Dialer, address: &str) -> Result<Admin, Failure> {
+    let (dialer, to) = (dialer.clone(), address.to_owned());
+    let connector = tower::service_fn(move |_: Uri| {
+        let (dialer, to) = (dialer.clone(), to.clone());
+        async move { dialer.connect(&to).await.map(TokioIo::new) }
+    });
     let channel = Endpoint::from_shared(format!("http://{address}"))
         .map_err(|error| Failure::new(format!("{address}: {error}")))?
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(REQUEST_TIMEOUT)
-        .connect()
+        .connect_with_connector(connector)
         .await
-        .map_err(|_| {
-            Failure::new(format!("no node answers at {address}"))
+        .map_err(|error| {
+            Failure::new(format!("no node answers at {address}: {}", innermost(&error)))
                 .try_next("is this the gRPC address (6380, or 6380 + 2n with `ironkv dev`)?")
         })?;
     Ok(AdminServiceClient::new(channel))
 }
 
+/// What a node answers instead of doing it; or why there is no answer after all.
+pub(super) fn refused(status: tonic::Status) -> Failure {
+    if status.source().is_none() {
+        return Failure::new(status.message());
+    }
+    Failure::new(format!("the node hangs up: {}", innermost(&status)))
+        .try_next("does it ask for TLS and a certificate? see --tls, --certificate-file, --ca-file")
+}
+
 /// What a node says of itself and its cluster.
-pub(super) async fn status(address: &str) -> Result<StatusResponse, Failure> {
-    let response = connect(address).await?.status(StatusRequest {}).await?;
+pub(super) async fn status(dialer: &Dialer, address: &str) -> Result<StatusResponse, Failure> {
+    let response =
+        connect(dialer, address).await?.status(StatusRequest {}).await.map_err(refused)?;
     Ok(response.into_inner())
 }
 

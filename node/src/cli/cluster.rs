@@ -6,8 +6,9 @@ use ironkv_proto::admin::v1::{
     InitRequest, JoinRequest, NodeRequest, StatusResponse, TransferRequest,
 };
 
-use super::admin::{self, index};
-use super::output::{self, Failure, Outcome};
+use super::admin::{self, index, refused};
+use super::output::{self, Outcome};
+use super::tls::TlsFlags;
 
 #[derive(Debug, Args)]
 pub(super) struct Cluster {
@@ -16,6 +17,8 @@ pub(super) struct Cluster {
     /// gRPC address of any node (for `init` and `add`: of the empty node).
     #[arg(long, global = true, default_value = "127.0.0.1:6380")]
     address: String,
+    #[command(flatten)]
+    tls: TlsFlags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -73,7 +76,7 @@ impl Cluster {
         if let Action::Status { json } = self.action {
             return self.status(json).await;
         }
-        let mut admin = admin::connect(&self.address).await?;
+        let mut admin = admin::connect(&self.tls.dialer()?, &self.address).await?;
         let node = |node_id| NodeRequest { node_id, ..NodeRequest::default() };
         let done = match self.action {
             Action::Init { cluster_id } => {
@@ -114,14 +117,10 @@ impl Cluster {
     }
 
     async fn status(&self, json: bool) -> Outcome {
-        let status = admin::status(&self.address).await?;
+        let status = admin::status(&self.tls.dialer()?, &self.address).await?;
         output::line(if json { as_json(&status) } else { as_table(&status) });
         Ok(())
     }
-}
-
-fn refused(status: tonic::Status) -> Failure {
-    Failure::new(status.message())
 }
 
 fn as_table(status: &StatusResponse) -> String {

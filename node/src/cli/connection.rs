@@ -5,24 +5,23 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use super::tls::Dialer;
+use crate::base::net::Stream;
 use crate::resp::{Reply, client};
 
 /// One connection; one request at a time.
-#[derive(Debug)]
 pub(super) struct Connection {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     input: BytesMut,
     timeout: Duration,
 }
 
 impl Connection {
     /// Connects to `host:port`. Every later wait is bounded by `limit`.
-    pub(super) async fn open(address: &str, limit: Duration) -> io::Result<Self> {
-        let stream = timeout(limit, TcpStream::connect(address)).await??;
-        stream.set_nodelay(true)?;
+    pub(super) async fn open(dialer: &Dialer, address: &str, limit: Duration) -> io::Result<Self> {
+        let stream = timeout(limit, dialer.connect(address)).await??;
         Ok(Self { stream, input: BytesMut::new(), timeout: limit })
     }
 
@@ -35,6 +34,7 @@ impl Connection {
         let mut output = BytesMut::new();
         client::encode_request(&mut output, words);
         self.stream.write_all(&output).await?;
+        self.stream.flush().await?;
         loop {
             if let Some(reply) = client::decode_reply(&mut self.input).map_err(io::Error::other)? {
                 return Ok(reply);

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::connection::Connection;
 use super::output::{self, Failure, Outcome};
+use super::tls::{Dialer, TlsFlags};
 use crate::resp::Reply;
 
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ pub(super) struct Health {
     /// Print only the summary.
     #[arg(long, short)]
     quiet: bool,
+    #[command(flatten)]
+    tls: TlsFlags,
 }
 
 /// What all checks gave.
@@ -48,12 +51,13 @@ struct Tally {
 
 impl Health {
     pub(super) fn run(self) -> Outcome {
+        let dialer = self.tls.dialer()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             let mut tally =
                 Tally { done: 0, failed: 0, latency_us: Histogram::new_with_max(60_000_000, 3)? };
             tokio::select! {
-                () = self.check_all(&mut tally) => {}
+                () = self.check_all(&dialer, &mut tally) => {}
                 outcome = tokio::signal::ctrl_c() => outcome?,
             }
             output::line(tally.summary());
@@ -65,14 +69,14 @@ impl Health {
         })
     }
 
-    async fn check_all(&self, tally: &mut Tally) {
+    async fn check_all(&self, dialer: &Dialer, tally: &mut Tally) {
         let mut connection = None;
         while self.count == 0 || tally.done < self.count {
             if tally.done > 0 {
                 sleep(Duration::from_millis(self.delay_ms)).await;
             }
             let start = Instant::now();
-            let outcome = self.check(&mut connection).await;
+            let outcome = self.check(dialer, &mut connection).await;
             let elapsed = start.elapsed();
             tally.done += 1;
             let line = match &outcome {
@@ -93,12 +97,12 @@ impl Health {
         }
     }
 
-    async fn check(&self, kept: &mut Option<Connection>) -> std::io::Result<()> {
+    async fn check(&self, dialer: &Dialer, kept: &mut Option<Connection>) -> std::io::Result<()> {
         let connection = match kept {
             Some(connection) => connection,
             None => {
                 let limit = Duration::from_millis(self.timeout_ms);
-                let mut opened = Connection::open(&self.address, limit).await?;
+                let mut opened = Connection::open(dialer, &self.address, limit).await?;
                 opened.authenticate(self.password.as_deref()).await?;
                 kept.insert(opened)
             }

@@ -11,6 +11,7 @@ mod dev;
 mod health;
 mod output;
 mod serve;
+mod tls;
 
 use std::process::ExitCode;
 

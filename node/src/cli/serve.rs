@@ -11,8 +11,8 @@ use crate::base::config::{Config, LiveConfig, Loaded, Sources, load};
 use crate::base::telemetry::logging;
 use crate::node::{Node, Surroundings};
 
-/// How often the configuration file is looked at. Kubernetes replaces mounted files by renaming a
-/// link, which a watch on the file itself would miss.
+/// How often files are looked at: the configuration, certificates, passwords. Kubernetes replaces
+/// mounted files by renaming a link, which a watch on the file itself would miss.
 const FILE_POLL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
@@ -109,8 +109,12 @@ async fn serve(loaded: Loaded, sources: Sources) -> Outcome {
             _ = terminate.recv() => break Ok(()),
             _ = interrupt.recv() => break Ok(()),
             reason = node.ended() => break reason,
-            _ = hang_up.recv() => reload(&node, &config),
+            _ = hang_up.recv() => {
+                reload(&node, &config);
+                node.reload_credentials();
+            }
             () = tokio::time::sleep(FILE_POLL) => {
+                node.reload_credentials();
                 let now = modified(file.as_ref());
                 if now != seen {
                     seen = now;

@@ -1,12 +1,12 @@
 //! What commands may ask of the node they run on. The node implements it, so that commands need no
 //! consensus and tests need no node.
 
-use bytes::Bytes;
 use futures::future::BoxFuture;
 use parking_lot::RwLock;
 
 use crate::base::clock::Clock;
 use crate::base::config::LiveConfig;
+use crate::base::credentials::Credentials;
 use crate::base::ids::NodeId;
 use crate::base::telemetry::Telemetry;
 use crate::data::keyspace::Keyspace;
@@ -28,11 +28,20 @@ pub trait NodeControl: Send + Sync + 'static {
     /// What this node measures.
     fn telemetry(&self) -> &Telemetry;
 
-    /// `requirepass`; `None` when no password is asked for.
-    fn password(&self) -> Option<Bytes> {
+    /// What this node was given in files.
+    fn credentials(&self) -> &Credentials;
+
+    /// Whether clients must give a password.
+    fn asks_for_password(&self) -> bool {
+        self.credentials().has_passwords() || !self.config().load().security.requirepass.is_empty()
+    }
+
+    /// Whether `guess` is `requirepass` or a password of the file.
+    fn accepts_password(&self, guess: &[u8]) -> bool {
         let config = self.config().load();
         let secret = &config.security.requirepass;
-        (!secret.is_empty()).then(|| Bytes::copy_from_slice(secret.expose().as_bytes()))
+        let configured = !secret.is_empty() && secret.matches(guess);
+        configured | self.credentials().accepts(guess)
     }
 
     /// The keys, as applied here.

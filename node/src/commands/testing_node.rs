@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::base::clock::Clock;
 use crate::base::config::LiveConfig;
+use crate::base::credentials::Credentials;
 use crate::base::ids::{ClientId, ClusterId, GroupId, NodeId};
 use crate::base::telemetry::Telemetry;
 use crate::data::keyspace::Keyspace;
@@ -28,6 +29,7 @@ pub(crate) struct TestNode {
     pub(crate) clock: FixedClock,
     pub(crate) clients: Clients,
     pub(crate) config: Arc<LiveConfig>,
+    credentials: Credentials,
     pub(crate) telemetry: Arc<Telemetry>,
     pub(crate) keyspace: RwLock<Keyspace>,
     pub(crate) status: Mutex<RaftStatus>,
@@ -55,6 +57,7 @@ impl TestNode {
             clock: FixedClock(1_700_000_000_123_456),
             clients: Clients::new(100),
             config,
+            credentials: Credentials::default(),
             telemetry,
             keyspace: RwLock::default(),
             status: Mutex::new(three_nodes()),
@@ -136,6 +139,10 @@ impl NodeControl for TestNode {
 
     fn config(&self) -> &LiveConfig {
         &self.config
+    }
+
+    fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     fn telemetry(&self) -> &Telemetry {

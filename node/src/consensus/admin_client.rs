@@ -1,6 +1,7 @@
 //! Administration on the hop from one node to another: a follower passes a change on to the leader,
 //! an empty node asks a cluster to take it in.
 
+use std::error::Error;
 use std::time::Duration;
 
 use ironkv_proto::admin::v1 as proto;
@@ -12,7 +13,7 @@ use tonic::{Code, Status};
 use super::convert;
 use super::log::LogPosition;
 use super::membership::{Change, ChangeError, Expected};
-use super::peers::{Peers, sized_client};
+use super::peers::{Peers, reason, sized_client};
 use super::types::{LogId, MemberAddresses};
 use crate::base::ids::{ClusterId, NodeId};
 
@@ -118,6 +119,7 @@ async fn within<T>(
 /// The admin service's statuses, see `server/rpc/admin.rs`.
 fn error_of(status: &Status) -> ChangeError {
     match status.code() {
+        Code::Unavailable if status.source().is_some() => ChangeError::Unreachable(reason(status)),
         Code::Unavailable => ChangeError::NotLeader(None),
         Code::Aborted => ChangeError::Outdated,
         Code::ResourceExhausted => ChangeError::InProgress,

@@ -45,6 +45,9 @@ pub enum ChangeError {
     /// Another node leads, or none.
     #[error("this node does not lead{}", other_leader(*.0))]
     NotLeader(Option<NodeId>),
+    /// Whoever would make it cannot be reached.
+    #[error("no answer from another node: {0}")]
+    Unreachable(String),
     /// The membership has changed since.
     #[error("the membership is not the expected one; look at the status and decide again")]
     Outdated,

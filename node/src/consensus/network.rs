@@ -24,7 +24,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Status};
 
 use super::convert;
-use super::peers::{Identity, sized_client};
+use super::peers::{Identity, reason, sized_client};
 use super::shared::Shared;
 use super::snapshot::{CheckpointFile, send_snapshot};
 use super::types::{MemberAddresses, Snapshot, TypeConfig, Vote};
@@ -265,7 +265,7 @@ fn rpc_error(status: &Status) -> RpcError {
     match status.code() {
         // Nobody there, or somebody else: no use in trying again at once.
         Code::Unavailable | Code::FailedPrecondition => {
-            RPCError::Unreachable(Unreachable::from_string(status.message()))
+            RPCError::Unreachable(Unreachable::from_string(reason(status)))
         }
         _ => RPCError::Network(NetworkError::from_string(status.message())),
     }

@@ -1,5 +1,6 @@
 //! Connections to other nodes: gRPC channels over our own [`Net`] door.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,11 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use ironkv_proto::types::v1::Route;
+use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
 use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::limits::{PEER_MESSAGE_BYTES_MAX, PEER_WINDOW_BYTES};
-use crate::base::net::Net;
+use crate::base::net::{Net, innermost};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -95,6 +97,11 @@ impl Peers {
         });
         Ok(endpoint.connect_with_connector_lazy(connector))
     }
+}
+
+/// What a peer said, or why it could not be asked.
+pub(crate) fn reason(status: &Status) -> String {
+    status.source().map_or_else(|| status.message().to_owned(), innermost)
 }
 
 /// Sets the sizes that every client of a peer service needs.

@@ -10,6 +10,7 @@ use parking_lot::{Mutex, RwLock};
 use super::{Failure, Store};
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::config::LiveConfig;
+use crate::base::credentials::Credentials;
 use crate::base::ids::NodeId;
 use crate::base::telemetry::Telemetry;
 use crate::commands::args::Args;
@@ -161,6 +162,7 @@ pub(crate) struct FakeNode {
     store: FakeStore,
     clients: Clients,
     config: Arc<LiveConfig>,
+    credentials: Credentials,
     telemetry: Arc<Telemetry>,
 }
 
@@ -170,7 +172,8 @@ impl FakeNode {
         let config = LiveConfig::defaults();
         let names = table::rows().iter().map(table::Resolved::full_name).collect();
         let telemetry = Telemetry::new(&config.load().telemetry, names, None);
-        Arc::new(Self { store, clients: Clients::new(10), config, telemetry })
+        let (clients, credentials) = (Clients::new(10), Credentials::default());
+        Arc::new(Self { store, clients, config, credentials, telemetry })
     }
 
     /// Changes a parameter as `CONFIG SET` does.
@@ -191,6 +194,10 @@ impl NodeControl for FakeNode {
 
     fn config(&self) -> &LiveConfig {
         &self.config
+    }
+
+    fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     fn telemetry(&self) -> &Telemetry {

@@ -11,9 +11,12 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
 use tokio::time::{Duration, Instant};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::server::TlsStream;
 
 use crate::base::config::OutputBufferLimit;
 use crate::base::telemetry::{Stat, ThreadMetrics};
+use crate::base::tls;
 use crate::commands::node_control::NodeControl;
 use crate::dispatch::{Dispatcher, Flow, Store};
 use crate::resp::encode::encode_error;
@@ -28,6 +31,9 @@ const READ_BYTES_LEAST: usize = 16 * 1024;
 
 /// How often the limits of a client are looked at that does not read its replies.
 const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Longest wait for the end of a connection to be sent.
+const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What all connections of one thread share.
 pub struct Door<S> {
@@ -78,10 +84,53 @@ impl<S: Store> Door<S> {
     }
 }
 
+/// A client that was taken in, from before its TLS session until after its last reply.
+pub struct Seat<S: Store> {
+    door: Rc<Door<S>>,
+    client: Arc<Client>,
+}
+
+impl<S: Store> Seat<S> {
+    /// A place at this door.
+    pub fn new(door: Rc<Door<S>>, client: Arc<Client>) -> Self {
+        door.metrics().add(Stat::ConnectionsReceived, 1);
+        Self { door, client }
+    }
+
+    /// The client's stream inside TLS; `None` when the handshake fails or is not waited for.
+    pub async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        config: Arc<ServerConfig>,
+        stream: T,
+    ) -> Option<TlsStream<T>> {
+        let mut stopping = self.door.stopping();
+        tokio::select! {
+            opened = tls::accept(config, stream) => match opened {
+                Ok(stream) => Some(stream),
+                Err(error) => {
+                    self.door.metrics().add(Stat::TlsHandshakeFailures, 1);
+                    tracing::info!(client = self.client.address(), %error, "no TLS session");
+                    None
+                }
+            },
+            () = self.client.killed() => None,
+            _ = stopping.wait_for(|stopping| *stopping) => None,
+        }
+    }
+}
+
+/// Also when the thread ends before the client does.
+impl<S: Store> Drop for Seat<S> {
+    fn drop(&mut self) {
+        self.door.metrics().add(Stat::ConnectionsClosed, 1);
+        self.door.node().clients().disconnect(self.client.id());
+    }
+}
+
 /// One connection.
 pub struct Connection<T, S: Store> {
     stream: T,
-    door: Rc<Door<S>>,
+    seat: Seat<S>,
     session: Session,
     decoder: Decoder,
     /// Received bytes that make no whole command yet.
@@ -105,15 +154,13 @@ impl From<io::Error> for End {
 
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     /// A connection of a client that was taken in.
-    pub fn new(stream: T, door: Rc<Door<S>>, client: Arc<Client>) -> Self {
-        door.metrics().add(Stat::ConnectionsReceived, 1);
-        let config = door.node().config().load();
-        let authenticated = config.security.requirepass.is_empty();
-        let bulk_bytes_max = usize::try_from(config.limits.bulk_bytes_max).unwrap_or(usize::MAX);
-        drop(config);
-        let (session, stopping) = (Session::new(client, authenticated), door.stopping());
-        let decoder = Decoder::new(bulk_bytes_max);
-        Self { stream, door, session, decoder, received: BytesMut::new(), stopping }
+    pub fn new(stream: T, seat: Seat<S>) -> Self {
+        let node = seat.door.node();
+        let bulk_bytes_max = node.config().load().limits.bulk_bytes_max;
+        let decoder = Decoder::new(usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX));
+        let session = Session::new(Arc::clone(&seat.client), !node.asks_for_password());
+        let stopping = seat.door.stopping();
+        Self { stream, seat, session, decoder, received: BytesMut::new(), stopping }
     }
 
     /// Serves the client until it leaves or is sent away.
@@ -126,10 +173,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             }
         };
         // Before the client can see the end, so that nobody counts it any more.
-        self.door.node().clients().disconnect(self.session.client.id());
-        // What was sent before the end must arrive, but nobody waits for it.
-        let _ = self.stream.shutdown().await;
-        let metrics = self.door.metrics();
+        self.seat.door.node().clients().disconnect(self.session.client.id());
+        // What was sent before the end must arrive, but nobody waits for it: TLS has a last message
+        // that a client may never read.
+        let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, self.stream.shutdown()).await;
+        let metrics = self.seat.door.metrics();
         match end {
             End::Closed => {}
             End::Idle => metrics.add(Stat::IdleDisconnections, 1),
@@ -142,13 +190,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     async fn turn(&mut self) -> Result<Flow, End> {
         let Some(count) = self.wait_and_read().await? else { return Ok(Flow::Close) };
         self.session.client.touch();
-        let metrics = self.door.metrics();
+        let metrics = self.seat.door.metrics();
         metrics.add(Stat::BytesIn, count as u64);
         metrics.add(Stat::ReadsProcessed, 1);
         self.publish_load(0);
-        let mut buffers = self.door.lend();
+        let mut buffers = self.seat.door.lend();
         let outcome = self.run_received(&mut buffers).await;
-        self.door.take_back(buffers);
+        self.seat.door.take_back(buffers);
         self.keep_rest();
         self.publish_load(0);
         outcome
@@ -157,8 +205,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     /// The number of bytes read; `None` when the connection is to end.
     async fn wait_and_read(&mut self) -> Result<Option<usize>, End> {
         let client = Arc::clone(&self.session.client);
-        let idle_s = self.door.node().config().load().limits.idle_timeout_s;
-        let Self { stream, door, received, decoder, stopping, .. } = self;
+        let idle_s = self.seat.door.node().config().load().limits.idle_timeout_s;
+        let Self { stream, seat, received, decoder, stopping, .. } = self;
         if *stopping.borrow() {
             return Ok(None);
         }
@@ -166,7 +214,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             // Reading comes first because it is ready most often; whoever is killed while commands
             // keep coming is noticed by dispatch.
             biased;
-            count = read(stream, door, received, decoder) => match count? {
+            count = read(stream, &seat.door, received, decoder) => match count? {
                 0 => Ok(None),
                 count => Ok(Some(count)),
             },
@@ -192,7 +240,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                 break;
             }
         }
-        let limit = self.door.node().config().load().limits.query_buffer_bytes_max;
+        let limit = self.seat.door.node().config().load().limits.query_buffer_bytes_max;
         if (self.received.len() + self.decoder.words_bytes()) as u64 > limit {
             return Err(End::TooMuchInput);
         }
@@ -203,7 +251,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         let Buffers { batch, out } = buffers;
         let mut next = 0;
         while next < batch.len() {
-            let door = Rc::clone(&self.door);
+            let door = Rc::clone(&self.seat.door);
             let progress = door.dispatcher.run(&mut self.session, batch, next, out).await;
             if progress.flow == Flow::Continue {
                 self.check_output(out.len(), None)?;
@@ -228,7 +276,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     }
 
     fn output_limit(&self) -> OutputBufferLimit {
-        self.door.node().config().load().limits.output_buffer.normal
+        self.seat.door.node().config().load().limits.output_buffer.normal
     }
 
     async fn answer_broken(
@@ -236,7 +284,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         error: &ProtocolError,
         out: &mut BytesMut,
     ) -> Result<Flow, End> {
-        self.door.metrics().add(Stat::ProtocolErrors, 1);
+        self.seat.door.metrics().add(Stat::ProtocolErrors, 1);
         tracing::debug!(client = self.session.client.address(), %error, "closing a client");
         encode_error(&ReplyError::new(format!("ERR {error}")), out);
         self.write(out).await?;
@@ -247,7 +295,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         if out.is_empty() {
             return Ok(());
         }
-        let metrics = self.door.metrics();
+        let metrics = self.seat.door.metrics();
         metrics.add(Stat::BytesOut, out.len() as u64);
         metrics.add(Stat::WritesProcessed, 1);
         self.publish_load(out.len());
@@ -272,6 +320,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             }
             self.check_output(waiting, over_soft)?;
         }
+        // TLS may still hold a part of it.
+        tokio::select! {
+            biased;
+            flushed = self.stream.flush() => flushed?,
+            () = client.killed() => return Err(End::Closed),
+        }
         out.clear();
         Ok(())
     }
@@ -295,14 +349,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             watched: self.session.watches.len(),
             output_bytes,
         });
-    }
-}
-
-/// Also when the thread ends before the client does.
-impl<T, S: Store> Drop for Connection<T, S> {
-    fn drop(&mut self) {
-        self.door.metrics().add(Stat::ConnectionsClosed, 1);
-        self.door.node().clients().disconnect(self.session.client.id());
     }
 }
 

@@ -7,15 +7,18 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::LocalBoxFuture;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::connection::{Connection, Door};
+use super::connection::{Connection, Door, Seat};
+use crate::base::credentials::Watched;
 use crate::base::telemetry::{Metrics, Stat};
 use crate::base::threads::Threads;
+use crate::base::tls::ServerTls;
 use crate::commands::node_control::NodeControl;
 use crate::dispatch::{Dispatcher, Store};
 
@@ -30,7 +33,11 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 pub struct Listeners {
     sockets: Vec<std::net::TcpListener>,
     address: SocketAddr,
+    tls: Option<Certificate>,
 }
+
+/// What is shown to clients.
+type Certificate = Arc<Watched<ServerTls>>;
 
 impl Listeners {
     /// Starts listening; connections wait until [`RespServer::start`].
@@ -46,7 +53,12 @@ impl Listeners {
             Ok(std::net::TcpListener::from(socket))
         };
         let sockets = (0..threads.max(1)).map(listen).collect::<io::Result<_>>()?;
-        Ok(Self { sockets, address })
+        Ok(Self { sockets, address, tls: None })
+    }
+
+    /// The same for clients that speak TLS.
+    pub fn with_tls(self, certificate: Certificate) -> Self {
+        Self { tls: Some(certificate), ..self }
     }
 
     /// Where it listens; the port is known even when 0 was asked for.
@@ -64,43 +76,45 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The running door.
+/// The running doors.
 #[derive(Debug)]
 pub struct RespServer {
     stop: watch::Sender<bool>,
     threads: Vec<oneshot::Receiver<()>>,
-    address: SocketAddr,
 }
 
 impl RespServer {
-    /// Serves clients of `listeners` from threads of their own.
+    /// Serves clients of all `doors` from the same threads, one for each socket of a door.
     pub fn start<S: Store>(
-        listeners: Listeners,
+        doors: Vec<Listeners>,
         threads: &dyn Threads,
         store: &S,
         node: &Arc<dyn NodeControl>,
         metrics: &Arc<Metrics>,
     ) -> Self {
         let (stop, stopping) = watch::channel(false);
-        let address = listeners.address;
-        let start = |(number, socket): (usize, std::net::TcpListener)| {
+        let mut of_threads: Vec<Vec<_>> = Vec::new();
+        for Listeners { sockets, tls, .. } in doors {
+            of_threads.resize_with(of_threads.len().max(sockets.len()), Vec::new);
+            for (own, socket) in of_threads.iter_mut().zip(sockets) {
+                own.push((socket, tls.clone()));
+            }
+        }
+        let start = |(number, sockets): (usize, Vec<(std::net::TcpListener, _)>)| {
             let (store, node) = (store.clone(), Arc::clone(node));
             let (metrics, stopping) = (Arc::clone(metrics), stopping.clone());
             let main = move || {
                 let seed = node.clock().unix_us().wrapping_add(number as u64);
                 let dispatcher = Dispatcher::new(store, node, metrics.thread(), seed);
                 let door = Rc::new(Door::new(dispatcher, stopping));
-                Box::pin(accept(socket, door)) as futures::future::LocalBoxFuture<'static, ()>
+                let accept = |(socket, tls)| accept(socket, tls, Rc::clone(&door));
+                let all = futures::future::join_all(sockets.into_iter().map(accept));
+                Box::pin(async move { drop(all.await) }) as LocalBoxFuture<'static, ()>
             };
             threads.spawn(&format!("io-{number}"), Box::new(main))
         };
-        let threads = listeners.sockets.into_iter().enumerate().map(start).collect();
-        Self { stop, threads, address }
-    }
-
-    /// Where it listens.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
+        let threads = of_threads.into_iter().enumerate().map(start).collect();
+        Self { stop, threads }
     }
 
     /// Accepts no more, lets every connection finish what it runs, and closes them. Returns when
@@ -113,7 +127,11 @@ impl RespServer {
     }
 }
 
-async fn accept<S: Store>(socket: std::net::TcpListener, door: Rc<Door<S>>) {
+async fn accept<S: Store>(
+    socket: std::net::TcpListener,
+    tls: Option<Certificate>,
+    door: Rc<Door<S>>,
+) {
     let listener = match TcpListener::from_std(socket) {
         Ok(listener) => listener,
         Err(error) => return tracing::error!(%error, "cannot listen for clients"),
@@ -123,7 +141,9 @@ async fn accept<S: Store>(socket: std::net::TcpListener, door: Rc<Door<S>>) {
     while !*stopping.borrow_and_update() {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => admit(stream, peer, &door, &mut connections).await,
+                Ok((stream, peer)) => {
+                    admit(stream, peer, tls.as_ref(), &door, &mut connections).await;
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a client, trying again");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -140,21 +160,34 @@ async fn accept<S: Store>(socket: std::net::TcpListener, door: Rc<Door<S>>) {
 async fn admit<S: Store>(
     mut stream: TcpStream,
     peer: SocketAddr,
+    tls: Option<&Certificate>,
     door: &Rc<Door<S>>,
     connections: &mut JoinSet<()>,
 ) {
     let local = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
     let Some(client) = door.node().clients().connect(peer.to_string(), local) else {
         door.metrics().add(Stat::ConnectionsRejected, 1);
-        // The client may be gone already; there is nobody else to tell.
-        let _ = stream.write_all(TOO_MANY).await;
+        if tls.is_none() {
+            // The client may be gone already; there is nobody else to tell.
+            let _ = stream.write_all(TOO_MANY).await;
+        }
         return;
     };
     if let Err(error) = tune(&stream, door.node().config().load().limits.tcp_keepalive_s) {
         tracing::debug!(%error, %peer, "cannot set socket options");
     }
-    let connection = Connection::new(stream, Rc::clone(door), client);
-    connections.spawn_local(connection.serve());
+    let seat = Seat::new(Rc::clone(door), client);
+    match tls {
+        None => connections.spawn_local(Connection::new(stream, seat).serve()),
+        Some(tls) => {
+            let config = Arc::clone(&tls.load().config);
+            connections.spawn_local(async move {
+                if let Some(stream) = seat.handshake(config, stream).await {
+                    Connection::new(stream, seat).serve().await;
+                }
+            })
+        }
+    };
 }
 
 fn tune(stream: &TcpStream, keepalive_s: u64) -> io::Result<()> {

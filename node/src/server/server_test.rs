@@ -10,6 +10,7 @@ use crate::dispatch::testing::{FakeNode, FakeStore};
 
 struct Bench {
     server: Option<RespServer>,
+    address: SocketAddr,
     node: Arc<FakeNode>,
 }
 
@@ -20,14 +21,13 @@ impl Bench {
         let control: Arc<dyn NodeControl> = node.clone();
         let address = "127.0.0.1:0".parse().unwrap();
         let listeners = Listeners::bind(address, 2, 64).unwrap();
-        let metrics = &node.telemetry().metrics;
-        let server = RespServer::start(listeners, &RealThreads, &store, &control, metrics);
-        Self { server: Some(server), node }
+        let (address, metrics) = (listeners.address(), &node.telemetry().metrics);
+        let server = RespServer::start(vec![listeners], &RealThreads, &store, &control, metrics);
+        Self { server: Some(server), address, node }
     }
 
     fn connect(&self) -> std::net::TcpStream {
-        let address = self.server.as_ref().unwrap().address();
-        let stream = std::net::TcpStream::connect(address).unwrap();
+        let stream = std::net::TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         stream
     }

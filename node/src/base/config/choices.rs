@@ -42,6 +42,24 @@ choices! {
         Moved = "moved",
     }
 
+    /// Whether clients of the TLS port show a certificate.
+    ClientCertificates {
+        /// None is asked for.
+        None = "none",
+        /// One that is shown must be valid.
+        Optional = "optional",
+        /// Nobody comes in without a valid one.
+        Required = "required",
+    }
+
+    /// Whether something is done at all.
+    Switch {
+        /// It is not.
+        Off = "off",
+        /// It is.
+        On = "on",
+    }
+
     /// Who may call `DEBUG`.
     DebugAccess {
         /// Nobody.

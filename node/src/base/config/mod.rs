@@ -17,7 +17,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use choices::{DebugAccess, LogFormat, LogLevel, ReadMode, Redirect};
+pub use choices::{
+    ClientCertificates, DebugAccess, LogFormat, LogLevel, ReadMode, Redirect, Switch,
+};
 use kind::parse_yes_no;
 pub use kind::{Kind, Refusal};
 pub use live::{LiveConfig, ReloadReport};
@@ -26,9 +28,9 @@ pub use memory::{parse_memory, show_memory};
 pub use nearest::nearest;
 pub use output_buffer::{OutputBufferLimit, OutputBufferLimits};
 pub use sections::{
-    AdvertiseConfig, CheckpointConfig, DataConfig, LimitsConfig, ListenConfig, LogConfig,
-    NodeConfig, RaftConfig, ReadsConfig, RoutingConfig, SecurityConfig, TelemetryConfig,
-    ThreadsConfig,
+    AdvertiseConfig, AuthConfig, CheckpointConfig, DataConfig, LimitsConfig, ListenConfig,
+    LogConfig, NodeConfig, RaftConfig, ReadsConfig, RoutingConfig, SecurityConfig, TelemetryConfig,
+    ThreadsConfig, TlsConfig,
 };
 pub use tree::Source;
 
@@ -60,6 +62,10 @@ pub struct Config {
     pub checkpoint: CheckpointConfig,
     /// Who may do what.
     pub security: SecurityConfig,
+    /// Passwords of clients.
+    pub auth: AuthConfig,
+    /// Certificates and who must show one.
+    pub tls: TlsConfig,
     /// Logs and measurements.
     pub telemetry: TelemetryConfig,
     /// Redis parameters that mean nothing here, kept because clients ask for them.
@@ -106,6 +112,8 @@ impl Config {
             LogConfig::DOCS,
             CheckpointConfig::DOCS,
             SecurityConfig::DOCS,
+            AuthConfig::DOCS,
+            TlsConfig::DOCS,
             TelemetryConfig::DOCS,
         ];
         let rows = sections.into_iter().flatten();
@@ -117,9 +125,13 @@ impl Config {
         .collect()
     }
 
-    /// `host:port` that clients are told.
+    /// `host:port` that clients are told; of the TLS port when there is no other.
     pub fn resp_address(&self) -> String {
-        self.advertised(&self.listen.resp_host, self.advertise.resp_port, self.listen.resp_port)
+        let port = match self.listen.resp_port {
+            0 => self.listen.resp_tls_port,
+            port => port,
+        };
+        self.advertised(&self.listen.resp_host, self.advertise.resp_port, port)
     }
 
     /// `host:port` that peers are told.

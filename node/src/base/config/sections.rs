@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DebugAccess, LogFormat, LogLevel, OutputBufferLimits, ReadMode, Redirect};
+use super::{
+    ClientCertificates, DebugAccess, LogFormat, LogLevel, OutputBufferLimits, ReadMode, Redirect,
+    Switch,
+};
 use crate::base::limits;
 use crate::base::secret::Secret;
 
@@ -39,8 +42,10 @@ section! {
     ListenConfig in "listen" {
         /// Host of the Redis protocol; 0.0.0.0 for every interface.
         resp_host: String = LOOPBACK.to_owned();
-        /// Port of the Redis protocol.
+        /// Port of the Redis protocol; 0 for none.
         resp_port: u16 = 6379;
+        /// Port of the Redis protocol over TLS; 0 for none.
+        resp_tls_port: u16 = 0;
         /// Host of gRPC, for peers and administration.
         grpc_host: String = LOOPBACK.to_owned();
         /// Port of gRPC.
@@ -60,7 +65,7 @@ section! {
         /// Name or address told to clients and peers; empty for the listen host, or the machine's
         /// name when that is every interface.
         host: String = String::new();
-        /// Port told to clients; 0 for the listen port.
+        /// Port told to clients; 0 for the listen port, that of TLS when there is no other.
         resp_port: u16 = 0;
         /// Port told to peers; 0 for the listen port.
         grpc_port: u16 = 0;
@@ -200,6 +205,39 @@ section! {
         requirepass: Secret = Secret::default();
         /// Who may call DEBUG: no, local or yes.
         enable_debug_command: DebugAccess = DebugAccess::No;
+    }
+}
+
+section! {
+    /// Passwords of clients.
+    AuthConfig in "auth" {
+        /// File with passwords, one a line, all of them valid beside security.requirepass. Read
+        /// again when it changes.
+        password_file: String = String::new();
+    }
+}
+
+section! {
+    /// Certificates and who must show one. All files are PEM and read again when they change.
+    TlsConfig in "tls" {
+        /// Certificate, then its chain, shown on listen.resp_tls_port and with tls.http_mode.
+        certificate_file: String = String::new();
+        /// Private key of tls.certificate_file.
+        key_file: String = String::new();
+        /// Certificates of the authorities that sign those of clients.
+        client_ca_file: String = String::new();
+        /// Whether clients of listen.resp_tls_port show a certificate: none, optional or required.
+        client_certificates: ClientCertificates = ClientCertificates::None;
+        /// on to serve HTTP over TLS; it never asks for a certificate.
+        http_mode: Switch = Switch::Off;
+        /// on to serve gRPC over TLS, both sides showing a certificate: peers and administration.
+        peer_mode: Switch = Switch::Off;
+        /// Certificate, then its chain, shown to peers by both sides of a connection.
+        peer_certificate_file: String = String::new();
+        /// Private key of tls.peer_certificate_file.
+        peer_key_file: String = String::new();
+        /// Certificates of the authorities that sign those of peers and administrators.
+        peer_ca_file: String = String::new();
     }
 }
 

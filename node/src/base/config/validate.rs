@@ -1,6 +1,6 @@
 //! What must hold between values, beyond the type of each.
 
-use super::{Config, DebugAccess};
+use super::{ClientCertificates, Config, DebugAccess, Switch};
 use crate::base::limits;
 
 /// Every broken rule: the key to change and what to do.
@@ -14,14 +14,15 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     check_ports(config, &mut rule);
     check_raft(config, &mut rule);
     check_limits(config, &mut rule);
+    check_tls(config, &mut rule);
     rule(!config.data.directory.is_empty(), "data.directory", "must name a directory".to_owned());
     rule(
         config.security.enable_debug_command != DebugAccess::Yes
             || config.listen.resp_host == "127.0.0.1"
-            || !config.security.requirepass.is_empty(),
+            || !config.security.requirepass.is_empty()
+            || !config.auth.password_file.is_empty(),
         "security.enable_debug_command",
-        "`yes` lets everybody crash the node: set security.requirepass too, or say `local`"
-            .to_owned(),
+        "`yes` lets everybody crash the node: set a password too, or say `local`".to_owned(),
     );
     let percentiles = &config.telemetry.latency_percentiles;
     let sound = super::Kind::Percentiles.check(percentiles, "");
@@ -39,6 +40,7 @@ fn check_ports(config: &Config, rule: &mut Rule<'_>) {
     let listen = &config.listen;
     let doors = [
         ("listen.resp_port", listen.resp_port),
+        ("listen.resp_tls_port", listen.resp_tls_port),
         ("listen.grpc_port", listen.grpc_port),
         ("listen.http_port", listen.http_port),
     ];
@@ -48,6 +50,11 @@ fn check_ports(config: &Config, rule: &mut Rule<'_>) {
             rule(false, key, format!("port {port} is already {other}: choose another"));
         }
     }
+    rule(
+        listen.resp_port != 0 || listen.resp_tls_port != 0,
+        "listen.resp_port",
+        "must not be 0 while listen.resp_tls_port is: clients would find no door".to_owned(),
+    );
     for peer in &config.node.peers {
         let port = peer.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
         rule(port.is_some(), "node.peers", format!("`{peer}` must be host:port"));
@@ -116,6 +123,30 @@ fn check_limits(config: &Config, rule: &mut Rule<'_>) {
     rule(config.threads.io <= 128, "threads.io", "must be at most 128".to_owned());
 }
 
+fn check_tls(config: &Config, rule: &mut Rule<'_>) {
+    let tls = &config.tls;
+    let clients = if config.listen.resp_tls_port != 0 {
+        Some("listen.resp_tls_port is set")
+    } else {
+        (tls.http_mode == Switch::On).then_some("tls.http_mode is on")
+    };
+    let authority = (tls.client_certificates != ClientCertificates::None)
+        .then_some("clients show certificates");
+    let peers = (tls.peer_mode == Switch::On).then_some("tls.peer_mode is on");
+    let files = [
+        (clients, "tls.certificate_file", &tls.certificate_file),
+        (clients, "tls.key_file", &tls.key_file),
+        (authority, "tls.client_ca_file", &tls.client_ca_file),
+        (peers, "tls.peer_certificate_file", &tls.peer_certificate_file),
+        (peers, "tls.peer_key_file", &tls.peer_key_file),
+        (peers, "tls.peer_ca_file", &tls.peer_ca_file),
+    ];
+    for (needed, key, file) in files {
+        let why = needed.unwrap_or_default();
+        rule(needed.is_none() || !file.is_empty(), key, format!("must name a file: {why}"));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +169,19 @@ mod tests {
         assert_eq!(broken(|config| config.raft.lease_percent = 100), ["raft.lease_percent"]);
         assert_eq!(broken(|config| config.node.peers = vec!["a".into()]), ["node.peers"]);
         assert_eq!(broken(|config| config.log.segment_bytes = 1), ["log.segment_bytes"]);
+        assert_eq!(broken(|config| config.listen.resp_port = 0), ["listen.resp_port"]);
+        assert_eq!(
+            broken(|config| config.listen.resp_tls_port = 7000),
+            ["tls.certificate_file", "tls.key_file"]
+        );
+        assert_eq!(
+            broken(|config| config.tls.peer_mode = Switch::On),
+            ["tls.peer_certificate_file", "tls.peer_key_file", "tls.peer_ca_file"]
+        );
+        assert_eq!(
+            broken(|config| config.tls.client_certificates = ClientCertificates::Optional),
+            ["tls.client_ca_file"]
+        );
         assert_eq!(
             broken(|config| {
                 config.security.enable_debug_command = DebugAccess::Yes;

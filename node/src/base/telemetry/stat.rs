@@ -42,6 +42,8 @@ pub enum Stat {
     AuthFailures,
     /// Malformed requests, each of which closed its connection.
     ProtocolErrors,
+    /// Clients of the TLS port that got no TLS session.
+    TlsHandshakeFailures,
 }
 
 impl Stat {
@@ -49,7 +51,7 @@ impl Stat {
     pub const COUNT: usize = Self::ALL.len();
 
     /// Every counter with its Prometheus name (`_total` is added) and help text.
-    pub const ALL: [(Self, &'static str, &'static str); 19] = [
+    pub const ALL: [(Self, &'static str, &'static str); 20] = [
         (Self::ConnectionsReceived, "connections_received", "Client connections accepted"),
         (Self::ConnectionsClosed, "connections_closed", "Client connections ended"),
         (Self::ConnectionsRejected, "connections_rejected", "Client connections refused"),
@@ -77,6 +79,11 @@ impl Stat {
         (Self::LeaseReads, "lease_reads", "Reads served under the leader's lease"),
         (Self::AuthFailures, "auth_failures", "Wrong or missing passwords"),
         (Self::ProtocolErrors, "protocol_errors", "Malformed requests"),
+        (
+            Self::TlsHandshakeFailures,
+            "tls_handshake_failures",
+            "Clients of the TLS port without a TLS session",
+        ),
     ];
 }
 

@@ -7,10 +7,11 @@ use std::time::Duration;
 use bytes::{Buf, BytesMut};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::workload::Workload;
+use crate::base::net::Stream;
+use crate::cli::tls::Dialer;
 use crate::resp::client::encode_request;
 
 /// What one client measured.
@@ -23,21 +24,24 @@ pub(super) struct Samples {
 }
 
 /// A connection.
-#[derive(Debug)]
 pub(super) struct Client {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     input: BytesMut,
 }
 
 impl Client {
-    pub(super) async fn connect(host: &str, port: u16, password: Option<&str>) -> io::Result<Self> {
-        let stream = TcpStream::connect((host, port)).await?;
-        stream.set_nodelay(true)?;
+    pub(super) async fn connect(
+        dialer: &Dialer,
+        address: &str,
+        password: Option<&str>,
+    ) -> io::Result<Self> {
+        let stream = dialer.connect(address).await?;
         let mut client = Self { stream, input: BytesMut::with_capacity(16 * 1024) };
         if let Some(password) = password {
             let mut output = BytesMut::new();
             encode_request(&mut output, &[b"AUTH", password.as_bytes()] as &[&[u8]]);
             client.stream.write_all(&output).await?;
+            client.stream.flush().await?;
             if let Some(error) = client.reply().await? {
                 return Err(io::Error::other(error));
             }
@@ -95,6 +99,7 @@ impl Client {
             workload.write(random, output);
         }
         self.stream.write_all(output).await?;
+        self.stream.flush().await?;
         for _ in 0..batch {
             if let Some(error) = self.reply().await? {
                 samples.errors += 1;

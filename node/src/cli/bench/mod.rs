@@ -14,6 +14,8 @@ use clap::{Args, ValueEnum, value_parser};
 use tokio::task::LocalSet;
 
 use super::output::{self, Failure, Outcome};
+use super::tls::TlsFlags;
+use crate::base::config::join;
 use client::Client;
 use report::Report;
 use workload::Workload;
@@ -76,6 +78,8 @@ pub(super) struct Bench {
     /// Print one JSON object a test.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    tls: TlsFlags,
 }
 
 impl Bench {
@@ -93,8 +97,9 @@ impl Bench {
     async fn measure(&self, test: Test) -> Result<Report, Failure> {
         let workload = Rc::new(Workload::new(self, test));
         let mut tasks = Vec::new();
+        let (dialer, address) = (self.tls.dialer()?, join(&self.host, self.port));
         for number in 0..self.clients {
-            let client = Client::connect(&self.host, self.port, self.password.as_deref())
+            let client = Client::connect(&dialer, &address, self.password.as_deref())
                 .await
                 .map_err(|error| self.unreachable(&error))?;
             tasks.push((number, client));

@@ -16,11 +16,11 @@ const POLL: Duration = Duration::from_millis(50);
 
 pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
     for node in &layout.nodes {
-        answer(node).await?;
+        answer(layout, node).await?;
     }
     let first = &layout.nodes[0];
-    if answer(first).await?.cluster_id.is_none() {
-        let mut admin = admin::connect(&first.grpc_address()).await?;
+    if answer(layout, first).await?.cluster_id.is_none() {
+        let mut admin = admin::connect(&layout.dialer, &first.grpc_address()).await?;
         admin.init(InitRequest::default()).await?;
     }
     leader(layout).await?;
@@ -31,10 +31,10 @@ pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
 }
 
 /// The node's status as soon as it gives one.
-async fn answer(node: &Node) -> Result<StatusResponse, Failure> {
+async fn answer(layout: &Layout, node: &Node) -> Result<StatusResponse, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match admin::status(&node.grpc_address()).await {
+        match admin::status(&layout.dialer, &node.grpc_address()).await {
             Ok(status) => return Ok(status),
             Err(failure) if Instant::now() > deadline => return Err(failure),
             Err(_) => sleep(POLL).await,
@@ -43,12 +43,12 @@ async fn answer(node: &Node) -> Result<StatusResponse, Failure> {
 }
 
 async fn join(layout: &Layout, node: &Node) -> Outcome {
-    let mut status = answer(node).await?;
+    let mut status = answer(layout, node).await?;
     if status.cluster_id.is_none() {
         let seeds = vec![layout.nodes[0].grpc_address()];
-        let mut admin = admin::connect(&node.grpc_address()).await?;
+        let mut admin = admin::connect(&layout.dialer, &node.grpc_address()).await?;
         admin.join(JoinRequest { seeds, expected_cluster_id: String::new() }).await?;
-        status = answer(node).await?;
+        status = answer(layout, node).await?;
     }
     let voter = status.members.iter().any(|m| admin::member_id(m) == status.node_id && m.voter);
     if voter {
@@ -56,7 +56,8 @@ async fn join(layout: &Layout, node: &Node) -> Outcome {
     }
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let mut admin = admin::connect(&leader(layout).await?.grpc_address()).await?;
+        let mut admin =
+            admin::connect(&layout.dialer, &leader(layout).await?.grpc_address()).await?;
         let request = NodeRequest { node_id: status.node_id, ..NodeRequest::default() };
         match admin.promote(request).await {
             Ok(_) => return Ok(()),
@@ -72,7 +73,7 @@ async fn join(layout: &Layout, node: &Node) -> Outcome {
 async fn all_ready(layout: &Layout) -> Outcome {
     for node in &layout.nodes {
         let deadline = Instant::now() + PATIENCE;
-        while !answer(node).await?.ready {
+        while !answer(layout, node).await?.ready {
             if Instant::now() > deadline {
                 return Err(Failure::new(format!("node {} does not get ready", node.number))
                     .try_next(format!("its log: {}", node.log().display())));
@@ -88,7 +89,7 @@ pub(super) async fn leader(layout: &Layout) -> Result<&Node, Failure> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         for node in &layout.nodes {
-            let status = admin::status(&node.grpc_address()).await;
+            let status = admin::status(&layout.dialer, &node.grpc_address()).await;
             if status.is_ok_and(|status| admin::is_leader(&status)) {
                 return Ok(node);
             }

@@ -1,6 +1,7 @@
 //! Which ports and directories a development cluster has; written down at its first start, so that
 //! later commands need only the directory.
 
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::cli::output::Failure;
+use crate::cli::tls::{Dialer, TlsFiles};
 
 const NODES: u16 = 3;
 const PORT: u16 = 6379;
@@ -18,6 +20,17 @@ const HTTP_PORT: u16 = 8080;
 pub(super) struct Layout {
     pub(super) directory: PathBuf,
     pub(super) nodes: Vec<Node>,
+    pub(super) dialer: Dialer,
+    tls: Option<SavedTls>,
+}
+
+/// What is wanted of a new cluster.
+#[derive(Debug, Default)]
+pub(super) struct Wishes<'a> {
+    pub(super) nodes: Option<u16>,
+    pub(super) port: Option<u16>,
+    pub(super) http_port: Option<u16>,
+    pub(super) tls: Option<TlsFiles<'a>>,
 }
 
 /// One node of it.
@@ -32,12 +45,45 @@ pub(super) struct Node {
 }
 
 /// The file `dev.yaml`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Saved {
     nodes: u16,
     port: u16,
     http_port: u16,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    tls: Option<SavedTls>,
+}
+
+/// Absolute paths; one certificate serves all nodes, their clients and this program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SavedTls {
+    ca_file: PathBuf,
+    certificate_file: PathBuf,
+    key_file: PathBuf,
+}
+
+impl SavedTls {
+    fn new(files: &TlsFiles<'_>) -> Result<Self, Failure> {
+        let absolute = |file: &PathBuf| {
+            fs::canonicalize(file)
+                .map_err(|error| Failure::new(format!("{}: {error}", file.display())))
+        };
+        let [certificate, key] = files.own.ok_or_else(|| {
+            Failure::new("nodes with --tls need --certificate-file and --key-file too")
+        })?;
+        Ok(Self {
+            ca_file: absolute(files.ca)?,
+            certificate_file: absolute(certificate)?,
+            key_file: absolute(key)?,
+        })
+    }
+
+    fn dialer(&self) -> Result<Dialer, Failure> {
+        let own = Some([&self.certificate_file, &self.key_file]);
+        Dialer::with_tls(&TlsFiles { ca: &self.ca_file, own })
+    }
 }
 
 impl Node {
@@ -64,31 +110,32 @@ impl Node {
 
 impl Layout {
     /// The cluster in `directory`, or a new one with the wishes given and defaults for the rest.
-    pub(super) fn open_or_create(
-        directory: &Path,
-        nodes: Option<u16>,
-        port: Option<u16>,
-        http_port: Option<u16>,
-    ) -> Result<Self, Failure> {
+    pub(super) fn open_or_create(directory: &Path, wishes: Wishes<'_>) -> Result<Self, Failure> {
         let found = Saved::read(directory)?;
+        let known = |part: fn(&Saved) -> u16| found.as_ref().map(part);
         let saved = Saved {
-            nodes: nodes.or(found.map(|saved| saved.nodes)).unwrap_or(NODES),
-            port: port.or(found.map(|saved| saved.port)).unwrap_or(PORT),
-            http_port: http_port.or(found.map(|saved| saved.http_port)).unwrap_or(HTTP_PORT),
+            nodes: wishes.nodes.or(known(|saved| saved.nodes)).unwrap_or(NODES),
+            port: wishes.port.or(known(|saved| saved.port)).unwrap_or(PORT),
+            http_port: wishes.http_port.or(known(|saved| saved.http_port)).unwrap_or(HTTP_PORT),
+            tls: match &wishes.tls {
+                Some(files) => Some(SavedTls::new(files)?),
+                None => found.as_ref().and_then(|saved| saved.tls.clone()),
+            },
         };
-        if let Some(found) = found.filter(|found| *found != saved) {
+        if let Some(found) = found.as_ref().filter(|found| **found != saved) {
             return Err(Failure::new(format!(
-                "{} holds a cluster of {} nodes at ports {} and {}",
+                "{} holds a cluster of {} nodes at ports {} and {}, {}",
                 directory.display(),
                 found.nodes,
                 found.port,
-                found.http_port
+                found.http_port,
+                if found.tls.is_some() { "with TLS and its own files" } else { "without TLS" },
             ))
-            .try_next("name no size and no ports to start it, or another --dir for a new one"));
+            .try_next("name no size, ports or files to start it, or another --dir for a new one"));
         }
         fs::create_dir_all(directory)
             .map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
-        let layout = Self::from_saved(directory, saved)?;
+        let layout = Self::from_saved(directory, &saved)?;
         saved.write(directory)?;
         Ok(layout)
     }
@@ -99,10 +146,10 @@ impl Layout {
             Failure::new(format!("there is no cluster in {}", directory.display()))
                 .try_next("start one with `ironkv dev start`, or name its directory with --dir")
         })?;
-        Self::from_saved(directory, saved)
+        Self::from_saved(directory, &saved)
     }
 
-    fn from_saved(directory: &Path, saved: Saved) -> Result<Self, Failure> {
+    fn from_saved(directory: &Path, saved: &Saved) -> Result<Self, Failure> {
         let directory = fs::canonicalize(directory)?;
         let last_port = u32::from(saved.port) + 2 * u32::from(saved.nodes) - 1;
         let last_http = u32::from(saved.http_port) + u32::from(saved.nodes) - 1;
@@ -118,7 +165,35 @@ impl Layout {
                 directory: directory.join(format!("node-{}", index + 1)),
             })
             .collect();
-        Ok(Self { directory, nodes })
+        let dialer = saved.tls.as_ref().map(SavedTls::dialer).transpose()?.unwrap_or_default();
+        Ok(Self { directory, nodes, dialer, tls: saved.tls.clone() })
+    }
+
+    /// Flags of `ironkv serve` for the doors to clients and peers.
+    pub(super) fn door_flags(&self, node: &Node) -> Vec<OsString> {
+        let port = node.resp_port.to_string();
+        let Some(SavedTls { ca_file, certificate_file, key_file }) = &self.tls else {
+            return ["--listen-resp-port".into(), port.into()].into();
+        };
+        let mut flags: Vec<OsString> =
+            ["--listen-resp-port", "0", "--listen-resp-tls-port", &port].map(OsString::from).into();
+        flags.extend(["--tls-peer-mode".into(), "on".into()]);
+        for (flag, file) in [
+            ("--tls-certificate-file", certificate_file),
+            ("--tls-key-file", key_file),
+            ("--tls-peer-certificate-file", certificate_file),
+            ("--tls-peer-key-file", key_file),
+            ("--tls-peer-ca-file", ca_file),
+        ] {
+            flags.extend([flag.into(), file.into()]);
+        }
+        flags
+    }
+
+    /// What `redis-cli` needs beside the port.
+    pub(super) fn client_flags(&self) -> String {
+        let flags = |tls: &SavedTls| format!(" --tls --cacert {}", tls.ca_file.display());
+        self.tls.as_ref().map(flags).unwrap_or_default()
     }
 
     /// Fails, naming every port of the nodes that is taken, before anything is started.
@@ -152,9 +227,9 @@ impl Saved {
         }
     }
 
-    fn write(self, directory: &Path) -> Result<(), Failure> {
+    fn write(&self, directory: &Path) -> Result<(), Failure> {
         let path = Self::path(directory);
-        let text = serde_yaml::to_string(&self)?;
+        let text = serde_yaml::to_string(self)?;
         fs::write(&path, text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
     }
 }
@@ -165,10 +240,18 @@ mod tests {
 
     use super::*;
 
+    fn open(
+        directory: &tempfile::TempDir,
+        nodes: Option<u16>,
+        port: Option<u16>,
+    ) -> Result<Layout, Failure> {
+        Layout::open_or_create(directory.path(), Wishes { nodes, port, ..Wishes::default() })
+    }
+
     #[test]
     fn ports_alternate_and_are_remembered() {
         let directory = tempfile::tempdir().unwrap();
-        let made = Layout::open_or_create(directory.path(), Some(3), Some(7000), None).unwrap();
+        let made = open(&directory, Some(3), Some(7000)).unwrap();
         let ports: Vec<_> = made.nodes.iter().map(|n| (n.resp_port, n.grpc_port)).collect();
         assert_eq!(ports, [(7000, 7001), (7002, 7003), (7004, 7005)]);
         assert_eq!(made.nodes[2].http_port, 8082);
@@ -178,9 +261,9 @@ mod tests {
     #[test]
     fn another_size_for_an_existing_cluster_is_refused() {
         let directory = tempfile::tempdir().unwrap();
-        Layout::open_or_create(directory.path(), Some(3), None, None).unwrap();
-        assert!(Layout::open_or_create(directory.path(), Some(5), None, None).is_err());
-        assert!(Layout::open_or_create(directory.path(), None, None, None).is_ok());
+        open(&directory, Some(3), None).unwrap();
+        assert!(open(&directory, Some(5), None).is_err());
+        assert!(open(&directory, None, None).is_ok());
     }
 
     #[test]
@@ -188,7 +271,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().min(65_000);
-        let layout = Layout::open_or_create(directory.path(), Some(1), Some(port), None).unwrap();
+        let layout = open(&directory, Some(1), Some(port)).unwrap();
         if port == taken.local_addr().unwrap().port() {
             let failure = format!("{:?}", Layout::ports_are_free(&layout.nodes).unwrap_err());
             assert!(failure.contains(&port.to_string()), "{failure}");

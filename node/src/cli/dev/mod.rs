@@ -13,7 +13,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::output::{self, Failure, Outcome};
-use layout::Layout;
+use super::tls::TlsFlags;
+use layout::{Layout, Wishes};
 
 #[derive(Debug, Args)]
 pub(super) struct Dev {
@@ -31,6 +32,8 @@ pub(super) struct Dev {
     /// HTTP port of the first node.
     #[arg(long, global = true)]
     http_port: Option<u16>,
+    #[command(flatten)]
+    tls: TlsFlags,
 }
 
 #[derive(Debug, Subcommand)]
@@ -69,7 +72,7 @@ impl Dev {
         match &self.action {
             None => {
                 let (layout, stopped) = self.to_start()?;
-                let mut nodes = process::start_all(&stopped)?;
+                let mut nodes = process::start_all(&layout, &stopped)?;
                 let outcome = self.foreground(&layout, &mut nodes).await;
                 process::stop_all(&layout.nodes).await?;
                 outcome
@@ -107,7 +110,7 @@ impl Dev {
 
     async fn start(&self) -> Outcome {
         let (layout, stopped) = self.to_start()?;
-        let mut nodes = process::start_all(&stopped)?;
+        let mut nodes = process::start_all(&layout, &stopped)?;
         let formed = tokio::select! {
             outcome = bootstrap::form_cluster(&layout) => outcome,
             ended = nodes.any_ended() => Err(ended),
@@ -129,7 +132,15 @@ impl Dev {
 
     /// A cluster and its nodes that do not run, whose ports are free.
     fn to_start(&self) -> Result<(Layout, Vec<layout::Node>), Failure> {
-        let layout = Layout::open_or_create(&self.dir, self.nodes, self.port, self.http_port)?;
+        let layout = Layout::open_or_create(
+            &self.dir,
+            Wishes {
+                nodes: self.nodes,
+                port: self.port,
+                http_port: self.http_port,
+                tls: self.tls.files()?,
+            },
+        )?;
         let nodes = process::stopped(&layout)?;
         Layout::ports_are_free(&nodes)?;
         Ok((layout, nodes))
@@ -143,12 +154,13 @@ impl Dev {
 fn greeting(layout: &Layout) -> String {
     let first = &layout.nodes[0];
     format!(
-        "{} nodes are up. Any of them serves every command:\n\n  redis-cli -p {}\n\n\
+        "{} nodes are up. Any of them serves every command:\n\n  redis-cli -p {}{}\n\n\
          kill any node with `kill -9` (its pid is in the table); `ironkv dev start` brings it \
          back.\n\
          Logs and data: {}\n",
         layout.nodes.len(),
         first.resp_port,
+        layout.client_flags(),
         layout.directory.display(),
     )
 }

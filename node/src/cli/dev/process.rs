@@ -48,22 +48,22 @@ fn last_lines(node: &Node) -> String {
 
 /// Starts nodes, each in a process group of its own, so that an interrupt of the terminal reaches
 /// only us and the nodes are stopped in order.
-pub(super) fn start_all(nodes: &[Node]) -> Result<Nodes, Failure> {
+pub(super) fn start_all(layout: &Layout, nodes: &[Node]) -> Result<Nodes, Failure> {
     let children = nodes
         .iter()
-        .map(|node| Ok((node.clone(), start(node)?)))
+        .map(|node| Ok((node.clone(), start(layout, node)?)))
         .collect::<Result<_, Failure>>()?;
     Ok(Nodes { children })
 }
 
-fn start(node: &Node) -> Result<Child, Failure> {
+fn start(layout: &Layout, node: &Node) -> Result<Child, Failure> {
     fs::create_dir_all(node.data())?;
     let log = File::options().create(true).append(true).open(node.log())?;
     let child = Command::new(std::env::current_exe()?)
         .arg("serve")
         .arg("--data-directory")
         .arg(node.data())
-        .args(["--listen-resp-port", &node.resp_port.to_string()])
+        .args(layout.door_flags(node))
         .args(["--listen-grpc-port", &node.grpc_port.to_string()])
         .args(["--listen-http-port", &node.http_port.to_string()])
         .stdin(Stdio::null())
@@ -135,8 +135,8 @@ pub(super) fn kill(node: &Node) -> Outcome {
 }
 
 /// Starts one node again.
-pub(super) fn restart(node: &Node) -> Outcome {
-    start(node).map(drop)
+pub(super) fn restart(layout: &Layout, node: &Node) -> Outcome {
+    start(layout, node).map(drop)
 }
 
 /// Waits for an interrupt or a request to end.

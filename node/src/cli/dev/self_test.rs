@@ -9,6 +9,7 @@ use super::layout::{Layout, Node};
 use super::{bootstrap, process};
 use crate::cli::connection::Connection;
 use crate::cli::output::{self, Failure, Outcome};
+use crate::cli::tls::Dialer;
 use crate::resp::Reply;
 
 /// A new leader is elected in one to two seconds; a loaded laptop may take longer.
@@ -29,17 +30,18 @@ pub(super) async fn run(layout: &Layout, writes: u32) -> Outcome {
             output::line(format!("killed node {}, the leader", leader.number));
         }
         let start = Instant::now();
-        write_until_acknowledged(door, &mut connection, &key, number).await?;
+        write_until_acknowledged(&layout.dialer, door, &mut connection, &key, number).await?;
         gap = gap.max(start.elapsed());
         acknowledged.push(number);
     }
     if other.is_some() {
-        process::restart(leader)?;
+        process::restart(layout, leader)?;
     }
     for node in &layout.nodes {
-        verify(node, &key, &acknowledged).await?;
+        verify(&layout.dialer, node, &key, &acknowledged).await?;
     }
-    let mut connection = Connection::open(&door.resp_address(), REPLY_TIMEOUT).await?;
+    let mut connection =
+        Connection::open(&layout.dialer, &door.resp_address(), REPLY_TIMEOUT).await?;
     connection.call(&[b"DEL", key.as_bytes()]).await?;
     output::line(format!(
         "{} writes acknowledged, all of them read back from {} nodes; longest wait {:.0} ms",
@@ -53,6 +55,7 @@ pub(super) async fn run(layout: &Layout, writes: u32) -> Outcome {
 /// Writes one hash field. Writing the same field again is harmless, so a lost reply is retried
 /// here: the caller knows what the server cannot.
 async fn write_until_acknowledged(
+    dialer: &Dialer,
     node: &Node,
     kept: &mut Option<Connection>,
     key: &str,
@@ -64,7 +67,7 @@ async fn write_until_acknowledged(
     loop {
         let tried = async {
             if kept.is_none() {
-                *kept = Some(Connection::open(&node.resp_address(), REPLY_TIMEOUT).await?);
+                *kept = Some(Connection::open(dialer, &node.resp_address(), REPLY_TIMEOUT).await?);
             }
             kept.as_mut().expect("opened above").call(&words).await
         };
@@ -81,10 +84,10 @@ async fn write_until_acknowledged(
     }
 }
 
-async fn verify(node: &Node, key: &str, acknowledged: &[u32]) -> Outcome {
+async fn verify(dialer: &Dialer, node: &Node, key: &str, acknowledged: &[u32]) -> Outcome {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        match count(node, key).await {
+        match count(dialer, node, key).await {
             Ok(Reply::Integer(found)) if usize::try_from(found) == Ok(acknowledged.len()) => {
                 return Ok(());
             }
@@ -102,7 +105,7 @@ async fn verify(node: &Node, key: &str, acknowledged: &[u32]) -> Outcome {
     }
 }
 
-async fn count(node: &Node, key: &str) -> std::io::Result<Reply> {
-    let mut connection = Connection::open(&node.resp_address(), REPLY_TIMEOUT).await?;
+async fn count(dialer: &Dialer, node: &Node, key: &str) -> std::io::Result<Reply> {
+    let mut connection = Connection::open(dialer, &node.resp_address(), REPLY_TIMEOUT).await?;
     connection.call(&[b"HLEN", key.as_bytes()]).await
 }

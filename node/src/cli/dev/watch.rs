@@ -17,16 +17,16 @@ const CHECK: Duration = Duration::from_millis(500);
 
 /// One row a node.
 pub(super) async fn table(layout: &Layout) -> String {
-    let rows = join_all(layout.nodes.iter().map(row)).await;
+    let rows = join_all(layout.nodes.iter().map(|node| row(layout, node))).await;
     let header = ["NODE", "PID", "RESP", "GRPC", "HTTP", "ROLE", "TERM", "APPLIED", "MEMORY"];
     output::table(header, rows)
 }
 
-async fn row(node: &Node) -> [String; 9] {
+async fn row(layout: &Layout, node: &Node) -> [String; 9] {
     let dash = || "-".to_owned();
     let pid = process::running(node);
     let status = match pid {
-        Some(_) => admin::status(&node.grpc_address()).await.ok(),
+        Some(_) => admin::status(&layout.dialer, &node.grpc_address()).await.ok(),
         None => None,
     };
     let role = match (&pid, &status) {
@@ -64,7 +64,7 @@ pub(super) async fn live(layout: &Layout) {
             shown = table;
             sleep(REFRESH).await;
         } else {
-            let rows = join_all(layout.nodes.iter().map(row)).await;
+            let rows = join_all(layout.nodes.iter().map(|node| row(layout, node))).await;
             let roles = output::table(
                 ["NODE", "PID", "RESP", "ROLE", "TERM"],
                 rows.into_iter()

@@ -82,8 +82,7 @@ fn select(ctx: &mut SessionContext<'_>, mut args: Args<'_>) -> CommandResult {
 }
 
 fn reset(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
-    let open = ctx.node.config().load().security.requirepass.is_empty();
-    ctx.session.reset(open);
+    ctx.session.reset(!ctx.node.asks_for_password());
     Ok(Reply::Status("RESET"))
 }
 

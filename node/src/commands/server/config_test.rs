@@ -90,9 +90,10 @@ fn every_parameter_is_shown() {
 fn a_password_takes_effect_at_once() {
     use crate::commands::node_control::NodeControl as _;
     let node = TestNode::new();
-    assert_eq!(node.password(), None);
+    assert!(!node.asks_for_password() && !node.accepts_password(b""));
     assert_eq!(node.run(["CONFIG", "SET", "requirepass", "123"]), Reply::OK);
-    assert_eq!(node.password().as_deref(), Some(&b"123"[..]));
+    assert!(node.asks_for_password() && node.accepts_password(b"123"));
+    assert!(!node.accepts_password(b"12") && !node.accepts_password(b""));
     assert_eq!(get(&node, "requirepass"), "123");
 }
 

@@ -50,6 +50,7 @@ impl Collector for NodeCollector {
         let Some(node) = self.0.node() else { return Ok(()) };
         encode_telemetry(node.telemetry(), &mut encoder)?;
         encode_data(node.as_ref(), &mut encoder)?;
+        encode_certificates(node.as_ref(), &mut encoder)?;
         let status = node.status();
         encode_group(&status, &mut encoder)?;
         encode_members(&status, &mut encoder)
@@ -80,6 +81,17 @@ fn encode_data(node: &dyn NodeControl, encoder: &mut DescriptorEncoder<'_>) -> f
     for (database, _, expiring) in &counts {
         let labels = [("database", database.as_str())];
         ConstGauge::new(*expiring).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn encode_certificates(node: &dyn NodeControl, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let help = "End of the validity of the certificate shown at a door";
+    let kind = MetricType::Gauge;
+    let mut family =
+        encoder.encode_descriptor("tls_certificate_expires_unix_s", help, None, kind)?;
+    for (door, expires_unix_s) in node.credentials().expiries() {
+        ConstGauge::new(expires_unix_s).encode(family.encode_family(&[("door", door)])?)?;
     }
     Ok(())
 }

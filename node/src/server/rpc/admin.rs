@@ -23,7 +23,7 @@ type Answer<T> = Result<Response<T>, Status>;
 fn refusal(error: ChangeError) -> Status {
     let text = error.to_string();
     match error {
-        ChangeError::NotLeader(_) => Status::unavailable(text),
+        ChangeError::NotLeader(_) | ChangeError::Unreachable(_) => Status::unavailable(text),
         ChangeError::Outdated => Status::aborted(text),
         ChangeError::InProgress => Status::resource_exhausted(text),
         ChangeError::Refused(_) => Status::failed_precondition(text),

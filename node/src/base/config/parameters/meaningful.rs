@@ -13,6 +13,9 @@ const I32: i64 = i32::MAX as i64;
 const BYTES: u64 = i64::MAX as u64;
 const SAME: &[(&str, &str)] = &[];
 
+/// Replication and the cluster's bus are one thing here.
+const PEER_MODES: &[(&str, &str)] = &[("no", "off"), ("yes", "on")];
+
 /// The policies of `maxmemory-policy`.
 pub(super) const EVICTION_POLICIES: &[&str] = &[
     "volatile-lru",
@@ -70,6 +73,21 @@ pub(super) const ROWS: &[Parameter] = &[
     ),
     row("port", Integer(0, 65535), Node("listen.resp_port", SAME), Fixed),
     row("bind", Text, Node("listen.resp_host", SAME), Fixed),
+    row("tls-port", Integer(0, 65535), Node("listen.resp_tls_port", SAME), Fixed),
+    row("tls-cert-file", Text, Node("tls.certificate_file", SAME), Fixed),
+    row("tls-key-file", Text, Node("tls.key_file", SAME), Fixed),
+    row("tls-ca-cert-file", Text, Node("tls.client_ca_file", SAME), Fixed),
+    row(
+        "tls-auth-clients",
+        Choice(&["no", "yes", "optional"]),
+        Node(
+            "tls.client_certificates",
+            &[("no", "none"), ("yes", "required"), ("optional", "optional")],
+        ),
+        Fixed,
+    ),
+    row("tls-cluster", YesNo, Node("tls.peer_mode", PEER_MODES), Fixed),
+    row("tls-replication", YesNo, Node("tls.peer_mode", PEER_MODES), Fixed),
     row("tcp-backlog", Integer(0, I32), Node("listen.backlog", SAME), Restart),
     row("dir", Text, Node("data.directory", SAME), Protected),
     row("requirepass", Text, Node("security.requirepass", SAME), Live),

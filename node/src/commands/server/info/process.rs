@@ -27,7 +27,9 @@ pub(super) fn server(context: &NodeContext<'_>, lines: &mut Lines) {
     lines.add("process_id", process.id());
     lines.add("process_supervised", "no");
     lines.add("run_id", &process.run_id);
-    lines.add("tcp_port", config.listen.resp_port);
+    let ports = [("tcp", config.listen.resp_port), ("tls", config.listen.resp_tls_port)];
+    let open = || ports.into_iter().filter(|(_, port)| *port != 0);
+    lines.add("tcp_port", open().next().map_or(0, |(_, port)| port));
     lines.add("server_time_usec", node.clock().unix_us());
     lines.add("uptime_in_seconds", uptime);
     lines.add("uptime_in_days", uptime / 86_400);
@@ -40,10 +42,10 @@ pub(super) fn server(context: &NodeContext<'_>, lines: &mut Lines) {
     let file = node.config().file();
     lines.add("config_file", file.map(|path| path.display().to_string()).unwrap_or_default());
     lines.add("io_threads_active", u8::from(config.threads.io > 1));
-    lines.add(
-        "listener0",
-        format_args!("name=tcp,bind={},port={}", config.listen.resp_host, config.listen.resp_port),
-    );
+    for (index, (name, port)) in open().enumerate() {
+        let host = &config.listen.resp_host;
+        lines.add(&format!("listener{index}"), format_args!("name={name},bind={host},port={port}"));
+    }
 }
 
 pub(super) fn clients(context: &NodeContext<'_>, lines: &mut Lines) {

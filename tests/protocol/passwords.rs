@@ -1,0 +1,73 @@
+//! Passwords in a mounted file, replaced while clients are connected.
+
+use std::process::Command;
+use std::time::Duration;
+
+use ironkv_tests::certificates::SecretFiles;
+use ironkv_tests::cluster::Cluster;
+use ironkv_tests::process;
+use tokio::time::{Instant, sleep};
+
+async fn auth(cluster: &Cluster, password: &str) -> String {
+    let mut client = cluster.client(0).await;
+    format!("{:?}", client.command(&["AUTH", password]).await.unwrap())
+}
+
+async fn accepted(cluster: &Cluster, password: &str) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while auth(cluster, password).await != "+OK" {
+        assert!(Instant::now() < deadline, "{}", cluster.nodes[0].log_tail());
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn old_and_new_password_hold_while_clients_change_over() {
+    let mut files = SecretFiles::new(tempfile::tempdir().unwrap().keep());
+    files.write(&[("password", "old".to_owned())]);
+    let path = files.path("password").display().to_string();
+    let cluster = Cluster::start_with(1, &[("auth.password_file", &path)]).await;
+    let mut client = cluster.client(0).await;
+    let refused = client.line("GET a").await.unwrap();
+    assert_eq!(format!("{refused:?}"), "-NOAUTH Authentication required.");
+    assert!(auth(&cluster, "new").await.starts_with("-WRONGPASS"));
+    assert_eq!(format!("{:?}", client.line("AUTH default old").await.unwrap()), "+OK");
+
+    files.write(&[("password", "new\nold\n".to_owned())]);
+    accepted(&cluster, "new").await;
+    assert_eq!(auth(&cluster, "old").await, "+OK");
+    files.write(&[("password", "new\n".to_owned())]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while auth(&cluster, "old").await == "+OK" {
+        assert!(Instant::now() < deadline, "the old password still opens the door");
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(auth(&cluster, "new").await, "+OK");
+    let reply = client.line("SET a 1").await.unwrap();
+    assert_eq!(format!("{reply:?}"), "+OK", "who came in by the old one stays");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_empty_file_opens_no_door() {
+    let mut files = SecretFiles::new(tempfile::tempdir().unwrap().keep());
+    files.write(&[("password", "word".to_owned())]);
+    let path = files.path("password").display().to_string();
+    let cluster = Cluster::start_with(1, &[("auth.password_file", &path)]).await;
+    files.write(&[("password", "\n".to_owned())]);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !cluster.nodes[0].log_tail().contains("holds no password") {
+        assert!(Instant::now() < deadline, "{}", cluster.nodes[0].log_tail());
+        sleep(Duration::from_millis(50)).await;
+    }
+    assert!(auth(&cluster, "").await.starts_with("-WRONGPASS"));
+    assert_eq!(auth(&cluster, "word").await, "+OK");
+
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(process::ironkv())
+        .args(["serve", "--auth-password-file", &path, "--data-directory"])
+        .arg(directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains(&path), "{said}");
+}
