@@ -100,11 +100,6 @@ impl Checkpoints {
 
     /// Writes a cut on the checkpoint thread and puts it in force.
     pub(crate) async fn write(self: &Arc<Self>, cut: Cut) -> io::Result<Snapshot<CheckpointFile>> {
-        if self.index() == cut.state.applied.map(|applied| applied.index)
-            && let Some(snapshot) = self.current_snapshot()?
-        {
-            return Ok(snapshot);
-        }
         let this = self.clone();
         self.run(move || this.write_now(&cut)).await?
     }
@@ -144,7 +139,14 @@ impl Checkpoints {
         Ok(Snapshot { meta: current.state.snapshot_meta(), snapshot: content })
     }
 
+    /// A cut may wait behind a snapshot that is newer; the log before that one may be gone, so the
+    /// older cut must not come into force.
     fn write_now(&self, cut: &Cut) -> io::Result<Snapshot<CheckpointFile>> {
+        if self.index() >= cut.state.applied.map(|applied| applied.index)
+            && let Some(newer) = self.current_snapshot()?
+        {
+            return Ok(newer);
+        }
         self.stats.running.store(true, Ordering::Relaxed);
         let written = self.write_file(cut);
         self.stats.running.store(false, Ordering::Relaxed);
@@ -175,9 +177,7 @@ impl Checkpoints {
         if self.index() > Some(applied.index) {
             return Err(io::Error::other("a newer checkpoint has arrived; try again"));
         }
-        if self.index() != Some(applied.index) {
-            self.write_now(cut)?;
-        }
+        self.write_now(cut)?;
         let path = self.directory.join(checkpoint::file_name(self.group, applied.index));
         let (keyspace, state) = self.load(&path)?;
         if state == cut.state {

@@ -100,10 +100,10 @@ section! {
         /// Milliseconds between the leader's heartbeats.
         heartbeat_ms: u64 = 100;
         /// Shortest silence of the leader, milliseconds, before a node asks for an election.
-        election_timeout_min_ms: u64 = 750;
+        election_timeout_min_ms: u64 = 1200;
         /// Longest such silence; each node draws between the two. For half of this time after it
         /// heard a leader a node votes for nobody else: the leader's lease.
-        election_timeout_max_ms: u64 = 1000;
+        election_timeout_max_ms: u64 = 1500;
         /// Share of that lease, percent, for which a leader may answer reads alone. The rest
         /// covers clocks that run at different rates.
         lease_percent: u32 = 70;
