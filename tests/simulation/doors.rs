@@ -12,37 +12,41 @@ use ironkv::base::threads::{ThreadMain, Threads};
 use tokio::sync::oneshot;
 use turmoil::net::{TcpListener, TcpStream};
 
+use crate::trace::{Trace, Traced};
+
 /// Wall time at which every simulation begins: 2026-01-01, so that traces do not depend on today.
 const EPOCH_US: u64 = 1_767_225_600_000_000;
 
-/// turmoil's network.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SimulatedNet;
+/// turmoil's network, with a note of all that is sent.
+pub(crate) struct SimulatedNet(pub(crate) Trace);
 
 impl Net for SimulatedNet {
     fn connect(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Stream>>> {
+        let trace = self.0.clone();
         Box::pin(async move {
-            let stream = TcpStream::connect(address).await?;
+            let stream = Traced::new(TcpStream::connect(address).await?, trace)?;
             Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
 
     fn listen(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
+        let trace = self.0.clone();
         Box::pin(async move {
             // A simulated host has one address; it listens on its port whatever its name.
             let port = address.rsplit_once(':').map_or("0", |(_, port)| port);
             let listener = TcpListener::bind(format!("0.0.0.0:{port}")).await?;
-            Ok(Box::new(SimulatedListener(listener)) as Box<dyn Listener>)
+            Ok(Box::new(SimulatedListener(listener, trace)) as Box<dyn Listener>)
         })
     }
 }
 
-struct SimulatedListener(TcpListener);
+struct SimulatedListener(TcpListener, Trace);
 
 impl Listener for SimulatedListener {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>> {
         Box::pin(async move {
             let (stream, from) = self.0.accept().await?;
+            let stream = Traced::new(stream, self.1.clone())?;
             Ok((Box::new(stream) as Box<dyn Stream>, from))
         })
     }

@@ -10,11 +10,12 @@ use ironkv_tests::list_append::{self, Lists, Step};
 use ironkv_tests::registers;
 
 use crate::client::{Answer, SimulatedClient};
+use crate::locks::Locks;
 use crate::random::Random;
 
 const REGISTERS: u64 = 3;
 const LISTS: u64 = 3;
-const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 type Register = History<registers::Call<u64>, registers::Answer<u64>>;
 
@@ -23,6 +24,7 @@ type Register = History<registers::Call<u64>, registers::Answer<u64>>;
 pub(crate) struct Record {
     registers: Vec<Register>,
     lists: History<Vec<Step>, Lists>,
+    pub(crate) locks: Locks,
     next_value: Rc<Cell<u64>>,
     /// False once the chaos is over: clients stop.
     pub(crate) running: Rc<Cell<bool>>,
@@ -33,13 +35,14 @@ impl Record {
         Self {
             registers: (0..REGISTERS).map(|_| Register::new()).collect(),
             lists: History::new(),
+            locks: Locks::default(),
             next_value: Rc::new(Cell::new(1)),
             running: Rc::new(Cell::new(true)),
         }
     }
 
     /// Every written value is used once.
-    fn value(&self) -> u64 {
+    pub(crate) fn value(&self) -> u64 {
         let value = self.next_value.get();
         self.next_value.set(value + 1);
         value
@@ -51,13 +54,14 @@ impl Record {
             registers::check(&register.operations())
                 .map_err(|error| format!("register {number}: {error}"))?;
         }
+        self.locks.check()?;
         list_append::check(&self.lists.operations()).map_err(|error| format!("lists: {error}"))
     }
 
     /// Operations that returned.
     pub(crate) fn returned(&self) -> usize {
         let registers: usize = self.registers.iter().map(|register| register.counts().0).sum();
-        registers + self.lists.counts().0
+        registers + self.lists.counts().0 + self.locks.returned()
     }
 
     /// All that was asked and answered, for comparing two runs of one seed.
@@ -66,6 +70,7 @@ impl Record {
             self.registers.iter().map(|register| format!("{:?}", register.operations()));
         let mut trace: Vec<_> = registers.collect();
         trace.push(format!("{:?}", self.lists.operations()));
+        trace.push(self.locks.trace());
         trace.join("\n")
     }
 }

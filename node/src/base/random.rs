@@ -2,6 +2,7 @@
 //! numbers, and entropy for the rest, which the simulator seeds.
 
 use std::cell::Cell;
+use std::fmt::Write;
 
 /// A seeded generator: the same seed gives the same numbers on every replica.
 #[derive(Debug, Clone)]
@@ -40,6 +41,17 @@ impl Random {
 
 thread_local! {
     static OF_THREAD: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// So many random hexadecimal digits, for names that must be nobody else's.
+pub fn hexadecimal(digits: usize) -> String {
+    let mut text = String::new();
+    while text.len() < digits {
+        // A string takes whatever is written to it.
+        let _ = write!(text, "{:016x}", entropy());
+    }
+    text.truncate(digits);
+    text
 }
 
 /// Makes every later [`entropy`] of this thread follow from `seed`. For the simulator.

@@ -1,7 +1,7 @@
 //! A follower's requests to the leader: one ordered stream, answers by id. Whatever was under way
 //! when a stream breaks has an unknown fate and is never sent again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -62,7 +62,7 @@ struct Link {
 }
 
 /// Requests under way; `None` once the stream is broken.
-struct Pending(Mutex<Option<HashMap<u64, oneshot::Sender<Answered>>>>);
+struct Pending(Mutex<Option<BTreeMap<u64, oneshot::Sender<Answered>>>>);
 
 impl Forwarder {
     pub(crate) const fn new(
@@ -133,7 +133,7 @@ impl Forwarder {
             }
             Err(_) => return None,
         };
-        let pending = Arc::new(Pending(Mutex::new(Some(HashMap::new()))));
+        let pending = Arc::new(Pending(Mutex::new(Some(BTreeMap::new()))));
         let waiting = pending.clone();
         tokio::spawn(async move {
             while let Ok(Some(answer)) = answers.message().await {

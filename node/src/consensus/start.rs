@@ -37,12 +37,15 @@ use crate::base::config::{LiveConfig, RaftConfig};
 use crate::base::disk::Disk;
 use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::net::Net;
+use crate::base::random::hexadecimal;
 use crate::base::telemetry::Metrics;
 use crate::base::threads::{ThreadMain, Threads};
 use crate::data::meta::{Meta, MetaError};
 
 /// The id of the node that a cluster begins with.
 const FIRST_NODE: NodeId = NodeId(1);
+
+const CLUSTER_ID_DIGITS: usize = 32;
 
 /// How long a stopping leader waits for its successor: a hand-over takes milliseconds, unless all
 /// nodes stop at once.
@@ -359,7 +362,7 @@ pub(crate) async fn init(
         }
         (Some(known), _) => known,
         (None, Some(wanted)) => wanted,
-        (None, None) => ClusterId(uuid::Uuid::new_v4().simple().to_string()),
+        (None, None) => ClusterId(hexadecimal(CLUSTER_ID_DIGITS)),
     };
     check_cluster_id(&cluster_id)?;
     if facts.node_id.is_some_and(|id| id != FIRST_NODE) {
@@ -384,10 +387,11 @@ pub(crate) async fn init(
 
 fn check_cluster_id(id: &ClusterId) -> Result<(), ChangeError> {
     let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    if id.0.len() == 32 && id.0.chars().all(hexadecimal) {
+    if id.0.len() == CLUSTER_ID_DIGITS && id.0.chars().all(hexadecimal) {
         return Ok(());
     }
-    Err(ChangeError::Refused("a cluster id is 32 lower-case hexadecimal digits".to_owned()))
+    let text = format!("a cluster id is {CLUSTER_ID_DIGITS} lower-case hexadecimal digits");
+    Err(ChangeError::Refused(text))
 }
 
 /// Remembers an identity, durably, and starts the core with it.

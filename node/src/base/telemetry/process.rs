@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::base::random::hexadecimal;
+
 /// The kernel's clock ticks a second, fixed at 100 in its interface to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -45,10 +47,8 @@ pub struct ProcessTime {
 impl Process {
     /// Starts the clock of [`Process::uptime`].
     pub fn start() -> Self {
-        let first = uuid::Uuid::new_v4().simple().to_string();
-        let second = uuid::Uuid::new_v4().simple().to_string();
         Self {
-            run_id: format!("{first}{}", &second[..8]),
+            run_id: hexadecimal(40),
             startup_memory: read_memory().resident,
             started: Instant::now(),
             used_memory_peak: AtomicU64::new(0),

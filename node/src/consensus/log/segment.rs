@@ -7,6 +7,7 @@ use super::format::{FRAMES_AT, SegmentHeader};
 use super::shared::{SegmentFile, Shared, Spare};
 use super::space::segment_path;
 use crate::base::disk::DiskFile;
+use crate::base::random::entropy;
 
 /// The last segment of the log.
 #[derive(Debug)]
@@ -36,7 +37,7 @@ impl Shared {
     /// Makes an empty file the segment of this number. Flushed under its name on return.
     pub(super) fn begin_segment(&self, spare: &Spare, number: u64) -> io::Result<Segment> {
         // Nobody can guess it, so no value of a client can look like a frame.
-        let salt = rand::random();
+        let salt = entropy();
         let header = SegmentHeader { group: self.options.group, number, salt };
         let file = self.disk.open(&spare.path)?;
         file.write_all_at(&header.encode(), 0)?;
