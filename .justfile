@@ -25,6 +25,10 @@ fuzz TARGET="" SECONDS="60":
 simulate *OPTIONS:
     tests/simulate {{ OPTIONS }}
 
+# Puts known bugs in, one at a time, and checks that the tests catch them: just planted bug-double-apply
+planted *BUGS:
+    tests/planted {{ BUGS }}
+
 # Measures the engine, and IronKV beside Redis and etcd
 bench *OPTIONS:
     cargo bench --workspace {{ OPTIONS }}

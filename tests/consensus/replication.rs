@@ -92,3 +92,30 @@ async fn a_transfer_moves_leadership_with_hardly_a_gap() {
     assert!(gap.as_millis() < 1500, "no write for {gap:?}");
     eprintln!("transfer: no write for {gap:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deadline_is_the_same_on_every_node_and_after_a_restart() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let keys: Vec<_> = (0..20).map(|number| format!("deadline:{number}")).collect();
+    let mut client = cluster.leader_client().await;
+    for key in &keys {
+        let set = client.line(&format!("SET {key} value EX 1000")).await.unwrap();
+        assert_eq!(format!("{set:?}"), "+OK");
+    }
+    let mut told = Vec::new();
+    for key in &keys {
+        told.push(client.line(&format!("PEXPIRETIME {key}")).await.unwrap().integer());
+    }
+    assert!(told.iter().all(|at_ms| at_ms.is_some_and(|at_ms| at_ms > 0)), "{told:?}");
+    for restarted in [false, true] {
+        if restarted {
+            cluster.nodes[follower].process().kill();
+            cluster.start_node(follower).await;
+        }
+        for (key, told) in keys.iter().zip(&told) {
+            let here = cluster.insist(follower, &format!("PEXPIRETIME {key}")).await.integer();
+            assert_eq!(here, *told, "{key}, restarted: {restarted}");
+        }
+    }
+}

@@ -51,11 +51,12 @@ fn histories_are_linearizable_and_replicas_equal_under_seeded_faults() {
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
-    assert!(
-        cfg!(tokio_unstable),
-        "tokio cannot be seeded: RUSTFLAGS replaces what .cargo/config.toml says, so add `--cfg \
-         tokio_unstable` to it"
-    );
+    if !cfg!(tokio_unstable) {
+        panic!(
+            "tokio cannot be seeded: RUSTFLAGS replaces what .cargo/config.toml says, so add \
+             `--cfg tokio_unstable` to it"
+        );
+    }
     // Together, so that each is held up by the others at other moments.
     let runs = [(1, "first"), (1, "again"), (2, "other")]
         .map(|(seed, label)| Run::start(HISTORIES, seed, label).expect("a process"));

@@ -12,6 +12,7 @@ pub mod ids;
 pub mod limits;
 pub mod long_double;
 pub mod net;
+pub mod planted;
 pub mod secret;
 pub mod shutdown;
 pub mod random;

@@ -9,8 +9,10 @@ use parking_lot::{RwLock, RwLockWriteGuard};
 use super::applied::Applied;
 use super::entry::{EntryError, GroupEntry, Item};
 use super::replicated::ReplicatedState;
+use crate::base::clock::{Clock, SystemClock};
 use crate::base::ids::{DatabaseId, NodeId};
 use crate::base::limits::UNITS_PER_LOCK;
+use crate::base::planted::{Bug, planted};
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::commands::args::Args;
 use crate::commands::command::Run;
@@ -97,7 +99,9 @@ impl Applier {
         // Leaders follow each other with different clocks; time in the log never goes back.
         state.time_ms = state.time_ms.max(entry.now_ms);
         self.applied.advance_time(state.time_ms);
-        let mut moment = Moment { index, now_ms: state.time_ms, seed: entry.seed, calls: 0 };
+        let local = planted(Bug::TtlLocalClock);
+        let now_ms = if local { SystemClock.unix_ms() } else { state.time_ms };
+        let mut moment = Moment { index, now_ms, seed: entry.seed, calls: 0 };
         let mut outcomes = Vec::with_capacity(entry.items.len());
         for item in entry.items {
             outcomes.push(self.apply_item(item, &mut moment, state)?);
@@ -158,7 +162,8 @@ impl Applier {
             let reply = match unit.map_err(damaged)? {
                 Unit::Call(call) => run(&mut keyspace, &call, moment, &mut self.events),
                 Unit::Transaction { watches, calls } => {
-                    if watches.iter().any(|watch| is_broken(&keyspace, watch, moment.now_ms)) {
+                    let broken = |watch: &Watch| is_broken(&keyspace, watch, moment.now_ms);
+                    if watches.iter().any(broken) && !planted(Bug::WatchIgnored) {
                         Reply::NullArray
                     } else {
                         let run = |call| run(&mut keyspace, call, moment, &mut self.events);

@@ -12,6 +12,7 @@ use super::apply::{Applier, ItemOutcome};
 use super::checkpoints::Checkpoints;
 use super::replicated::ReplicatedState;
 use super::types::{Entry, TypeConfig};
+use crate::base::planted::{Bug, planted};
 use crate::base::threads::Threads;
 use crate::data::keyspace::Keyspace;
 
@@ -155,8 +156,10 @@ fn apply_entry(
 }
 
 fn replace(applier: &Applier, keyspace: Keyspace, state: &ReplicatedState) {
-    let old = std::mem::replace(&mut *applier.keyspace.write(), keyspace);
-    drop(old);
+    if !planted(Bug::StaleSnapshot) {
+        let old = std::mem::replace(&mut *applier.keyspace.write(), keyspace);
+        drop(old);
+    }
     publish(applier, state);
 }
 

@@ -17,6 +17,7 @@ use super::peers::{Identity, sized_client};
 use super::reads;
 use super::shared::Shared;
 use crate::base::ids::NodeId;
+use crate::base::planted::{Bug, planted};
 use crate::commands::request::Request;
 use crate::resp::Reply;
 
@@ -102,6 +103,9 @@ impl Forwarder {
             id,
             work: Some(work_to_proto(job.work)),
         };
+        if planted(Bug::DoubleApply) {
+            let _ = link.requests.send(request.clone());
+        }
         if link.requests.send(request).is_err()
             && let Some(done) = link.pending.take(id)
         {

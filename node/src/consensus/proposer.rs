@@ -17,6 +17,7 @@ use super::errors::{ProposeError, Refusal};
 use super::shared::Shared;
 use super::types::{GroupEntryBytes, OnComplete, Raft, TypeConfig};
 use crate::base::limits::{ENTRY_BATCH_BYTES, ENTRY_BYTES_MAX};
+use crate::base::planted::{Bug, planted};
 use crate::base::random::Random;
 use crate::data::keyspace::pick_victims;
 
@@ -222,8 +223,11 @@ impl Proposer {
 fn answer(
     result: ClientWriteResult<TypeConfig>,
     own_items: usize,
-    waiting: Vec<oneshot::Sender<Outcome>>,
+    mut waiting: Vec<oneshot::Sender<Outcome>>,
 ) {
+    if planted(Bug::CrossReplies) {
+        waiting.reverse();
+    }
     let outcomes = match result {
         Ok(response) => {
             let outcomes = response.data.into_iter().skip(own_items);
