@@ -31,8 +31,11 @@ impl Report {
         self.cells.push((system, row, *figures, cpu_us));
     }
 
-    pub(crate) fn figures(&mut self, figures: Vec<Figure>) {
-        self.figures.extend(figures);
+    pub(crate) fn figures(&mut self, figures: Result<Vec<Figure>, String>) {
+        match figures {
+            Ok(figures) => self.figures.extend(figures),
+            Err(why) => self.skipped(why),
+        }
     }
 
     pub(crate) fn skipped(&mut self, why: String) {

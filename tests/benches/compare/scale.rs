@@ -52,6 +52,9 @@ pub(crate) fn measure(system: &System, seconds: f64) -> Result<Vec<Figure>, Stri
 /// Bytes of an idle connection, and what the busy ones do beside them.
 fn connections(system: &System, seconds: f64) -> Result<(f64, f64), String> {
     let text = |error: io::Error| error.to_string();
+    let mut admin = TcpStream::connect(&system.addresses[0]).map_err(text)?;
+    let all = IDLE_CONNECTIONS + BUSY_CONNECTIONS as usize + 100;
+    ask(&mut admin, format!("CONFIG SET maxclients {all}\r\n").as_bytes()).map_err(text)?;
     let before = resident_bytes(system.pid(0).map_err(text)?).map_err(text)?;
     let mut idle = Vec::with_capacity(IDLE_CONNECTIONS);
     for _ in 0..IDLE_CONNECTIONS {

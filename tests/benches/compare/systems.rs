@@ -70,10 +70,14 @@ impl System {
         text.trim().parse().map_err(io::Error::other)
     }
 
-    /// `kill -9` of that process.
+    /// `kill -9` of that process; waits until its ports are free.
     pub(crate) fn kill(&self, address: usize) -> io::Result<()> {
         let pid = self.pid(address)?.to_string();
-        Command::new("kill").args(["-9", &pid]).status().map(drop)
+        Command::new("kill").args(["-9", &pid]).status()?;
+        while TcpStream::connect(&self.addresses[address]).is_ok() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
     }
 }
 
