@@ -1,0 +1,10 @@
+//! Runs IronKV clusters on Kubernetes: watches [`crd::IronKVCluster`], observes what there is, asks
+//! the nodes, and takes one careful step after another towards what was asked for.
+//!
+//! The module list is the architecture: each layer uses only those before it.
+
+pub mod crd;
+
+mod cli;
+
+pub use cli::run;
