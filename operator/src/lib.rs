@@ -5,6 +5,8 @@
 
 pub mod crd;
 
+pub mod controller;
+
 mod cli;
 
 pub use cli::run;

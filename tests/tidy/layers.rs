@@ -1,21 +1,33 @@
-//! Arrows between the folders of `node/src` go one way.
+//! Arrows between the folders of a crate go one way.
 
 use crate::tree::{Source, Violation, rust_files};
 
-/// From the bottom of the stack to its top; a layer uses itself and those before it.
-const LAYERS: [&str; 12] = [
-    "base",
-    "resp",
-    "data",
-    "services",
-    "commands",
-    "consensus",
-    "backup",
-    "dispatch",
-    "server",
-    "node",
-    "cli",
-    "docs",
+/// A crate whose folders are layers.
+struct Stack {
+    root: &'static str,
+    /// From the bottom of the stack to its top; a layer uses itself and those before it.
+    layers: &'static [&'static str],
+}
+
+const STACKS: [Stack; 2] = [
+    Stack {
+        root: "node/src/",
+        layers: &[
+            "base",
+            "resp",
+            "data",
+            "services",
+            "commands",
+            "consensus",
+            "backup",
+            "dispatch",
+            "server",
+            "node",
+            "cli",
+            "docs",
+        ],
+    },
+    Stack { root: "operator/src/", layers: &["crd", "controller", "cli"] },
 ];
 
 /// What must be reached through a door of `base/`, where that holds, and the door.
@@ -28,44 +40,66 @@ const DOORS: [(&str, &[&str], &str); 5] = [
 ];
 
 pub fn wrong_order() -> Vec<Violation> {
-    let mut violations = Vec::new();
-    let mut last = 0;
-    for source in rust_files().iter().filter(|source| source.path == "node/src/lib.rs") {
-        for (index, line) in source.code().lines().enumerate() {
-            let name = line.trim_start_matches("pub ").strip_prefix("mod ");
-            let Some(name) = name.map(|rest| rest.trim_end_matches(';')) else { continue };
-            match rank(name) {
-                None => violations.push(source.violation(index + 1, unknown(name))),
-                Some(rank) if rank < last => {
-                    let message = format!("`{name}` must stand before `{}`", LAYERS[last]);
-                    violations.push(source.violation(index + 1, message));
-                }
-                Some(rank) => last = rank,
-            }
-        }
-    }
-    violations
+    STACKS.iter().flat_map(Stack::wrong_order).collect()
 }
 
 pub fn wrong_arrows() -> Vec<Violation> {
-    let mut violations = Vec::new();
-    for source in node_files() {
-        let Some(from) = layer_of(&source.path) else { continue };
-        let Some(own) = rank(from) else {
-            violations.push(source.violation(1, unknown(from)));
-            continue;
-        };
-        let depth = module_depth(&source.path);
-        for (index, line) in uses(&source.code()) {
-            for target in targets(&line, depth) {
-                if rank(&target).is_some_and(|rank| rank > own) {
-                    let message = format!("`{from}` uses `{target}`, which is below it");
-                    violations.push(source.violation(index, message));
+    STACKS.iter().flat_map(Stack::wrong_arrows).collect()
+}
+
+impl Stack {
+    fn wrong_order(&self) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        let mut last = 0;
+        let root = format!("{}lib.rs", self.root);
+        for source in rust_files().iter().filter(|source| source.path == root) {
+            for (index, line) in source.code().lines().enumerate() {
+                let name = line.trim_start_matches("pub ").strip_prefix("mod ");
+                let Some(name) = name.map(|rest| rest.trim_end_matches(';')) else { continue };
+                match self.rank(name) {
+                    None => violations.push(source.violation(index + 1, unknown(name))),
+                    Some(rank) if rank < last => {
+                        let message = format!("`{name}` must stand before `{}`", self.layers[last]);
+                        violations.push(source.violation(index + 1, message));
+                    }
+                    Some(rank) => last = rank,
                 }
             }
         }
+        violations
     }
-    violations
+
+    fn wrong_arrows(&self) -> Vec<Violation> {
+        let mut violations = Vec::new();
+        for source in rust_files() {
+            let Some(from) = self.layer_of(&source.path) else { continue };
+            let Some(own) = self.rank(from) else {
+                violations.push(source.violation(1, unknown(from)));
+                continue;
+            };
+            let depth = module_depth(&source.path);
+            for (index, line) in uses(&source.code()) {
+                for target in targets(&line, depth) {
+                    if self.rank(&target).is_some_and(|rank| rank > own) {
+                        let message = format!("`{from}` uses `{target}`, which is below it");
+                        violations.push(source.violation(index, message));
+                    }
+                }
+            }
+        }
+        violations
+    }
+
+    fn rank(&self, layer: &str) -> Option<usize> {
+        self.layers.iter().position(|name| *name == layer)
+    }
+
+    /// The layer a file belongs to; `lib.rs` and `main.rs` stand above all.
+    fn layer_of<'path>(&self, path: &'path str) -> Option<&'path str> {
+        let path = path.strip_prefix(self.root)?;
+        let first = path.split('/').next()?.trim_end_matches(".rs").trim_end_matches("_test");
+        (!matches!(first, "lib" | "main")).then_some(first)
+    }
 }
 
 pub fn foreign_openraft() -> Vec<Violation> {
@@ -111,17 +145,6 @@ fn node_files() -> Vec<Source> {
 
 fn unknown(layer: &str) -> String {
     format!("`{layer}` is no layer; give it a place in lib.rs and tests/tidy/layers.rs")
-}
-
-fn rank(layer: &str) -> Option<usize> {
-    LAYERS.iter().position(|name| *name == layer)
-}
-
-/// The layer a file belongs to; `lib.rs` and `main.rs` stand above all.
-fn layer_of(path: &str) -> Option<&str> {
-    let path = path.strip_prefix("node/src/")?;
-    let first = path.split('/').next()?.trim_end_matches(".rs").trim_end_matches("_test");
-    (!matches!(first, "lib" | "main")).then_some(first)
 }
 
 /// How many `super` lead from the module in this file to the crate's root.

@@ -1,0 +1,19 @@
+//! From what is seen to what is done: one careful step at a time.
+
+mod observed;
+mod plan;
+mod step;
+
+pub use observed::{
+    Answer, Member, Membership, MembershipVersion, NodeId, Observed, Place, Pod, PodState,
+    StatefulSet, Target, Volume,
+};
+pub use plan::plan;
+pub use step::{Step, Stop, Waiting};
+
+#[cfg(test)]
+mod plan_changes_test;
+#[cfg(test)]
+mod plan_test;
+#[cfg(test)]
+mod situations_test;
