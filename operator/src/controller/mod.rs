@@ -12,8 +12,12 @@ pub use plan::plan;
 pub use step::{Step, Stop, Waiting};
 
 #[cfg(test)]
+mod model_test;
+#[cfg(test)]
 mod plan_changes_test;
 #[cfg(test)]
 mod plan_test;
 #[cfg(test)]
 mod situations_test;
+#[cfg(test)]
+mod world_test;
