@@ -1,6 +1,5 @@
 //! Passwords in a mounted file, replaced while clients are connected.
 
-use std::process::Command;
 use std::time::Duration;
 
 use ironkv_tests::certificates::SecretFiles;
@@ -63,7 +62,7 @@ async fn an_empty_file_opens_no_door() {
     assert_eq!(auth(&cluster, "word").await, "+OK");
 
     let directory = tempfile::tempdir().unwrap();
-    let output = Command::new(process::ironkv())
+    let output = process::ironkv_command()
         .args(["serve", "--auth-password-file", &path, "--data-directory"])
         .arg(directory.path())
         .output()

@@ -240,7 +240,7 @@ fn a_node_does_not_start_with_files_it_cannot_use() {
 
 fn check_refused(directory: &tempfile::TempDir, file: &str, reason: &str) {
     let path = |name: &str| directory.path().join(name).display().to_string();
-    let output = Command::new(process::ironkv())
+    let output = process::ironkv_command()
         .args(["serve", "--data-directory", &path("data"), "--listen-resp-tls-port", "1"])
         .args(["--tls-certificate-file", &path("tls.crt"), "--tls-key-file", &path("tls.key")])
         .output()

@@ -153,9 +153,7 @@ impl Node {
         words.push(process::ironkv().display().to_string());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg("serve").arg("--config").arg(self.config());
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IRONKV_")) {
-            command.env_remove(name);
-        }
+        process::without_settings(&mut command);
         let log = self.directory.join("node.log");
         self.process = Some(Process::start(&mut command, &log).expect("ironkv starts"));
     }

@@ -131,6 +131,20 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
+/// A command of [`ironkv`].
+pub fn ironkv_command() -> Command {
+    let mut command = Command::new(ironkv());
+    without_settings(&mut command);
+    command
+}
+
+/// Takes away the variables that are meant for the tests: `ironkv` would take them for settings.
+pub fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IRONKV_")) {
+        command.env_remove(name);
+    }
+}
+
 /// Whether the long forms of tests were asked for (`IRONKV_TEST_LONG=1`).
 pub fn is_long() -> bool {
     std::env::var_os("IRONKV_TEST_LONG").is_some_and(|value| value == "1")

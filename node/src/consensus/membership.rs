@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use openraft::errors::{ClientWriteError, RaftError};
@@ -104,6 +105,29 @@ async fn submit(
         Ok(Ok(response)) => Ok(response.log_id),
         Ok(Err(RaftError::APIError(error))) => Err(change_error(error)),
         Ok(Err(RaftError::Fatal(_))) | Err(_) => Err(ChangeError::Unknown),
+    }
+}
+
+/// How long a change may be halfway before this leader takes it for abandoned.
+const HALFWAY_MAX: Duration = Duration::from_secs(2);
+
+/// Finishes, on the leader, a change whose leader went away halfway: it would stand in the way of
+/// every other one. A node that was to be removed stays as a learner, to be removed again.
+pub(crate) async fn finish_abandoned(shared: Arc<Shared>) {
+    let mut seen = None;
+    while !shared.stopping.load(Ordering::Relaxed) {
+        tokio::time::sleep(HALFWAY_MAX).await;
+        let (Some(core), Some(metrics)) = (shared.core.get(), shared.metrics()) else { return };
+        let halfway = metrics.membership_config.get_joint_config().len() > 1;
+        let now = metrics.membership_config.log_id().filter(|_| halfway);
+        if now.is_some() && now == seen && metrics.state == ServerState::Leader {
+            let rest = ChangeMembers::AddVoterIds(BTreeSet::new());
+            match submit(core, rest, true, now).await {
+                Ok(_) => tracing::info!("finished a membership change that was left halfway"),
+                Err(error) => tracing::info!(%error, "cannot finish a membership change yet"),
+            }
+        }
+        seen = now;
     }
 }
 
@@ -262,5 +286,20 @@ fn pick_successor(metrics: &Metrics, target: Option<NodeId>) -> Result<NodeId, C
             Some(id) => Ok(id),
             None => refuse("no other voter is reachable and caught up".to_owned()),
         },
+    }
+}
+
+#[cfg(test)]
+impl super::Group {
+    /// Goes halfway to these voters and leaves it there, as a leader that dies does.
+    pub(crate) async fn leave_halfway(&self, voters: BTreeSet<NodeId>) {
+        use openraft::{EntryPayload, Membership};
+        let metrics = self.0.metrics().unwrap();
+        let nodes: BTreeMap<_, _> =
+            metrics.membership_config.nodes().map(|(id, node)| (*id, node.clone())).collect();
+        let before = metrics.membership_config.voter_ids().collect();
+        let joint = Membership::new(vec![before, voters], nodes).unwrap();
+        let raft = self.0.raft().unwrap();
+        raft.append_membership(joint, EntryPayload::Blank, []).await.unwrap();
     }
 }

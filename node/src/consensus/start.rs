@@ -339,6 +339,7 @@ async fn build_core(
     tokio::spawn(status::observe(shared.clone(), raft.clone()));
     tokio::spawn(expirer::expire(shared.clone()));
     tokio::spawn(expirer::checkpoint(shared.clone(), raft.clone()));
+    tokio::spawn(membership::finish_abandoned(shared.clone()));
     tokio::spawn(room::watch(shared.clone()));
     tokio::spawn(end_guard(shared.clone(), raft));
     Ok(())

@@ -1,6 +1,6 @@
 //! What each system is asked to do.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use super::etcd;
 use super::systems::{Protocol, System};
@@ -59,7 +59,7 @@ impl Load {
     /// `ironkv bench` is the client of every RESP server, so that all of them pay the same for it.
     fn run_resp(&self, system: &System) -> Result<Figures, String> {
         let (host, port) = system.addresses[0].rsplit_once(':').ok_or("address without port")?;
-        let output = Command::new(ironkv_tests::process::ironkv())
+        let output = ironkv_tests::process::ironkv_command()
             .args(["bench", "--json", "--host", host, "--port", port, "--test", self.row.test])
             .args(["--clients", &self.row.clients.to_string()])
             .args(["--pipeline", &self.row.pipeline.to_string()])

@@ -95,7 +95,7 @@ impl Drop for System {
 
 /// Runs `ironkv dev ARGUMENTS` on a directory.
 pub(crate) fn dev(directory: &Path, arguments: &[&str]) -> Result<String, String> {
-    let output = Command::new(ironkv_tests::process::ironkv())
+    let output = ironkv_tests::process::ironkv_command()
         .arg("dev")
         .args(arguments)
         .arg("--dir")

@@ -276,6 +276,19 @@ async fn members_come_and_go_and_a_removed_one_never_comes_back() {
 }
 
 #[tokio::test]
+async fn a_change_that_was_left_halfway_is_finished() {
+    let cluster = TestCluster::start(3).await;
+    let group = &cluster.nodes[cluster.leader().await].group;
+    let ids = cluster.nodes.iter().map(|node| node.group.identity().unwrap().node_id);
+    let leader = group.identity().unwrap().node_id;
+    let others: Vec<NodeId> = ids.filter(|id| *id != leader).collect();
+    group.leave_halfway([leader, others[0]].into()).await;
+    let voter_again =
+        || async { group.change(Change::Promote(others[1]), Expected::Any, false).await.ok() };
+    eventually("end of the change", voter_again).await;
+}
+
+#[tokio::test]
 async fn a_learner_behind_the_purged_log_gets_a_snapshot() {
     let root = tempfile::tempdir().unwrap();
     let first = TestNode::start(root.path().join("a"), free_port().await).await.unwrap();
