@@ -18,15 +18,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) fn measure(system: &System, seconds: f64) -> Result<Vec<Figure>, String> {
     let text = |error: io::Error| error.to_string();
-    let (idle_bytes, busy) = connections(system, seconds)?;
-    fill(&system.addresses[0]).map_err(text)?;
-    let (calm_us, checkpoint_us, checkpoints) = under_checkpoints(system, seconds)?;
+    let at = |what: &'static str| move |error: String| format!("{what}: {error}");
+    let (idle_bytes, busy) = connections(system, seconds).map_err(at("connections"))?;
+    fill(&system.addresses[0]).map_err(text).map_err(at("filling"))?;
+    let (calm_us, checkpoint_us, checkpoints) =
+        under_checkpoints(system, seconds).map_err(at("checkpoints"))?;
     for node in 0..system.addresses.len() {
         system.kill(node).map_err(text)?;
     }
     let start = Instant::now();
     dev(system.directory.path(), &["start"])?;
-    first_write(&system.addresses[0]).map_err(text)?;
+    first_write(&system.addresses[0]).map_err(text).map_err(at("first write"))?;
     let all = start.elapsed();
     Ok(vec![
         Figure {
