@@ -252,14 +252,20 @@ impl Group {
         if wanted == 0 {
             return Ok(0);
         }
-        core.raft.trigger().snapshot().await.map_err(|_| ChangeError::Unknown)?;
-        loop {
+        // The core forgets a request that comes before it has noticed the end of the checkpoint
+        // before: it is asked again until there is one.
+        for polls in 0_u32.. {
             match self.0.checkpoints.index() {
                 Some(index) if index >= wanted => return Ok(index),
                 _ if self.0.ended.borrow().is_some() => return Err(ChangeError::Unknown),
-                _ => tokio::time::sleep(Duration::from_millis(5)).await,
+                _ if polls % 20 == 0 => {
+                    core.raft.trigger().snapshot().await.map_err(|_| ChangeError::Unknown)?;
+                }
+                _ => {}
             }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        Err(ChangeError::Unknown)
     }
 
     /// Writes a checkpoint of what is applied now, loads it and goes on with what was loaded.

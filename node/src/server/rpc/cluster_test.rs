@@ -276,6 +276,17 @@ async fn members_come_and_go_and_a_removed_one_never_comes_back() {
 }
 
 #[tokio::test]
+async fn a_checkpoint_that_is_asked_for_at_the_end_of_another_is_written_too() {
+    let cluster = TestCluster::start(1).await;
+    let group = &cluster.nodes[0].group;
+    for number in 0..20 {
+        assert_eq!(run(group, &["SET", "key", &number.to_string()]).await, Reply::OK);
+        let written = tokio::time::timeout(PATIENCE, group.checkpoint_now()).await;
+        assert!(written.is_ok_and(|result| result.is_ok()), "checkpoint {number} never came");
+    }
+}
+
+#[tokio::test]
 async fn a_change_that_was_left_halfway_is_finished() {
     let cluster = TestCluster::start(3).await;
     let group = &cluster.nodes[cluster.leader().await].group;
