@@ -7,6 +7,7 @@ use ironkv_tests::disk::{self, SmallDisk};
 use ironkv_tests::http::get;
 use ironkv_tests::node::Node;
 use ironkv_tests::process::{Process, is_root};
+use tempfile::TempDir;
 
 /// The newest log segment with records in it.
 fn log_file(node: &Node) -> std::path::PathBuf {
@@ -79,11 +80,7 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
         eprintln!("SKIPPED: small disks need root");
         return;
     }
-    let mount = tempfile::tempdir().unwrap();
-    let disk = SmallDisk::mount(mount.path(), 96).expect("root can mount");
-    let data = mount.path().join("data").display().to_string();
-    let mut cluster =
-        Cluster::start_with(1, &[("data.directory", &data), ("data.free_bytes_min", "0")]).await;
+    let (_mount, disk, mut cluster) = on_a_small_disk("0").await;
     let mut client = cluster.leader_client().await;
     client.line("SET before 1").await.unwrap();
     disk.fill(0).unwrap();
@@ -116,11 +113,7 @@ async fn too_little_free_disk_refuses_writes_before_it_is_full() {
         eprintln!("SKIPPED: small disks need root");
         return;
     }
-    let mount = tempfile::tempdir().unwrap();
-    let disk = SmallDisk::mount(mount.path(), 96).expect("root can mount");
-    let data = mount.path().join("data").display().to_string();
-    let settings = [("data.directory", data.as_str()), ("data.free_bytes_min", "32mb")];
-    let mut cluster = Cluster::start_with(1, &settings).await;
+    let (_mount, disk, mut cluster) = on_a_small_disk("32mb").await;
     let mut client = cluster.leader_client().await;
     client.line("SET a 1").await.unwrap();
     disk.fill(16 << 20).unwrap();
@@ -138,6 +131,17 @@ async fn too_little_free_disk_refuses_writes_before_it_is_full() {
     cluster.wait_writable().await;
     let metrics = get(&cluster.nodes[0].http_address, "/metrics").await.1;
     assert!(metrics.contains("\nironkv_disk_full 0\n"), "{metrics}");
+}
+
+/// One node with a disk of 96 MiB of its own. To be dropped from the end: the node uses the disk,
+/// the disk the folder.
+async fn on_a_small_disk(free_bytes_min: &str) -> (TempDir, SmallDisk, Cluster) {
+    let mount = tempfile::tempdir().unwrap();
+    let disk = SmallDisk::mount(mount.path(), 96).expect("root can mount");
+    let data = mount.path().join("data").display().to_string();
+    let settings = [("data.directory", data.as_str()), ("data.free_bytes_min", free_bytes_min)];
+    let cluster = Cluster::start_with(1, &settings).await;
+    (mount, disk, cluster)
 }
 
 /// Writes until that is refused; the refusal.

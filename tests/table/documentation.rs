@@ -2,9 +2,9 @@
 
 use ironkv::commands::table;
 use ironkv_tests::client::Client;
-use ironkv_tests::cluster::Cluster;
-use ironkv_tests::redis::Redis;
 use ironkv_tests::reply::Reply;
+
+use crate::Pair;
 
 /// Whose arguments differ on purpose, and why.
 const ON_PURPOSE: &[(&str, &str)] = &[
@@ -71,15 +71,12 @@ async fn docs(client: &mut Client, name: &str) -> Option<Vec<String>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arguments_and_history_are_those_of_redis() {
-    let redis = Redis::start(&[]).await;
-    let cluster = Cluster::start(1).await;
-    let mut theirs = Client::connect(redis.address()).await.unwrap();
-    let mut ours = cluster.client(0).await;
+    let Pair { theirs, ours, .. } = &mut Pair::start().await;
     let (mut compared, mut found) = (0, Vec::new());
     for row in table::rows() {
         let name = row.full_name();
-        let Some(theirs) = docs(&mut theirs, &name).await else { continue };
-        let ours = docs(&mut ours, &name).await.unwrap_or_default();
+        let Some(theirs) = docs(theirs, &name).await else { continue };
+        let ours = docs(ours, &name).await.unwrap_or_default();
         if theirs != ours {
             found.push(format!("Redis  {}\nIronKV {}", theirs.join("\n  "), ours.join("\n  ")));
         }

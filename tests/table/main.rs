@@ -15,6 +15,26 @@ use std::collections::HashSet;
 
 use ironkv::commands::command::Run;
 use ironkv::commands::table;
+use ironkv_tests::client::Client;
+use ironkv_tests::cluster::Cluster;
+use ironkv_tests::redis::Redis;
+
+/// A redis-server and one node, with a client of each.
+struct Pair {
+    theirs: Client,
+    ours: Client,
+    _redis: Redis,
+    _cluster: Cluster,
+}
+
+impl Pair {
+    async fn start() -> Self {
+        let (redis, cluster) = (Redis::start(&[]).await, Cluster::start(1).await);
+        let theirs = Client::connect(redis.address()).await.unwrap();
+        let ours = cluster.client(0).await;
+        Self { theirs, ours, _redis: redis, _cluster: cluster }
+    }
+}
 
 /// Rows that no script can hold, and why.
 const NOT_SCRIPTED: [(&str, &str); 1] = [("shutdown", "it ends the server")];

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use ironkv::commands::table;
 use ironkv_tests::client::Client;
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::redis::Redis;
 use ironkv_tests::reply::Reply;
+
+use crate::Pair;
 
 /// What differs on purpose: command, field, reason.
 const ON_PURPOSE: &[(&str, &str, &str)] = &[
@@ -86,15 +87,12 @@ async fn info(client: &mut Client, name: &str) -> Option<Facts> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn arity_flags_keys_categories_and_tips_are_those_of_redis() {
-    let redis = Redis::start(&[]).await;
-    let cluster = Cluster::start(1).await;
-    let mut theirs = Client::connect(redis.address()).await.unwrap();
-    let mut ours = cluster.client(0).await;
+    let Pair { theirs, ours, .. } = &mut Pair::start().await;
     let (mut compared, mut found) = (0, Vec::new());
     for row in table::rows() {
         let name = row.full_name();
-        let Some(their_facts) = info(&mut theirs, &name).await else { continue };
-        match info(&mut ours, &name).await {
+        let Some(their_facts) = info(theirs, &name).await else { continue };
+        match info(ours, &name).await {
             Some(our_facts) => found.extend(differences(&name, &their_facts, &our_facts)),
             None => found.push(format!("{name} has no COMMAND INFO")),
         }

@@ -29,4 +29,6 @@ pub mod decisions {
     pub mod one_tree_for_all_collections {}
     #[doc = include_str!("decisions/004_followers_forward_proposals_only.md")]
     pub mod followers_forward_proposals_only {}
+    #[doc = include_str!("decisions/005_election_timing.md")]
+    pub mod election_timing {}
 }
