@@ -1,5 +1,6 @@
 //! Settings that change while the group runs, by `CONFIG SET` and by the file.
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use ironkv_tests::client::Client;
@@ -66,6 +67,52 @@ async fn a_changed_file_reaches_the_running_group() {
     cluster.nodes[follower].configure(&settings).unwrap();
     assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
     cluster.links.heal();
+}
+
+/// Waits until the status tells this of the configuration: keys that wait for a restart, and
+/// whether the file is refused.
+async fn unapplied(cluster: &Cluster, pending: &[&str], refused: bool) {
+    let deadline = Instant::now() + SETTLE_LIMIT;
+    loop {
+        let status = cluster.nodes[0].admin().status().await.unwrap();
+        if status.pending_restart == pending && status.configuration_error.is_some() == refused {
+            return;
+        }
+        assert!(Instant::now() < deadline, "not {pending:?}: {status:?}");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_status_tells_what_a_mounted_file_changed_without_effect() {
+    let mut cluster = Cluster::start(1).await;
+    let (path, directory) = (cluster.nodes[0].config(), cluster.nodes[0].directory.clone());
+    let running = std::fs::read_to_string(&path).unwrap();
+    // As Kubernetes mounts a file: a link to a directory that is replaced as a whole, here by one
+    // whose file has the same time and the same length.
+    let mount = |version: &str, text: &str| {
+        std::fs::create_dir_all(directory.join(version)).unwrap();
+        let mut file = std::fs::File::create(directory.join(version).join("config.yaml")).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.set_modified(std::time::UNIX_EPOCH).unwrap();
+        std::os::unix::fs::symlink(version, directory.join("next")).unwrap();
+        std::fs::rename(directory.join("next"), directory.join("..data")).unwrap();
+    };
+    mount("first", &running);
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink("..data/config.yaml", &path).unwrap();
+    cluster.nodes[0].process().terminate();
+    cluster.nodes[0].process().ended_within(SETTLE_LIMIT).await.unwrap();
+    cluster.start_node(0).await;
+    unapplied(&cluster, &[], false).await;
+    let changed = running.replace("spare_segments: 1", "spare_segments: 2");
+    assert_ne!(changed, running);
+    mount("second", &changed);
+    unapplied(&cluster, &["log.spare_segments"], false).await;
+    mount("third", &running.replace("spare_segments: 1", "spare_segments: x"));
+    unapplied(&cluster, &["log.spare_segments"], true).await;
+    mount("fourth", &running);
+    unapplied(&cluster, &[], false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -147,12 +147,23 @@ fn as_table(status: &StatusResponse) -> String {
     });
     let header = ["NODE", "ROLE", "CLIENTS", "PEERS", "MATCHED", "CAUGHT UP"];
     format!(
-        "cluster {cluster_id}  term {}  committed {}  applied {}\n{}",
+        "cluster {cluster_id}  term {}  committed {}  applied {}\n{}{}",
         status.term,
         index!(status.committed),
         index!(status.applied),
         output::table(header, rows),
+        configuration(status),
     )
+}
+
+/// What of its configuration this node has not taken over, a line each.
+fn configuration(status: &StatusResponse) -> String {
+    let pending = status.pending_restart.iter();
+    let mut lines: Vec<_> =
+        pending.map(|key| format!("{key} takes effect at a restart of this node")).collect();
+    let refused = status.configuration_error.iter();
+    lines.extend(refused.map(|error| format!("this node refused its new configuration: {error}")));
+    lines.iter().map(|line| format!("\n{line}")).collect()
 }
 
 fn as_json(status: &StatusResponse) -> String {
@@ -182,6 +193,8 @@ fn as_json(status: &StatusResponse) -> String {
         "committed": index!(status.committed),
         "applied": index!(status.applied),
         "ready": status.ready,
+        "pending_restart": status.pending_restart,
+        "configuration_error": status.configuration_error,
         "members": members,
     })
     .to_string()

@@ -75,13 +75,15 @@ impl Serve {
             environment: std::env::vars().collect(),
             flags: self.keys.0,
         };
+        // Read before it is loaded, so that a change in between is noticed.
+        let content = content(sources.file.as_ref());
         let loaded = load(&sources)?;
         if self.print_config {
             print_config(&loaded);
             return Ok(());
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(serve(loaded, sources))
+        runtime.block_on(serve(loaded, sources, content))
     }
 }
 
@@ -91,7 +93,7 @@ fn print_config(loaded: &Loaded) {
     output::line(output::table(["KEY", "VALUE", "FROM"], rows));
 }
 
-async fn serve(loaded: Loaded, sources: Sources) -> Outcome {
+async fn serve(loaded: Loaded, sources: Sources, mut seen: Option<Vec<u8>>) -> Outcome {
     let telemetry = &loaded.config.telemetry;
     let level = logging::start(telemetry.format, telemetry.level);
     let file = sources.file.clone();
@@ -103,7 +105,6 @@ async fn serve(loaded: Loaded, sources: Sources) -> Outcome {
     let (mut terminate, mut interrupt) =
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut hang_up = signal(SignalKind::hangup())?;
-    let mut seen = modified(file.as_ref());
     let outcome = loop {
         tokio::select! {
             _ = terminate.recv() => break Ok(()),
@@ -115,7 +116,7 @@ async fn serve(loaded: Loaded, sources: Sources) -> Outcome {
             }
             () = tokio::time::sleep(FILE_POLL) => {
                 node.reload_credentials();
-                let now = modified(file.as_ref());
+                let now = content(file.as_ref());
                 if now != seen {
                     seen = now;
                     reload(&node, &config);
@@ -128,9 +129,9 @@ async fn serve(loaded: Loaded, sources: Sources) -> Outcome {
     outcome.map_err(Failure::new)
 }
 
-/// When the file was last written, to be compared only.
-fn modified(file: Option<&PathBuf>) -> Option<impl PartialEq + use<>> {
-    std::fs::metadata(file?).and_then(|data| data.modified()).ok()
+/// The whole file, small as it is: two versions may share their time, length and inode.
+fn content(file: Option<&PathBuf>) -> Option<Vec<u8>> {
+    std::fs::read(file?).ok()
 }
 
 fn reload(node: &Node, config: &LiveConfig) {

@@ -11,11 +11,13 @@ use super::membership::is_caught_up;
 use super::shared::Ended;
 use super::status::is_reachable;
 use super::types::{LogId, Metrics};
+use crate::base::config::Unapplied;
 
 impl Group {
     /// Everything that an administrator decides on.
     pub fn admin_status(&self) -> proto::StatusResponse {
         let status = self.status();
+        let Unapplied { pending_restart, error } = self.0.config.unapplied();
         let mut answer = proto::StatusResponse {
             cluster_id: status.cluster_id.map(|id| id.0),
             node_id: status.node_id.map_or(0, |id| id.0),
@@ -26,6 +28,8 @@ impl Group {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ready: self.is_ready(),
             role: proto::Role::Empty.into(),
+            pending_restart,
+            configuration_error: error,
             ..proto::StatusResponse::default()
         };
         if let Some(metrics) = self.0.metrics() {

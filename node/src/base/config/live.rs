@@ -22,6 +22,17 @@ pub struct LiveConfig {
     loaded: Mutex<Loaded>,
     sources: Sources,
     changes: watch::Sender<Arc<Config>>,
+    unapplied: Mutex<Unapplied>,
+}
+
+/// What of the sources is not in effect, as of the last reload.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Unapplied {
+    /// Keys whose value there needs a restart, sorted; while they are refused, those of the last
+    /// time they were not.
+    pub pending_restart: Vec<String>,
+    /// Why they were refused as a whole.
+    pub error: Option<String>,
 }
 
 /// What a reload did.
@@ -29,7 +40,7 @@ pub struct LiveConfig {
 pub struct ReloadReport {
     /// Keys in effect from now on.
     pub changed: Vec<String>,
-    /// Keys that need a restart, left as they were.
+    /// Keys that need a restart, left as they were; sorted.
     pub needs_restart: Vec<String>,
 }
 
@@ -42,6 +53,7 @@ impl LiveConfig {
             loaded: Mutex::new(loaded),
             sources,
             changes: watch::Sender::new(config),
+            unapplied: Mutex::default(),
         })
     }
 
@@ -60,6 +72,11 @@ impl LiveConfig {
     /// The file it was read from.
     pub fn file(&self) -> Option<PathBuf> {
         self.loaded.lock().file.clone()
+    }
+
+    /// What the last reload could not put into effect.
+    pub fn unapplied(&self) -> Unapplied {
+        self.unapplied.lock().clone()
     }
 
     /// Wakes whenever a value changes.
@@ -118,6 +135,19 @@ impl LiveConfig {
     /// Reads file and environment again; what can change at once does, unless `CONFIG SET` changed
     /// it since the start.
     pub fn reload(&self) -> Result<ReloadReport, Problems> {
+        let outcome = self.take_over();
+        let mut unapplied = self.unapplied.lock();
+        match &outcome {
+            Ok(report) => {
+                let pending_restart = report.needs_restart.clone();
+                *unapplied = Unapplied { pending_restart, error: None };
+            }
+            Err(problems) => unapplied.error = Some(problems.to_string()),
+        }
+        outcome
+    }
+
+    fn take_over(&self) -> Result<ReloadReport, Problems> {
         let fresh = load(&self.sources)?;
         let mut loaded = self.loaded.lock();
         let mut report = ReloadReport::default();

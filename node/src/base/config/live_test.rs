@@ -87,6 +87,28 @@ fn a_reload_changes_what_it_can_and_names_what_it_cannot() {
 }
 
 #[test]
+fn what_a_reload_could_not_put_into_effect_is_told_until_it_is_or_is_taken_back() {
+    let (live, path) = from_file("limits:\n  clients_max: 5\n");
+    let reload = |text: &str| {
+        std::fs::write(&path, text).unwrap();
+        let _ = live.reload();
+        live.unapplied()
+    };
+    assert_eq!(live.unapplied(), Unapplied::default());
+    let pending = reload("log:\n  segment_bytes: 1mb\nlisten:\n  resp_port: 7000\n");
+    assert_eq!(pending.pending_restart, ["listen.resp_port", "log.segment_bytes"]);
+    assert_eq!(pending.error, None);
+    let refused = reload("limits:\n  clients_max: none\n");
+    assert!(refused.error.is_some_and(|text| text.contains("limits.clients_max")));
+    assert_eq!(refused.pending_restart, pending.pending_restart);
+    let fewer = reload("listen:\n  resp_port: 7000\n");
+    assert_eq!((fewer.pending_restart, fewer.error), (vec!["listen.resp_port".to_owned()], None));
+    assert_eq!(reload("listen:\n  resp_port: 6379\n"), Unapplied::default());
+    std::fs::remove_file(&path).unwrap();
+    assert!(live.reload().is_err() && live.unapplied().error.is_some());
+}
+
+#[test]
 fn a_reload_keeps_what_config_set_changed() {
     let (live, path) = from_file("limits:\n  clients_max: 5\n");
     set(&live, "maxclients", "9").unwrap();

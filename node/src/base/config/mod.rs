@@ -22,7 +22,7 @@ pub use choices::{
 };
 use kind::parse_yes_no;
 pub use kind::{Kind, Refusal};
-pub use live::{LiveConfig, ReloadReport};
+pub use live::{LiveConfig, ReloadReport, Unapplied};
 pub use load::{Loaded, Problem, Problems, Sources, load};
 pub use memory::{parse_memory, show_memory};
 pub use nearest::nearest;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Lifecycle;
+use crate::base::config::Unapplied;
 use crate::base::telemetry::Stat;
 use crate::commands::node_control::NodeControl;
 use crate::commands::version::IRONKV_VERSION;
@@ -34,6 +35,10 @@ pub struct NodeStatus {
     pub ready: bool,
     /// Why not.
     pub not_ready_because: Option<String>,
+    /// Keys of the configuration file whose value there needs a restart.
+    pub pending_restart: Vec<String>,
+    /// Why the configuration file as it is now was refused.
+    pub configuration_error: Option<String>,
     /// Index of the last log entry.
     pub last_log: u64,
     /// Index of the last committed entry known here.
@@ -98,6 +103,7 @@ fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
         let keys: usize = keyspace.databases().map(|(_, database)| database.len()).sum();
         (keys as u64, keyspace.memory_bytes() as u64)
     };
+    let Unapplied { pending_restart, error } = node.config().unapplied();
     NodeStatus {
         version: IRONKV_VERSION.to_owned(),
         uptime_s: telemetry.process.uptime().as_secs(),
@@ -108,6 +114,8 @@ fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
         leader: status.leader.map(|id| id.0),
         ready: problem.is_none(),
         not_ready_because: problem,
+        pending_restart,
+        configuration_error: error,
         last_log: status.last_log,
         committed: status.committed,
         applied: status.applied,
