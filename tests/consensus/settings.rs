@@ -116,6 +116,40 @@ async fn the_status_tells_what_a_mounted_file_changed_without_effect() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parameters_of_the_cluster_are_set_by_any_node_and_only_where_they_differ() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let admin = cluster.nodes[follower].admin();
+    let own = admin.status().await.unwrap().cluster_id.unwrap();
+    let wanted = [
+        ("maxmemory", "100mb"),
+        ("maxmemory-policy", "allkeys-lru"),
+        ("hash-max-listpack-entries", "512"),
+    ];
+    let changed = admin.set_parameters(&wanted, &own).await.unwrap();
+    assert_eq!(changed, ["maxmemory", "maxmemory-policy"]);
+    for index in 0..3 {
+        let reply = cluster.insist(index, "CONFIG GET maxmemory*").await;
+        let text = format!("{reply:?}");
+        assert!(text.contains("104857600") && text.contains("allkeys-lru"), "{index}: {text}");
+    }
+    cluster.settle().await;
+    let leader = cluster.leader().await;
+    let before = cluster.nodes[leader].admin().status().await.unwrap().last_log;
+    assert_eq!(admin.set_parameters(&wanted, "").await.unwrap(), [""; 0]);
+    let after = cluster.nodes[leader].admin().status().await.unwrap().last_log;
+    assert_eq!(after, before, "nothing goes through the log when nothing changes");
+    let mixed = [("maxmemory", "1mb"), ("port", "1"), ("maxmemory-policy", "wrong")];
+    let refused = admin.set_parameters(&mixed, "").await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
+    let text = refused.message();
+    assert!(text.contains("port: ") && text.contains("maxmemory-policy: "), "{text}");
+    assert_eq!(admin.set_parameters(&wanted, "").await.unwrap(), [""; 0], "nothing was changed");
+    let other = admin.set_parameters(&wanted, &"0".repeat(32)).await.unwrap_err();
+    assert!(other.message().contains(&own), "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_smaller_log_limit_brings_a_checkpoint() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;

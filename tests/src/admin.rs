@@ -7,8 +7,8 @@ use std::time::Duration;
 use hyper_util::rt::TokioIo;
 use ironkv_proto::admin::v1::admin_service_client::AdminServiceClient;
 use ironkv_proto::admin::v1::{
-    CheckpointRequest, InitRequest, JoinRequest, NodeRequest, Role, StatusRequest, StatusResponse,
-    TransferRequest,
+    CheckpointRequest, InitRequest, JoinRequest, NodeRequest, Role, SetParametersRequest,
+    StatusRequest, StatusResponse, TransferRequest,
 };
 use ironkv_proto::types::v1::LogId;
 use tokio::net::TcpStream;
@@ -131,6 +131,21 @@ impl Admin {
     pub async fn transfer(&self, node_id: u64) -> Result<(), Status> {
         let request = TransferRequest { node_id, ..TransferRequest::default() };
         self.client.clone().transfer_leader(request).await.map(drop)
+    }
+
+    /// Sets cluster-wide parameters; answers the names of those that changed.
+    ///
+    /// # Errors
+    /// One cannot be set, the node belongs to another cluster, or there is no leader.
+    pub async fn set_parameters(
+        &self,
+        parameters: &[(&str, &str)],
+        cluster_id: &str,
+    ) -> Result<Vec<String>, Status> {
+        let text = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let parameters = parameters.iter().map(text).collect();
+        let request = SetParametersRequest { parameters, cluster_id: cluster_id.to_owned() };
+        Ok(self.client.clone().set_parameters(request).await?.into_inner().changed)
     }
 
     /// Writes a checkpoint now; answers the log index it holds.

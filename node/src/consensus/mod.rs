@@ -11,6 +11,7 @@ mod apply;
 mod apply_thread;
 mod campaign;
 mod checkpoints;
+mod cluster_parameters;
 pub(crate) mod convert;
 mod entry;
 pub mod errors;

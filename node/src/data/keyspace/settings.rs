@@ -92,6 +92,12 @@ impl Settings {
         })
     }
 
+    /// As [`Settings::set`], but the error is the reason alone.
+    pub fn change(&mut self, name: &str, value: &[u8]) -> Result<(), String> {
+        let parameter = parameters::find(name).ok_or("unknown parameter")?;
+        parameter.set(self, value)
+    }
+
     /// Names and aliases of all parameters that `CONFIG` shows.
     pub fn names() -> impl Iterator<Item = &'static str> {
         parameters::PARAMETERS.iter().filter(|row| !row.hidden).flat_map(Parameter::names)

@@ -6,7 +6,8 @@ use ironkv_proto::admin::v1::admin_service_server::AdminService;
 use ironkv_proto::admin::v1::{
     AddLearnerRequest, AllocateNodeIdRequest, AllocateNodeIdResponse, ChangeResponse,
     CheckpointRequest, CheckpointResponse, InitRequest, InitResponse, JoinRequest, JoinResponse,
-    NodeRequest, StatusRequest, StatusResponse, TransferRequest,
+    NodeRequest, SetParametersRequest, SetParametersResponse, StatusRequest, StatusResponse,
+    TransferRequest,
 };
 use ironkv_proto::types::v1::LogId;
 use tonic::{Request, Response, Status};
@@ -132,6 +133,17 @@ impl AdminService for Admin {
         let transfer = self.0.transfer_leader(target, expected, request.forwarded);
         transfer.await.map_err(refusal)?;
         Ok(Response::new(ChangeResponse { membership: None }))
+    }
+
+    async fn set_parameters(
+        &self,
+        request: Request<SetParametersRequest>,
+    ) -> Answer<SetParametersResponse> {
+        let request = request.into_inner();
+        self.check_cluster(&request.cluster_id)?;
+        let changed = self.0.set_parameters(request.parameters).await.map_err(refusal)?;
+        let changed = changed.into_iter().map(str::to_owned).collect();
+        Ok(Response::new(SetParametersResponse { changed }))
     }
 
     async fn checkpoint(&self, _: Request<CheckpointRequest>) -> Answer<CheckpointResponse> {
