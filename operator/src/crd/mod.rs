@@ -28,3 +28,5 @@ pub fn definition() -> Result<String, serde_yaml::Error> {
 
 #[cfg(test)]
 mod crd_test;
+#[cfg(test)]
+mod values_schema_test;
