@@ -3,6 +3,8 @@
 //!
 //! The module list is the architecture: each layer uses only those before it.
 
+pub mod names;
+
 pub mod crd;
 
 pub mod controller;

@@ -27,7 +27,7 @@ const STACKS: [Stack; 2] = [
             "docs",
         ],
     },
-    Stack { root: "operator/src/", layers: &["crd", "controller", "cli"] },
+    Stack { root: "operator/src/", layers: &["names", "crd", "controller", "cli"] },
 ];
 
 /// What must be reached through a door of `base/`, where that holds, and the door.

@@ -1,8 +1,11 @@
 //! From what is seen to what is done: one careful step at a time.
 
+pub mod build;
 mod observed;
 mod plan;
+mod quantity;
 mod step;
+mod validate;
 
 pub use observed::{
     Answer, Member, Membership, MembershipVersion, NodeId, Observed, Place, Pod, PodState,
@@ -10,6 +13,7 @@ pub use observed::{
 };
 pub use plan::plan;
 pub use step::{Step, Stop, Waiting};
+pub use validate::{Invalid, ValidatedCluster, Warning, validate, warnings};
 
 #[cfg(test)]
 mod model_test;

@@ -86,3 +86,25 @@ fn the_committed_definition_is_that_of_the_code() {
          cargo run -p ironkv-operator -- crd > crds/ironkvclusters.yaml"
     );
 }
+
+#[test]
+fn the_id_of_an_adopted_cluster_does_not_change() {
+    let (one, other) = ("1".repeat(32), "2".repeat(32));
+    let of = |id: &str| cluster(json!({ "clusterID": id }));
+    of(&one).validate_cel_update(&cluster(json!({}))).unwrap();
+    for changed in [of(&other), cluster(json!({}))] {
+        let text = format!("{:?}", changed.validate_cel_update(&of(&one)).unwrap_err());
+        assert!(text.contains("clusterID cannot change"), "{text}");
+    }
+    let mut formed = of(&one);
+    formed.status = Some(serde_json::from_value(json!({ "clusterID": other })).unwrap());
+    let text = format!("{:?}", formed.validate_cel().unwrap_err());
+    assert!(text.contains("another id than the one this cluster has"), "{text}");
+    formed.status = Some(serde_json::from_value(json!({ "clusterID": one })).unwrap());
+    formed.validate_cel().unwrap();
+}
+
+#[test]
+fn fields_of_a_newer_definition_are_read_over() {
+    assert_eq!(cluster(json!({ "fromTheFuture": 1, "tls": { "alsoNew": 1 } })), cluster(json!({})));
+}

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// Where members run.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Scheduling {
     /// How members keep apart.
     pub spread: Spread,
@@ -28,7 +28,7 @@ pub struct Scheduling {
 
 /// How members keep apart.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Spread {
     /// Over nodes (`kubernetes.io/hostname`).
     pub node: SpreadMode,

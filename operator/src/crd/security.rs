@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The password of clients.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Auth {
     /// Whether clients need a password.
     pub enabled: bool,
@@ -23,7 +23,7 @@ impl Default for Auth {
 
 /// A key of a Secret.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct SecretKey {
     /// Name of the Secret.
     pub name: String,
@@ -38,7 +38,7 @@ fn password_key() -> String {
 
 /// Encryption between members and towards clients.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Tls {
     /// Between members, and between them and the operator: certificates of an authority that the
     /// operator keeps in the Secret `<name>-ca`, renewed without a restart.

@@ -40,13 +40,21 @@ use super::{Auth, IronKVClusterStatus, Scheduling, Storage, Tls};
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     validation = Rule::new("size(self.metadata.name) <= 40").message(
         "metadata.name must not be longer than 40 characters: pod names and labels are made of it"
+    ),
+    validation = Rule::new(
+        "!has(self.spec.clusterID) || !has(self.status) || !has(self.status.clusterID) \
+         || self.spec.clusterID == self.status.clusterID"
     )
+    .message("spec.clusterID cannot be set to another id than the one this cluster has")
 )]
 #[x_kube(validation = Rule::new("self.replicas == 0 || self.replicas % 2 == 1").message(
     "spec.replicas must be 1, 3, 5, 7 or 9 (an even member adds no fault \
      tolerance), or 0 to hibernate with the data kept"
 ))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = Rule::new(
+    "!has(oldSelf.clusterID) || (has(self.clusterID) && self.clusterID == oldSelf.clusterID)"
+).message("spec.clusterID cannot change: make a new cluster to adopt other volumes"))]
+#[serde(rename_all = "camelCase")]
 pub struct IronKVClusterSpec {
     /// Voting members: 1, 3, 5, 7 or 9. 3 survive the loss of one, 5 of two. 0 hibernates the
     /// cluster: no pods, all data kept.
@@ -111,6 +119,12 @@ pub struct IronKVClusterSpec {
     #[serde(default)]
     pub update: Update,
 
+    /// Adopts the volumes of an earlier cluster with this id (`status.clusterID`, 32 hexadecimal
+    /// digits). A new cluster chooses its own when absent.
+    #[serde(default, rename = "clusterID", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32), regex(pattern = "^[0-9a-f]{32}$"))]
+    pub cluster_id: Option<String>,
+
     /// What happens when a member's disk or node is gone.
     #[serde(default)]
     pub member_replacement: MemberReplacement,
@@ -133,7 +147,7 @@ pub struct IronKVClusterSpec {
 /// The Services that clients use. `<name>` leads to any ready member and is always correct;
 /// `<name>-leader` and `<name>-replicas` save a hop.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Services {
     /// ClusterIP, NodePort or LoadBalancer; ClusterIP when absent.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
@@ -148,7 +162,7 @@ pub struct Services {
 
 /// Who may reach the pods: clients the RESP port; peers and the operator the gRPC port.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct NetworkPolicy {
     /// Whether a NetworkPolicy is made.
     pub enabled: bool,
@@ -162,7 +176,7 @@ impl Default for NetworkPolicy {
 
 /// Objects for Prometheus and Grafana.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Monitoring {
     /// A PodMonitor that scrapes `/metrics` of every member.
     pub pod_monitor: bool,
@@ -174,7 +188,7 @@ pub struct Monitoring {
 
 /// How pods are rolled.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Update {
     /// Auto rolls by itself; Manual waits until a pod is deleted by hand.
     pub strategy: UpdateStrategy,
@@ -194,7 +208,7 @@ pub enum UpdateStrategy {
 
 /// What happens when a member's disk or node is gone.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct MemberReplacement {
     /// Auto replaces a lost member; Manual only reports it.
     pub policy: ReplacementPolicy,

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 #[x_kube(validation = Rule::new(
     "isQuantity(self.size) && quantity(self.size).compareTo(quantity('256Mi')) >= 0"
 ).message("spec.storage.size must be a quantity of at least 256Mi, such as 10Gi"))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[serde(rename_all = "camelCase")]
 pub struct Storage {
     /// Size of each member's volume, such as 10Gi. May grow where the storage class can expand.
     // The bound keeps the API server's estimate of what the rules cost small.
@@ -42,7 +42,7 @@ impl Default for Storage {
 
 /// What happens to volumes of members that are gone.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Retention {
     /// When a member was removed by scaling in. Its data is outdated from then on; a volume that
     /// was kept is replaced when its place is needed again.
