@@ -71,6 +71,16 @@ fn a_volume_may_grow_but_neither_shrink_nor_change_its_class() {
 }
 
 #[test]
+fn no_word_of_the_definition_is_a_boolean_for_kubectl() {
+    let text = definition().unwrap();
+    let booleans = ["y", "n", "yes", "no", "on", "off"];
+    for line in text.lines() {
+        let word = line.trim_start().trim_start_matches("- ").rsplit(": ").next().unwrap_or(line);
+        assert!(!booleans.contains(&word.to_lowercase().as_str()), "{line}");
+    }
+}
+
+#[test]
 fn the_definition_is_small_enough_for_kubectl_apply() {
     // The annotation that `kubectl apply` adds may hold 256 KiB.
     assert!(definition().unwrap().len() < 200 << 10);

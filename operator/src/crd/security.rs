@@ -56,11 +56,13 @@ impl Default for Tls {
     }
 }
 
-/// On or off.
+/// On or off. Not written so: those two are booleans for the YAML of kubectl and Helm.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsMode {
     /// Encrypted and authenticated.
+    #[serde(rename = "Enabled")]
     On,
     /// Plain text.
+    #[serde(rename = "Disabled")]
     Off,
 }

@@ -191,7 +191,7 @@ fn what_is_not_advised_is_warned_about() {
         (
             json!({
                 "config": bounded,
-                "tls": { "peers": "Off" },
+                "tls": { "peers": "Disabled" },
                 "networkPolicy": { "enabled": false },
             }),
             Warning::OpenPeers,
