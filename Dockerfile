@@ -31,7 +31,7 @@ LABEL org.opencontainers.image.title="IronKV" \
       org.opencontainers.image.source="https://github.com/ironkv/ironkv" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-COPY --from=root /dist/root/ /
+COPY --from=root /dist/files/ /
 # A volume that is made where this folder is gets its owner.
 COPY --from=root --chown=65532:65532 /dist/data/ /data/
 WORKDIR /data
