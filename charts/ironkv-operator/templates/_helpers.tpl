@@ -44,10 +44,10 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "ironkv-operator.clusterRules" -}}
 - apiGroups: [ironkv.io]
   resources: [ironkvclusters]
-  verbs: [get, list, watch, patch]
+  verbs: [get, list, watch]
 - apiGroups: [ironkv.io]
   resources: [ironkvclusters/status]
-  verbs: [get, update, patch]
+  verbs: [update, patch]
 - apiGroups: [ironkv.io]
   resources: [ironkvclusters/finalizers]
   verbs: [update]
