@@ -16,6 +16,8 @@ pub use step::{Step, Stop, Waiting};
 pub use validate::{Invalid, ValidatedCluster, Warning, validate, warnings};
 
 #[cfg(test)]
+mod fixtures;
+#[cfg(test)]
 mod model_test;
 #[cfg(test)]
 mod plan_changes_test;

@@ -98,6 +98,19 @@ fn the_committed_definition_is_that_of_the_code() {
 }
 
 #[test]
+fn encryption_of_peers_changes_only_while_there_are_none() {
+    let of = |replicas: i32, peers: &str| {
+        cluster(json!({ "replicas": replicas, "tls": { "peers": peers } }))
+    };
+    of(0, "Disabled").validate_cel_update(&of(0, "Enabled")).unwrap();
+    for (new, old) in [(of(3, "Disabled"), of(3, "Enabled")), (of(3, "Enabled"), of(0, "Disabled"))]
+    {
+        let text = format!("{:?}", new.validate_cel_update(&old).unwrap_err());
+        assert!(text.contains("only change while spec.replicas is 0"), "{text}");
+    }
+}
+
+#[test]
 fn the_id_of_an_adopted_cluster_does_not_change() {
     let (one, other) = ("1".repeat(32), "2".repeat(32));
     let of = |id: &str| cluster(json!({ "clusterID": id }));

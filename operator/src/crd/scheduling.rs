@@ -30,9 +30,9 @@ pub struct Scheduling {
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Spread {
-    /// Over nodes (`kubernetes.io/hostname`).
+    /// Over nodes (`kubernetes.io/hostname`), one member to each where it is required.
     pub node: SpreadMode,
-    /// Over zones (`topology.kubernetes.io/zone`).
+    /// Over zones (`topology.kubernetes.io/zone`), evenly: there may be more members than zones.
     pub zone: SpreadMode,
 }
 
@@ -49,6 +49,6 @@ pub enum SpreadMode {
     Disabled,
     /// Where it can be had.
     Preferred,
-    /// A member that has no place of its own stays pending.
+    /// A member for which there is no such place stays pending.
     Required,
 }

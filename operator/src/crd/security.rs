@@ -41,7 +41,8 @@ fn password_key() -> String {
 #[serde(rename_all = "camelCase", default)]
 pub struct Tls {
     /// Between members, and between them and the operator: certificates of an authority that the
-    /// operator keeps in the Secret `<name>-ca`, renewed without a restart.
+    /// operator keeps in the Secret `<name>-ca`, renewed without a restart. Changes only while
+    /// `replicas` is 0.
     pub peers: TlsMode,
     /// Towards clients, on port 6390 beside the plain port.
     pub clients: TlsMode,

@@ -52,6 +52,12 @@ use super::{Auth, IronKVClusterStatus, Scheduling, Storage, Tls};
      tolerance), or 0 to hibernate with the data kept"
 ))]
 #[x_kube(validation = Rule::new(
+    "self.tls.peers == oldSelf.tls.peers || (self.replicas == 0 && oldSelf.replicas == 0)"
+).message(
+    "spec.tls.peers can only change while spec.replicas is 0: members with and without \
+     encryption do not understand each other"
+))]
+#[x_kube(validation = Rule::new(
     "!has(oldSelf.clusterID) || (has(self.clusterID) && self.clusterID == oldSelf.clusterID)"
 ).message("spec.clusterID cannot change: make a new cluster to adopt other volumes"))]
 #[serde(rename_all = "camelCase")]
@@ -144,8 +150,8 @@ pub struct IronKVClusterSpec {
     pub termination_grace_period_seconds: i64,
 }
 
-/// The Services that clients use. `<name>` leads to any ready member and is always correct;
-/// `<name>-leader` and `<name>-replicas` save a hop.
+/// The Service `<name>`, which leads to any ready member and is always correct. `<name>-leader` and
+/// `<name>-replicas` save a hop within the cluster.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Services {
@@ -155,7 +161,7 @@ pub struct Services {
         "spec.services.type must be ClusterIP, NodePort or LoadBalancer"
     ))]
     pub type_: Option<String>,
-    /// Annotations of the client Services, for load balancers and DNS.
+    /// Annotations of the Service `<name>`, for load balancers and DNS.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }

@@ -1,14 +1,28 @@
 //! The objects of a cluster: built from what is asked for, without touching anything.
 
+mod config_map;
+mod container;
+mod disruption_budget;
+mod monitors;
+mod mounts;
+mod network_policy;
+mod pod_template;
+mod scheduling;
+mod service_account;
+mod services;
+mod stateful_set;
+
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{ConfigMap, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
+use kube::api::DynamicObject;
 
 use super::ValidatedCluster;
 use crate::names;
+
+pub use monitors::{pod_monitor_resource, prometheus_rule_resource};
 
 /// What is seen of the world that objects depend on.
 #[derive(Clone, Copy, Debug)]
@@ -59,27 +73,16 @@ pub struct Objects {
 
 /// The objects of a cluster.
 pub fn build(cluster: &ValidatedCluster, seen: &Seen<'_>) -> Objects {
-    let metadata = |name: String| metadata(cluster, name);
-    let _ = seen;
     Objects {
-        service_account: ServiceAccount {
-            metadata: metadata(names::service_account(&cluster.name)),
-            ..ServiceAccount::default()
-        },
-        config_map: ConfigMap {
-            metadata: metadata(names::config_map(&cluster.name)),
-            ..ConfigMap::default()
-        },
-        services: Vec::new(),
-        disruption_budget: None,
-        network_policy: None,
-        pod_monitor: None,
-        prometheus_rule: None,
-        dashboard: None,
-        stateful_set: StatefulSet {
-            metadata: metadata(names::stateful_set(&cluster.name)),
-            ..StatefulSet::default()
-        },
+        service_account: service_account::service_account(cluster),
+        config_map: config_map::config_map(cluster),
+        services: services::services(cluster),
+        disruption_budget: disruption_budget::disruption_budget(cluster, seen),
+        network_policy: network_policy::network_policy(cluster),
+        pod_monitor: monitors::pod_monitor(cluster, seen),
+        prometheus_rule: monitors::prometheus_rule(cluster, seen),
+        dashboard: monitors::dashboard(cluster),
+        stateful_set: stateful_set::stateful_set(cluster, seen),
     }
 }
 
@@ -89,20 +92,6 @@ pub fn template_hash(stateful_set: &StatefulSet) -> &str {
     let annotations = metadata.and_then(|metadata| metadata.annotations.as_ref());
     let hash = annotations.and_then(|all| all.get(names::TEMPLATE_HASH_ANNOTATION));
     hash.map_or("", String::as_str)
-}
-
-/// `PodMonitor`, for the client.
-pub fn pod_monitor_resource() -> ApiResource {
-    monitoring_resource("PodMonitor")
-}
-
-/// `PrometheusRule`, for the client.
-pub fn prometheus_rule_resource() -> ApiResource {
-    monitoring_resource("PrometheusRule")
-}
-
-fn monitoring_resource(kind: &str) -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("monitoring.coreos.com", "v1", kind))
 }
 
 /// Of an object of the cluster: it goes when the cluster goes.
@@ -115,3 +104,13 @@ fn metadata(cluster: &ValidatedCluster, name: String) -> ObjectMeta {
         ..ObjectMeta::default()
     }
 }
+
+/// The pods of the cluster.
+fn selector(cluster: &ValidatedCluster) -> LabelSelector {
+    LabelSelector { match_labels: Some(names::selector(&cluster.name)), ..LabelSelector::default() }
+}
+
+#[cfg(test)]
+mod build_test;
+#[cfg(test)]
+mod golden_test;

@@ -3,22 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Invalid, Warning, validate, warnings};
-use crate::crd::IronKVCluster;
-
-fn resource(spec: Value) -> IronKVCluster {
-    serde_json::from_value(json!({
-        "apiVersion": "ironkv.io/v1alpha1",
-        "kind": "IronKVCluster",
-        "metadata": {
-            "name": "kv",
-            "namespace": "prod",
-            "uid": "01234567-89ab-cdef-0123-456789abcdef",
-            "generation": 4,
-        },
-        "spec": spec,
-    }))
-    .unwrap()
-}
+use crate::controller::fixtures::{cluster, resource};
 
 fn refused(spec: Value) -> String {
     validate(&resource(spec)).unwrap_err().to_string()
@@ -29,12 +14,12 @@ fn refused_overrides(overrides: Value) -> String {
 }
 
 fn warned(spec: Value) -> Vec<Warning> {
-    warnings(&validate(&resource(spec)).unwrap())
+    warnings(&cluster(spec))
 }
 
 #[test]
 fn the_identity_comes_from_the_uid() {
-    let cluster = validate(&resource(json!({}))).unwrap();
+    let cluster = cluster(json!({}));
     assert_eq!((cluster.name.as_str(), cluster.namespace.as_str()), ("kv", "prod"));
     assert_eq!(cluster.cluster_id, "0123456789abcdef0123456789abcdef");
     assert_eq!(cluster.generation, 4);
@@ -46,7 +31,7 @@ fn the_identity_comes_from_the_uid() {
 #[test]
 fn the_identity_of_an_earlier_cluster_can_be_adopted() {
     let id = "f".repeat(32);
-    let cluster = validate(&resource(json!({ "clusterID": id }))).unwrap();
+    let cluster = cluster(json!({ "clusterID": id }));
     assert_eq!(cluster.cluster_id, id);
     assert!(refused(json!({ "clusterID": "F".repeat(32) })).contains("32 hexadecimal digits"));
 }
@@ -60,12 +45,11 @@ fn a_resource_that_no_api_server_gave_is_refused() {
 
 #[test]
 fn keys_with_a_dot_are_for_the_file_and_those_without_for_the_whole_cluster() {
-    let cluster = validate(&resource(json!({ "config": {
+    let cluster = cluster(json!({ "config": {
         "maxmemory": "1gb",
         "checkpoint.log_bytes_min": "1gb",
         "parameters.save": "",
-    } })))
-    .unwrap();
+    } }));
     assert_eq!(cluster.cluster_parameters().into_keys().collect::<Vec<_>>(), ["maxmemory"]);
     let keys: Vec<_> = cluster.file_keys().into_keys().collect();
     assert_eq!(keys, ["checkpoint.log_bytes_min", "parameters.save"]);
@@ -148,7 +132,7 @@ fn overrides_of_what_the_operator_decides_are_refused_with_what_to_write() {
 
 #[test]
 fn overrides_of_anything_else_are_taken() {
-    let cluster = validate(&resource(json!({ "podOverrides": {
+    let cluster = cluster(json!({ "podOverrides": {
         "metadata": { "annotations": { "a": "b" }, "creationTimestamp": null },
         "spec": {
             "priority": 4,
@@ -159,8 +143,7 @@ fn overrides_of_anything_else_are_taken() {
                 { "name": "sidecar", "image": "a", "ports": [{ "containerPort": 9000 }] },
             ],
         },
-    } })))
-    .unwrap();
+    } }));
     assert_eq!(cluster.overrides.unwrap().spec.unwrap().containers.len(), 2);
 }
 

@@ -38,8 +38,8 @@ pub enum Warning {
     },
     /// Anybody who reaches the pods can join the conversation of the peers.
     #[error(
-        "spec.tls.peers is Off and spec.networkPolicy.enabled is false: whoever reaches the pods \
-         can administer the cluster; switch one of them on"
+        "spec.tls.peers is Disabled and spec.networkPolicy.enabled is false: whoever reaches \
+         the pods can administer the cluster; switch one of them on"
     )]
     OpenPeers,
     /// Anybody who reaches the Service is a client.

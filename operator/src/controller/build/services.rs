@@ -1,0 +1,90 @@
+//! Names under which pods are reached.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{Service, ServicePort, ServiceSpec};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::metadata;
+use crate::controller::ValidatedCluster;
+use crate::crd::TlsMode;
+use crate::names::{self, ports};
+
+pub(super) fn services(cluster: &ValidatedCluster) -> Vec<Service> {
+    vec![peers(cluster), clients(cluster), leader(cluster), replicas(cluster)]
+}
+
+/// Gives each pod a name, whatever its state: members find each other before they are ready.
+fn peers(cluster: &ValidatedCluster) -> Service {
+    let mut ports = client_ports(cluster);
+    ports.push(port(ports::GRPC_NAME, ports::GRPC));
+    ports.push(port(ports::HTTP_NAME, ports::HTTP));
+    service(
+        cluster,
+        names::peer_service(&cluster.name),
+        ServiceSpec {
+            cluster_ip: Some("None".to_owned()),
+            publish_not_ready_addresses: Some(true),
+            selector: Some(names::selector(&cluster.name)),
+            ports: Some(ports),
+            ..ServiceSpec::default()
+        },
+    )
+}
+
+/// Any ready member: each sends on what it cannot do itself.
+fn clients(cluster: &ValidatedCluster) -> Service {
+    let wanted = &cluster.spec.services;
+    let spec = ServiceSpec {
+        type_: Some(wanted.type_.clone().unwrap_or_else(|| "ClusterIP".to_owned())),
+        selector: Some(names::selector(&cluster.name)),
+        ports: Some(client_ports(cluster)),
+        ..ServiceSpec::default()
+    };
+    let mut service = service(cluster, names::client_service(&cluster.name), spec);
+    if !wanted.annotations.is_empty() {
+        service.metadata.annotations = Some(wanted.annotations.clone());
+    }
+    service
+}
+
+/// Saves a hop; right only as soon as the label is.
+fn leader(cluster: &ValidatedCluster) -> Service {
+    by_role(cluster, names::leader_service(&cluster.name), names::LEADER)
+}
+
+/// Keeps reads off the leader.
+fn replicas(cluster: &ValidatedCluster) -> Service {
+    by_role(cluster, names::replicas_service(&cluster.name), names::REPLICA)
+}
+
+fn by_role(cluster: &ValidatedCluster, name: String, role: &str) -> Service {
+    let role = BTreeMap::from([(names::ROLE_LABEL.to_owned(), role.to_owned())]);
+    let spec = ServiceSpec {
+        type_: Some("ClusterIP".to_owned()),
+        selector: Some(names::selector(&cluster.name).into_iter().chain(role).collect()),
+        ports: Some(client_ports(cluster)),
+        ..ServiceSpec::default()
+    };
+    service(cluster, name, spec)
+}
+
+fn service(cluster: &ValidatedCluster, name: String, spec: ServiceSpec) -> Service {
+    Service { metadata: metadata(cluster, name), spec: Some(spec), ..Service::default() }
+}
+
+fn client_ports(cluster: &ValidatedCluster) -> Vec<ServicePort> {
+    let tls = cluster.spec.tls.clients == TlsMode::On;
+    let tls = tls.then(|| port(ports::RESP_TLS_NAME, ports::RESP_TLS));
+    [port(ports::RESP_NAME, ports::RESP)].into_iter().chain(tls).collect()
+}
+
+fn port(name: &str, number: u16) -> ServicePort {
+    ServicePort {
+        name: Some(name.to_owned()),
+        port: i32::from(number),
+        protocol: Some("TCP".to_owned()),
+        target_port: Some(IntOrString::String(name.to_owned())),
+        ..ServicePort::default()
+    }
+}
