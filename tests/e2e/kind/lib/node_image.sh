@@ -13,8 +13,9 @@ node_image_get() {
   programs_folder
   tools_remember
   local key archive
-  key=$(key_of "$programs" "$(root_archive)" "$here/simplenet.yaml" \
-    "$here"/lib/{control_plane,node_image}.sh)
+  # Their names say what is in them, whether they are there yet or not.
+  key=$(key_of "$(basename "$programs")" "$(basename "$(root_archive)")" \
+    "$here"/{simplenet.yaml,lib/control_plane.sh,lib/node_image.sh})
   archive=$cache/node-$key.tar node_image=ironkv-node:$key
   if docker image inspect "$node_image" >/dev/null 2>&1; then return; fi
   if [ ! -f "$archive" ]; then
@@ -56,9 +57,18 @@ build_node_image() {
   logged node fill_root "$work/root"
   logged preload preload_images "$work/root" "$work/images.tar"
   logged node-import import_node "$work/root"
+  if engine_is_ours; then remove_older_images; fi
   docker save -o "$1.new" "$node_image"
   mv "$1.new" "$1"
   remove_folder "$work"
+}
+
+# One that a cluster still uses stays.
+remove_older_images() {
+  local image
+  for image in $(docker images --format '{{.Repository}}:{{.Tag}}' ironkv-node); do
+    [ "$image" = "$node_image" ] || docker image rm "$image" >/dev/null 2>&1 || true
+  done
 }
 
 # What the Dockerfile of kind's base image does, and then its `build node-image`.
