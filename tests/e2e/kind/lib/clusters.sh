@@ -59,5 +59,11 @@ cluster_down() {
 
 cluster_down_all() {
   local name
+  [ -n "$(clusters_left)" ] || return 0
+  engine_use
+  if engine_is_ours && ! engine_answers && ! (engine_start); then
+    engine_wipe
+    return
+  fi
   for name in $(clusters_left); do cluster_down "$name"; done
 }

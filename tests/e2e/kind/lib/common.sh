@@ -54,9 +54,9 @@ key_of() {
   done | sha256sum | cut -c1-12
 }
 
-# Also what a killed run left mounted below.
+# Also what a killed run left mounted there.
 remove_folder() {
-  awk -v "below=$1/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r |
+  awk -v "folder=$1/" 'index($2 "/", folder) == 1 { print $2 }' /proc/mounts | sort -r |
     xargs --no-run-if-empty umount
   rm -rf "$1"
 }

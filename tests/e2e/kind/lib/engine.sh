@@ -38,7 +38,10 @@ run_dockerd() {
     cp "$here/lib/runc-limited" "$engine/"
     options+=(--add-runtime "limited=$engine/runc-limited" --default-runtime limited)
   fi
-  dockerd_pid >/dev/null || rm -f "$engine/dockerd.pid" "$engine/docker.sock"
+  if ! dockerd_pid >/dev/null; then
+    stop_containerd
+    rm -f "$engine/dockerd.pid" "$engine/docker.sock"
+  fi
   # Its own session, or an interrupted test run would take the engine's clusters down half-way; and
   # not our lock, which would be held as long as it runs.
   setsid dockerd "${options[@]}" >"$logs/dockerd.log" 2>&1 </dev/null 9>&- &
@@ -95,20 +98,52 @@ engine_stop() {
     kill "$pid"
     wait_for_end "$pid"
   fi
-  # It is a child of the engine, but one that a killed engine leaves behind.
-  pid=$(cat "$engine/exec/containerd/containerd.pid" 2>/dev/null) || pid=
-  if [ -n "$pid" ] && grep -qaF "$engine/exec" "/proc/$pid/cmdline" 2>/dev/null; then
+  stop_containerd
+  remove_folder "$engine/exec"
+  rm -rf "$engine/docker.sock" "$engine/dockerd.pid"
+  host_restore
+}
+
+# A child of the engine that a killed engine leaves behind, or the number of one that is gone: the
+# next engine would wait for it in vain.
+stop_containerd() {
+  local file=$engine/exec/containerd/containerd.pid pid
+  pid=$(cat "$file" 2>/dev/null) || return 0
+  if grep -qaF "$engine/exec" "/proc/$pid/cmdline" 2>/dev/null; then
     kill "$pid"
     wait_for_end "$pid"
   fi
-  rm -rf "$engine/docker.sock" "$engine/dockerd.pid" "$engine/exec"
-  host_restore
+  rm -f "$file"
+}
+
+# For an engine that does not start any more, say on a full disk: ends what it left by hand.
+engine_wipe() {
+  say "ending all containers without the engine, which does not start"
+  local id pid bridge
+  for pid in $(grep -laF "$engine/exec" /proc/[0-9]*/cmdline 2>/dev/null | cut -d/ -f3); do
+    kill -KILL "$pid" 2>/dev/null || true
+  done
+  for id in $(ls "$engine/data/containers"); do
+    for pid in $(find /sys/fs/cgroup -path "*$id*" -name cgroup.procs -exec cat {} + | sort -u); do
+      kill -KILL "$pid" 2>/dev/null || true
+    done
+    # A group is busy until the last of its processes is collected.
+    sleep 0.5
+    find /sys/fs/cgroup -depth -type d -path "*docker/$id*" -exec rmdir {} \; 2>/dev/null || true
+  done
+  for bridge in $(ip -brief -4 address | awk '$1 ~ /^br-/ && $3 ~ /^172\.28\./ { print $1 }'); do
+    ip link delete "$bridge"
+  done
+  remove_folder "$engine/data"
+  rm -f "$clusters"/*.kubeconfig
 }
 
 wait_for_end() {
   local try
   for try in $(seq 120); do
     kill -0 "$1" 2>/dev/null || return 0
+    # A dead one that nobody collects is not running.
+    ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null || return 0
     [ "$try" -ne 80 ] || kill -KILL "$1"
     sleep 0.25
   done

@@ -52,10 +52,11 @@ docker_chains() { "$1" -w -t "$2" -S 2>/dev/null | awk '/^-N DOCKER/ { print $2 
 
 remove_chains() {
   local table rule chain
+  # All rules of an engine name a chain of its own, a bridge of its networks, or our addresses.
+  local ours='DOCKER| br-[0-9a-f]{12}| 172\.28\.'
   for table in filter nat; do
-    # Rules of the built-in chains first: a chain that something jumps to cannot be deleted. All of
-    # them name a chain of Docker's or the bridge of one of its networks.
-    "$1" -w -t "$table" -S 2>/dev/null | grep -E '^-A [^ ]+ .*(DOCKER| br-[0-9a-f]{12}|docker0)' |
+    # Rules of the built-in chains first: a chain that something jumps to cannot be deleted.
+    "$1" -w -t "$table" -S 2>/dev/null | grep -E "^-A [^ ]+ .*($ours)" |
       sed 's/^-A/-D/' | while read -r rule; do
       # shellcheck disable=SC2086
       "$1" -w -t "$table" $rule 2>/dev/null || true

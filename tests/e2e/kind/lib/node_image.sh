@@ -1,7 +1,8 @@
 # The image that every node of a cluster runs: pulled where that works, else built here.
 
 # The default of the version of kind in programs/go.mod.
-readonly OFFICIAL=kindest/node:v1.37.0@sha256:a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5
+readonly OFFICIAL_DIGEST=a1ed56cfb0e7b93589bdf97c8cd566405a265939e3620fc4f5de89adff580ae5
+readonly OFFICIAL=kindest/node:v1.37.0@sha256:$OFFICIAL_DIGEST
 
 # Sets $node_image; makes sure that the engine has it, and that PATH has kind, kubectl and helm.
 node_image_get() {
@@ -115,8 +116,8 @@ configure_containerd() {
 # A containerd of the moment fills the store that the one inside of the node will find.
 preload_images() {
   local socket=$work/preload.sock pid try
-  setpriv --pdeathsig KILL containerd --root "$1/var/lib/containerd" --state "$work/preload" --address "$socket" \
-    --config /dev/null 9>&- &
+  setpriv --pdeathsig KILL containerd --config /dev/null --address "$socket" \
+    --root "$1/var/lib/containerd" --state "$work/preload" 9>&- &
   pid=$!
   for try in $(seq 100); do
     ctr -a "$socket" version >/dev/null 2>&1 && break
