@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::crd;
+use crate::run::Run;
 
 /// Runs IronKV clusters on Kubernetes.
 #[derive(Debug, Parser)]
@@ -17,6 +18,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Watch the clusters and look after them.
+    Run(Run),
     /// Print the definition of the custom resource as YAML.
     Crd,
     /// Print the version.
@@ -25,18 +28,20 @@ enum Action {
 
 /// Does what the command line says.
 pub fn run() -> ExitCode {
-    let text = match Cli::parse().action {
-        Action::Crd => crd::definition().map_err(|error| error.to_string()),
-        Action::Version => Ok(format!("{}\n", env!("CARGO_PKG_VERSION"))),
+    let done = match Cli::parse().action {
+        Action::Run(run) => run.run().map_err(|error| error.to_string()),
+        Action::Crd => crd::definition().map_err(|error| error.to_string()).and_then(print),
+        Action::Version => print(format!("{}\n", env!("CARGO_PKG_VERSION"))),
     };
-    let written = text.and_then(|text| {
-        std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
-    });
-    match written {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "ironkv-operator: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn print(text: String) -> Result<(), String> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
 }

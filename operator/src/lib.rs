@@ -7,7 +7,19 @@ pub mod names;
 
 pub mod crd;
 
+pub mod telemetry;
+
+pub mod metrics;
+
+pub mod node_admin;
+
+pub mod context;
+
 pub mod controller;
+
+pub mod health;
+
+mod run;
 
 mod cli;
 

@@ -22,6 +22,21 @@ pub const LEADER: &str = "leader";
 /// Value of [`ROLE_LABEL`].
 pub const REPLICA: &str = "replica";
 
+/// Label of every object of a cluster: [`MANAGER`].
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+
+/// Label of every object of a cluster: the cluster's name.
+pub const INSTANCE_LABEL: &str = "app.kubernetes.io/instance";
+
+/// Annotation of a volume claim: when its pod was last told to join.
+pub const JOINING_ANNOTATION: &str = "ironkv.io/joining";
+
+/// Annotation of a pod: a mark of what its mounted Secrets and configuration hold.
+pub const MOUNTED_ANNOTATION: &str = "ironkv.io/mounted";
+
+/// The Lease by which replicas of the operator agree who acts.
+pub const LEASE: &str = "ironkv-operator";
+
 /// Annotation of the pod template and so of each pod.
 pub const TEMPLATE_HASH_ANNOTATION: &str = "ironkv.io/template-hash";
 
@@ -203,7 +218,7 @@ pub fn peer_domain(cluster: &str, namespace: &str) -> String {
 /// Labels of every object of a cluster.
 pub fn labels(cluster: &str) -> BTreeMap<String, String> {
     let mut labels = selector(cluster);
-    labels.insert("app.kubernetes.io/managed-by".to_owned(), MANAGER.to_owned());
+    labels.insert(MANAGED_BY_LABEL.to_owned(), MANAGER.to_owned());
     labels.insert("app.kubernetes.io/component".to_owned(), "store".to_owned());
     labels
 }
@@ -212,7 +227,7 @@ pub fn labels(cluster: &str) -> BTreeMap<String, String> {
 pub fn selector(cluster: &str) -> BTreeMap<String, String> {
     BTreeMap::from([
         ("app.kubernetes.io/name".to_owned(), "ironkv".to_owned()),
-        ("app.kubernetes.io/instance".to_owned(), cluster.to_owned()),
+        (INSTANCE_LABEL.to_owned(), cluster.to_owned()),
     ])
 }
 

@@ -1,0 +1,193 @@
+//! A cluster's own certificates: an authority, and what it signs for peers and clients. From what
+//! the Secrets hold and the time follows what to write into them; nothing is touched.
+//!
+//! A new authority is trusted everywhere before it signs, and an old one until nothing it signed is
+//! shown any more, so that members with older files always understand each other.
+
+mod pair;
+
+use std::collections::BTreeMap;
+
+use pair::Pair;
+
+/// The bytes of a Secret by key.
+pub(super) type Data = BTreeMap<String, Vec<u8>>;
+
+const DAY_S: u64 = 24 * 3600;
+/// Of an authority.
+const AUTHORITY_LIFE_S: u64 = 3650 * DAY_S;
+/// Of what it signs.
+const LEAF_LIFE_S: u64 = 90 * DAY_S;
+/// In which a changed Secret has certainly reached every pod.
+const PROPAGATION_S: u64 = 3600;
+
+/// Keys of the Secret of the authority.
+mod keys {
+    /// The authority that signs, and its private key.
+    pub(super) const CERTIFICATE: &str = "tls.crt";
+    pub(super) const KEY: &str = "tls.key";
+    /// The one that will sign next.
+    pub(super) const NEXT_CERTIFICATE: &str = "next.crt";
+    pub(super) const NEXT_KEY: &str = "next.key";
+    /// The one that signed before.
+    pub(super) const OLD_CERTIFICATE: &str = "old.crt";
+    /// Since when there is a next or an old one, Unix seconds.
+    pub(super) const SINCE: &str = "since";
+    /// Everything that is trusted.
+    pub(super) const TRUSTED: &str = "ca.crt";
+}
+
+/// What the Secrets hold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Existing {
+    /// `<name>-ca`.
+    pub(super) authority: Option<Data>,
+    /// `<name>-peer-tls`.
+    pub(super) peers: Option<Data>,
+    /// `<name>-client-tls`.
+    pub(super) clients: Option<Data>,
+}
+
+/// The names that certificates are for.
+#[derive(Clone, Debug)]
+pub(super) struct Hosts {
+    /// Of the cluster, for people who read certificates.
+    pub(super) cluster: String,
+    /// Of the members among themselves; absent when they speak plain text.
+    pub(super) peers: Option<Vec<String>>,
+    /// By which clients reach them; absent when the certificate is not the operator's.
+    pub(super) clients: Option<Vec<String>>,
+}
+
+/// What the Secrets should hold; absent ones are not needed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Renewed {
+    pub(super) authority: Option<Data>,
+    pub(super) peers: Option<Data>,
+    pub(super) clients: Option<Data>,
+}
+
+/// What the Secrets should hold at this time, Unix seconds. Whatever is damaged, foreign or too old
+/// is made anew; the rest is as it was, byte for byte.
+pub(super) fn renew(
+    existing: &Existing,
+    hosts: &Hosts,
+    now_unix_s: u64,
+) -> Result<Renewed, rcgen::Error> {
+    if hosts.peers.is_none() && hosts.clients.is_none() {
+        return Ok(Renewed::default());
+    }
+    let authority = Authority::read(existing.authority.as_ref(), now_unix_s);
+    let authority = authority.renew(&hosts.cluster, now_unix_s)?;
+    let leaf = |existing: &Option<Data>, names: &Option<Vec<String>>| {
+        let make = |names: &Vec<String>| authority.leaf(existing.as_ref(), names, now_unix_s);
+        names.as_ref().map(make).transpose()
+    };
+    Ok(Renewed {
+        peers: leaf(&existing.peers, &hosts.peers)?,
+        clients: leaf(&existing.clients, &hosts.clients)?,
+        authority: Some(authority.data()),
+    })
+}
+
+/// The authority in its three ages.
+struct Authority {
+    now: Option<Pair>,
+    next: Option<Pair>,
+    old: Option<String>,
+    since_unix_s: u64,
+}
+
+impl Authority {
+    fn read(data: Option<&Data>, now_unix_s: u64) -> Self {
+        let text = |key: &str| {
+            data.and_then(|data| data.get(key))
+                .and_then(|bytes| String::from_utf8(bytes.clone()).ok())
+        };
+        let pair = |certificate: &str, key: &str| {
+            let pair = Pair::parse(&text(certificate)?, &text(key)?)?;
+            (pair.is_authority && now_unix_s < pair.not_after_unix_s).then_some(pair)
+        };
+        Self {
+            now: pair(keys::CERTIFICATE, keys::KEY),
+            next: pair(keys::NEXT_CERTIFICATE, keys::NEXT_KEY),
+            old: text(keys::OLD_CERTIFICATE).filter(|pem| pair::is_certificate(pem)),
+            since_unix_s: text(keys::SINCE).and_then(|since| since.parse().ok()).unwrap_or(0),
+        }
+    }
+
+    fn renew(mut self, cluster: &str, now_unix_s: u64) -> Result<Self, rcgen::Error> {
+        let is_spread = now_unix_s >= self.since_unix_s.saturating_add(PROPAGATION_S);
+        let make = || Pair::authority(cluster, now_unix_s, AUTHORITY_LIFE_S);
+        match (&self.now, &self.next) {
+            // Nothing that was signed can be trusted; members restart their conversation.
+            (None, _) => {
+                let made =
+                    Self { now: Some(make()?), next: None, old: None, since_unix_s: now_unix_s };
+                return Ok(made);
+            }
+            (Some(now), None) if now.is_old(now_unix_s) => {
+                self.next = Some(make()?);
+                self.since_unix_s = now_unix_s;
+            }
+            (Some(now), Some(_)) if is_spread => {
+                self.old = Some(now.certificate.clone());
+                self.now = self.next.take();
+                self.since_unix_s = now_unix_s;
+            }
+            (Some(_), None) if is_spread => self.old = None,
+            _ => {}
+        }
+        Ok(self)
+    }
+
+    fn trusted(&self) -> String {
+        let now = self.now.iter().chain(&self.next).map(|pair| pair.certificate.as_str());
+        now.chain(self.old.as_deref()).collect()
+    }
+
+    fn data(&self) -> Data {
+        let pair = |pair: &Option<Pair>, certificate, key| {
+            let pair = pair.as_ref();
+            [(certificate, pair.map(|p| p.certificate.clone())), (key, pair.map(|p| p.key.clone()))]
+        };
+        let mut fields = Vec::from(pair(&self.now, keys::CERTIFICATE, keys::KEY));
+        fields.extend(pair(&self.next, keys::NEXT_CERTIFICATE, keys::NEXT_KEY));
+        fields.push((keys::OLD_CERTIFICATE, self.old.clone()));
+        fields.push((keys::SINCE, Some(self.since_unix_s.to_string())));
+        fields.push((keys::TRUSTED, Some(self.trusted())));
+        let present = fields.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        present.map(|(key, value)| (key.to_owned(), value.into_bytes())).collect()
+    }
+
+    /// What is there when it is still good, else a new one.
+    fn leaf(
+        &self,
+        existing: Option<&Data>,
+        names: &[String],
+        now_unix_s: u64,
+    ) -> Result<Data, rcgen::Error> {
+        let text = |key: &str| String::from_utf8(existing?.get(key)?.clone()).ok();
+        let pair = text(keys::CERTIFICATE).zip(text(keys::KEY));
+        let pair = pair.and_then(|(certificate, key)| Pair::parse(&certificate, &key));
+        let signer = self.now.as_ref();
+        let good = |pair: &Pair| {
+            pair.is_for(names)
+                && !pair.is_old(now_unix_s)
+                && signer.is_some_and(|signer| pair.issuer == signer.subject)
+        };
+        let pair = match (pair.filter(good), signer) {
+            (Some(pair), _) => pair,
+            (None, Some(signer)) => signer.sign(names, now_unix_s, LEAF_LIFE_S)?,
+            (None, None) => return Err(rcgen::Error::CouldNotParseCertificate),
+        };
+        Ok(BTreeMap::from([
+            (keys::CERTIFICATE.to_owned(), pair.certificate.into_bytes()),
+            (keys::KEY.to_owned(), pair.key.into_bytes()),
+            (keys::TRUSTED.to_owned(), self.trusted().into_bytes()),
+        ]))
+    }
+}
+
+#[cfg(test)]
+mod certificates_test;

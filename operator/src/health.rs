@@ -1,0 +1,57 @@
+//! The operator's own HTTP door: probes and figures.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+
+/// What the door shows.
+#[derive(Clone, Debug)]
+pub struct Health {
+    /// Figures.
+    pub metrics: Metrics,
+    /// Whether it is known who acts: this process or another.
+    pub ready: watch::Receiver<bool>,
+}
+
+/// Serves until the process ends.
+pub async fn serve(listen: SocketAddr, health: Health) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::bind(listen).await?;
+    tracing::info!(%listen, "probes and metrics");
+    axum::serve(listener, router(health)).await
+}
+
+fn router(health: Health) -> Router {
+    Router::new()
+        .route("/livez", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(health)
+}
+
+async fn ready(State(health): State<Health>) -> impl IntoResponse {
+    if *health.ready.borrow() {
+        (StatusCode::OK, "ok\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "waiting for the lease and the resource definition\n")
+    }
+}
+
+async fn metrics(State(health): State<Health>) -> impl IntoResponse {
+    match health.metrics.text() {
+        Ok(text) => {
+            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+            (StatusCode::OK, [("content-type", kind)], text)
+        }
+        Err(error) => {
+            let kind = "text/plain";
+            (StatusCode::INTERNAL_SERVER_ERROR, [("content-type", kind)], error.to_string())
+        }
+    }
+}
