@@ -70,3 +70,28 @@ async fn an_empty_file_opens_no_door() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success() && said.contains(&path), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_command_is_sent_without_another_client() {
+    let mut files = SecretFiles::new(tempfile::tempdir().unwrap().keep());
+    files.write(&[("password", "\nnew\nold\n".to_owned())]);
+    let path = files.path("password").display().to_string();
+    let cluster = Cluster::start_with(1, &[("auth.password_file", &path)]).await;
+    let address = cluster.nodes[0].resp_address.clone();
+    let run = |flags: &[&str], words: &[&str]| {
+        let mut command = process::ironkv_command();
+        command.args(["command", "--address", &address]).args(flags).args(words);
+        let output = command.output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let own = ["--password-file", path.as_str()];
+    assert_eq!(run(&own, &["SET", "key", "-1 two"]), (true, "OK\n".into(), String::new()));
+    assert_eq!(run(&own, &["--", "GET", "key"]).1, "-1 two\n");
+    assert_eq!(run(&own, &["MGET", "key", "other", "key"]).1, "-1 two\n\n-1 two\n");
+    assert_eq!(run(&["--password", "old"], &["DEL", "key", "--x"]).1, "1\n");
+    let (done, said, complained) = run(&own, &["INCR"]);
+    assert!(!done && said.is_empty() && complained.contains("wrong number"), "{complained}");
+    assert!(run(&[], &["GET", "key"]).2.contains("NOAUTH"));
+    assert!(run(&["--password", "wrong"], &["GET", "key"]).2.contains("WRONGPASS"));
+}

@@ -4,6 +4,7 @@ mod admin;
 mod bench;
 mod check;
 mod cluster;
+mod command;
 mod commands;
 mod completions;
 mod connection;
@@ -33,6 +34,8 @@ enum Action {
     Dev(dev::Dev),
     /// Form a cluster, show it, change its members.
     Cluster(cluster::Cluster),
+    /// Send one command to a server and print its reply.
+    Command(command::Command),
     /// Check that a node serves, once or continuously.
     Health(health::Health),
     /// Load a server that speaks RESP and print throughput and latency.
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
         Action::Serve(serve) => serve.run(),
         Action::Dev(dev) => dev.run(),
         Action::Cluster(cluster) => cluster.run(),
+        Action::Command(command) => command.run(),
         Action::Health(health) => health.run(),
         Action::Bench(bench) => bench.run(),
         Action::Check(check) => check.run(),
