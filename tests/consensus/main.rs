@@ -12,6 +12,7 @@ mod replication;
 mod settings;
 mod snapshots;
 mod starting;
+mod status;
 mod tls;
 mod transfers;
 mod writer;

@@ -179,6 +179,7 @@ fn as_json(status: &StatusResponse) -> String {
                 "raft_address": at.raft_address,
                 "http_address": at.http_address,
                 "matched": member.matched.as_ref().map(|log_id| log_id.index),
+                "reachable": member.reachable,
                 "caught_up": member.caught_up,
             })
         })

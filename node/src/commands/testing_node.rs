@@ -119,6 +119,7 @@ fn three_nodes() -> RaftStatus {
         last_log: 9,
         committed: 8,
         applied: 8,
+        leader_contact_ms: Some(0),
         members: (1..=3).map(member).collect(),
         ..RaftStatus::default()
     }

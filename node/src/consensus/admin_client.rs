@@ -17,17 +17,27 @@ use super::peers::{Peers, reason, sized_client};
 use super::types::{LogId, MemberAddresses};
 use crate::base::ids::{ClusterId, NodeId};
 
-const TIMEOUT: Duration = Duration::from_secs(15);
-
 /// Talks to one node's admin door.
-pub(crate) struct AdminClient(AdminServiceClient<Channel>);
+pub(crate) struct AdminClient {
+    door: AdminServiceClient<Channel>,
+    limit: Duration,
+}
 
 impl AdminClient {
-    pub(crate) fn new(peers: &Peers, address: &str) -> Result<Self, ChangeError> {
+    /// Every answer must come within the limit.
+    pub(crate) fn new(peers: &Peers, address: &str, limit: Duration) -> Result<Self, ChangeError> {
         let channel = peers
             .channel(address)
             .map_err(|error| ChangeError::Refused(format!("bad address {address}: {error}")))?;
-        Ok(Self(sized_client!(AdminServiceClient::new(channel))))
+        Ok(Self { door: sized_client!(AdminServiceClient::new(channel)), limit })
+    }
+
+    pub(crate) async fn status(&mut self) -> Result<proto::StatusResponse, ChangeError> {
+        let answer = within(self.limit, self.door.status(proto::StatusRequest {})).await;
+        answer.map_err(|error| match error {
+            ChangeError::Unknown => ChangeError::Unreachable("it is silent".to_owned()),
+            error => error,
+        })
     }
 
     pub(crate) async fn change(
@@ -53,11 +63,11 @@ impl AdminClient {
                     forwarded,
                     cluster_id: cluster_id.clone(),
                 };
-                within(self.0.add_learner(request)).await?
+                within(self.limit, self.door.add_learner(request)).await?
             }
-            Change::Promote(id) => within(self.0.promote(node(id))).await?,
-            Change::Demote(id) => within(self.0.demote(node(id))).await?,
-            Change::Remove(id) => within(self.0.remove(node(id))).await?,
+            Change::Promote(id) => within(self.limit, self.door.promote(node(id))).await?,
+            Change::Demote(id) => within(self.limit, self.door.demote(node(id))).await?,
+            Change::Remove(id) => within(self.limit, self.door.remove(node(id))).await?,
         };
         let at = answer.membership.as_ref().map(convert::log_id_from_proto);
         at.ok_or(ChangeError::Unknown)
@@ -75,7 +85,7 @@ impl AdminClient {
             forwarded: true,
             cluster_id: cluster_id.0.clone(),
         };
-        within(self.0.transfer_leader(request)).await.map(drop)
+        within(self.limit, self.door.transfer_leader(request)).await.map(drop)
     }
 
     pub(crate) async fn allocate(
@@ -83,7 +93,7 @@ impl AdminClient {
         forwarded: bool,
     ) -> Result<(ClusterId, NodeId), ChangeError> {
         let request = proto::AllocateNodeIdRequest { forwarded };
-        let answer = within(self.0.allocate_node_id(request)).await?;
+        let answer = within(self.limit, self.door.allocate_node_id(request)).await?;
         Ok((ClusterId(answer.cluster_id), NodeId(answer.node_id)))
     }
 }
@@ -107,9 +117,10 @@ fn expected_to_proto(expected: Expected) -> Option<ironkv_proto::types::v1::LogI
 }
 
 async fn within<T>(
+    limit: Duration,
     call: impl Future<Output = Result<tonic::Response<T>, Status>>,
 ) -> Result<T, ChangeError> {
-    match tokio::time::timeout(TIMEOUT, call).await {
+    match tokio::time::timeout(limit, call).await {
         Ok(Ok(answer)) => Ok(answer.into_inner()),
         Ok(Err(status)) => Err(error_of(&status)),
         Err(_) => Err(ChangeError::Unknown),

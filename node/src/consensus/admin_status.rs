@@ -1,7 +1,7 @@
 //! The status as the operator and the command line read it.
 
 use ironkv_proto::admin::v1 as proto;
-use openraft::{Instant, ServerState};
+use openraft::ServerState;
 
 use super::admin_client::member_to_proto;
 use super::convert::log_id_to_proto;
@@ -9,24 +9,26 @@ use super::group::Group;
 use super::log::LogPosition;
 use super::membership::is_caught_up;
 use super::shared::Ended;
-use super::status::is_reachable;
+use super::status::{is_reachable, quorum_age_ms};
 use super::types::{LogId, Metrics};
 use crate::base::config::Unapplied;
+use crate::commands::version::IRONKV_VERSION;
 
 impl Group {
     /// Everything that an administrator decides on.
     pub fn admin_status(&self) -> proto::StatusResponse {
         let status = self.status();
+        let silence_ms_max = self.0.config.load().raft.leader_patience_ms();
         let Unapplied { pending_restart, error } = self.0.config.unapplied();
         let mut answer = proto::StatusResponse {
+            ready: status.not_ready(silence_ms_max).is_none(),
             cluster_id: status.cluster_id.map(|id| id.0),
             node_id: status.node_id.map_or(0, |id| id.0),
             checkpoint_index: status.checkpoint_index,
             checkpoint_bytes: status.checkpoint_bytes,
             log_bytes: status.log_bytes,
             memory_bytes: self.0.applied.memory_bytes(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            ready: self.is_ready(),
+            version: IRONKV_VERSION.to_owned(),
             role: proto::Role::Empty.into(),
             pending_restart,
             configuration_error: error,
@@ -35,12 +37,9 @@ impl Group {
         if let Some(metrics) = self.0.metrics() {
             fill(&mut answer, &metrics);
         }
-        if let Some(ended) = &*self.0.ended.borrow() {
-            answer.ready = false;
-            if let Ended::Removed(reason) = ended {
-                answer.role = proto::Role::Removed.into();
-                answer.removed = Some(reason.clone());
-            }
+        if let Some(Ended::Removed(reason)) = &*self.0.ended.borrow() {
+            answer.role = proto::Role::Removed.into();
+            answer.removed = Some(reason.clone());
         }
         answer
     }
@@ -63,10 +62,8 @@ fn fill(answer: &mut proto::StatusResponse, metrics: &Metrics) {
     answer.membership_committed =
         metrics.committed_membership_config.log_id() == membership.log_id();
     answer.role = role(metrics).into();
-    answer.quorum_acknowledged_ms_ago = metrics
-        .last_quorum_acked
-        .filter(|_| metrics.state == ServerState::Leader)
-        .map(|at| at.into_inner().elapsed().as_millis() as u64);
+    answer.quorum_acknowledged_ms_ago = quorum_age_ms(metrics);
+    let leads = metrics.state == ServerState::Leader;
     let voters: std::collections::BTreeSet<_> = membership.voter_ids().collect();
     let matched = |id| metrics.replication.as_ref().and_then(|all| all.get(&id).copied().flatten());
     answer.members = membership
@@ -75,8 +72,8 @@ fn fill(answer: &mut proto::StatusResponse, metrics: &Metrics) {
             member: Some(member_to_proto(*id, addresses)),
             voter: voters.contains(id),
             matched: matched(*id).as_ref().map(log_id_to_proto),
-            reachable: is_reachable(metrics, *id),
-            caught_up: is_caught_up(metrics, *id),
+            reachable: leads && is_reachable(metrics, *id),
+            caught_up: leads && is_caught_up(metrics, *id),
         })
         .collect();
 }

@@ -26,6 +26,9 @@ use crate::data::keyspace::Keyspace;
 use crate::resp::Reply;
 use crate::services::cluster::{Member, RaftStatus};
 
+/// How long the leader has for a change that a follower passes on.
+const HOP_PATIENCE: Duration = Duration::from_secs(15);
+
 /// A handle; clones are cheap and mean the same group.
 #[derive(Clone)]
 pub struct Group(pub(super) Arc<Shared>);
@@ -162,29 +165,9 @@ impl Group {
         self.0.ended.subscribe()
     }
 
-    /// Whether this node is over its restart guard and knows a leader.
-    pub fn is_ready(&self) -> bool {
-        let leadership = *self.0.leadership.borrow();
-        leadership.leader.is_some() && self.0.ended.borrow().is_none()
-    }
-
     /// Runs a future on the raft thread, beside the core.
     pub fn run_on_raft_thread(&self, main: ThreadMain) -> bool {
         self.0.tasks.send(main).is_ok()
-    }
-
-    /// Makes this empty node the first member of a new cluster; says the same again when it is.
-    pub async fn init(&self, cluster_id: Option<ClusterId>) -> Result<Arc<Identity>, ChangeError> {
-        super::start::init(&self.0, cluster_id).await
-    }
-
-    /// Makes this empty node a learner of the cluster that one of `seeds` belongs to.
-    pub async fn join(
-        &self,
-        seeds: &[String],
-        expected: Option<ClusterId>,
-    ) -> Result<Arc<Identity>, ChangeError> {
-        super::start::join(&self.0, seeds, expected).await
     }
 
     /// Reserves a node id; goes to the leader.
@@ -242,7 +225,7 @@ impl Group {
         }
         let leader = self.0.wait_for_leader().await.ok_or(ChangeError::NotLeader(None))?;
         let address = self.0.address_of(leader).ok_or(ChangeError::NotLeader(None))?;
-        AdminClient::new(&self.0.peers, &address.raft)
+        AdminClient::new(&self.0.peers, &address.raft, HOP_PATIENCE)
     }
 
     /// Writes a checkpoint of what is applied now and waits for it; its log index.
@@ -280,6 +263,11 @@ impl Group {
         if let (Some(core), Some(index)) = (self.0.core.get(), self.0.checkpoints.index()) {
             core.raft.trigger().purge_log(index).await.expect("the core runs");
         }
+    }
+
+    /// Hands leadership over if this node leads, as well as it can within a second.
+    pub async fn hand_over(&self) {
+        super::start::hand_over(&self.0).await;
     }
 
     /// Stops in order: hands leadership over, refuses new requests, lets those on their way finish,

@@ -77,6 +77,12 @@ pub(crate) async fn change(
     let metrics = shared.metrics().ok_or(ChangeError::NotLeader(None))?;
     let based_on = check_position(&metrics, expected)?;
     check_change(shared, &metrics, &change)?;
+    if let (Change::AddLearner(id, _), Some(at)) = (&change, based_on)
+        && metrics.membership_config.get_node(id).is_some()
+    {
+        // Asked for again: decisions on this membership stay good.
+        return Ok(at);
+    }
     let retain = !matches!(change, Change::Remove(_));
     let members = match change {
         Change::AddLearner(id, addresses) => {

@@ -16,6 +16,7 @@ pub(crate) mod convert;
 mod entry;
 pub mod errors;
 mod expirer;
+mod forming;
 mod forward;
 pub mod fuzzing;
 mod group;

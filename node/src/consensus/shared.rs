@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use openraft::ServerState;
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -164,10 +165,9 @@ impl Shared {
         Duration::from_millis(self.config.load().raft.request_timeout_ms)
     }
 
-    /// How long a request that was not yet sent waits for somebody to lead: through an election
-    /// that has to be repeated.
+    /// How long a request that was not yet sent waits for somebody to lead.
     pub(crate) fn leader_patience(&self) -> Duration {
-        Duration::from_millis(2 * self.config.load().raft.election_timeout_max_ms)
+        Duration::from_millis(self.config.load().raft.leader_patience_ms())
     }
 
     /// How long after a quorum's acknowledgement this node may answer reads alone. Shorter than
@@ -198,21 +198,13 @@ impl Shared {
 
     /// Milliseconds since a leader was heard; 0 on a leader that its followers still acknowledge.
     pub(crate) fn contact_age_ms(&self) -> Option<u64> {
-        if self.gate.is_open() || self.leads_alone() {
+        if self.gate.is_open() || self.metrics().as_ref().is_some_and(leads_alone) {
             return Some(0);
         }
         match self.contact.load(Ordering::Relaxed) {
             0 => None,
             heard => Some((self.origin.elapsed().as_micros() as u64).saturating_sub(heard) / 1000),
         }
-    }
-
-    /// The only voter is its own majority.
-    fn leads_alone(&self) -> bool {
-        let alone = |metrics: &Metrics| {
-            metrics.membership_config.voter_ids().all(|voter| voter == metrics.id)
-        };
-        self.is_leader() && self.metrics().as_ref().is_some_and(alone)
     }
 
     /// Queues an item for the log; whoever waits gets nothing if the core is gone.
@@ -288,6 +280,12 @@ impl Shared {
         }
         self.end(Ended::Removed(reason.to_owned()));
     }
+}
+
+/// The only voter is its own majority.
+pub(crate) fn leads_alone(metrics: &Metrics) -> bool {
+    metrics.state == ServerState::Leader
+        && metrics.membership_config.voter_ids().all(|voter| voter == metrics.id)
 }
 
 /// The replies of an applied request.

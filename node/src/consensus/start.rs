@@ -10,19 +10,17 @@ use openraft::{Config, SnapshotPolicy};
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::admin_client::AdminClient;
 use super::applied::Applied;
 use super::apply::{Applier, ApplyObserver};
 use super::apply_thread::{ApplyHandle, OnMembership};
 use super::checkpoints::Checkpoints;
-use super::entry::Item;
 use super::forward::Forwarder;
 use super::group::Group;
 use super::lease::{ReadGate, RestartGuard};
 use super::log::{Log, LogError, LogOptions, LogState};
 use super::log_store::LogStore;
 use super::machine::StateMachine;
-use super::membership::{Change, ChangeError, Expected};
+use super::membership::Expected;
 use super::network::NetworkFactory;
 use super::peers::{Identity, Peers};
 use super::proposer::Proposer;
@@ -37,15 +35,9 @@ use crate::base::config::{LiveConfig, RaftConfig};
 use crate::base::disk::Disk;
 use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::net::Net;
-use crate::base::random::hexadecimal;
 use crate::base::telemetry::Metrics;
 use crate::base::threads::{ThreadMain, Threads};
 use crate::data::meta::{Meta, MetaError};
-
-/// The id of the node that a cluster begins with.
-const FIRST_NODE: NodeId = NodeId(1);
-
-const CLUSTER_ID_DIGITS: usize = 32;
 
 /// How long a stopping leader waits for its successor: a hand-over takes milliseconds, unless all
 /// nodes stop at once.
@@ -286,7 +278,7 @@ fn core_config(shared: &Shared) -> Result<Arc<Config>, String> {
 }
 
 /// Builds the core on the raft thread and starts what lives beside it.
-async fn start_core(
+pub(super) async fn start_core(
     shared: &Arc<Shared>,
     node_id: NodeId,
     cluster_id: ClusterId,
@@ -350,115 +342,6 @@ async fn end_guard(shared: Arc<Shared>, raft: Raft) {
     raft.runtime_config().elect(true);
 }
 
-/// See [`Group::init`].
-pub(crate) async fn init(
-    shared: &Arc<Shared>,
-    cluster_id: Option<ClusterId>,
-) -> Result<Arc<Identity>, ChangeError> {
-    let _alone = shared.forming.lock().await;
-    let facts = shared.meta.facts();
-    let cluster_id = match (facts.cluster_id, cluster_id) {
-        (Some(known), Some(wanted)) if known != wanted => {
-            return Err(ChangeError::Refused(format!("this node belongs to cluster {known}")));
-        }
-        (Some(known), _) => known,
-        (None, Some(wanted)) => wanted,
-        (None, None) => ClusterId(hexadecimal(CLUSTER_ID_DIGITS)),
-    };
-    check_cluster_id(&cluster_id)?;
-    if facts.node_id.is_some_and(|id| id != FIRST_NODE) {
-        return Err(ChangeError::Refused("this node has joined a cluster".to_owned()));
-    }
-    take_identity(shared, FIRST_NODE, &cluster_id).await?;
-    let core = shared.core.get().ok_or(ChangeError::Unknown)?;
-    let member = std::collections::BTreeMap::from([(FIRST_NODE, shared.addresses.clone())]);
-    let initialized = core.raft.is_initialized().await.map_err(|_| ChangeError::Unknown)?;
-    if !initialized {
-        core.raft
-            .initialize(member)
-            .await
-            .map_err(|error| ChangeError::Refused(error.to_string()))?;
-        shared.wait_for_leader().await.ok_or(ChangeError::Unknown)?;
-        // The name travels with checkpoints and backups; the identity in force is that of `meta`.
-        let named = shared.queue_item(Item::NameCluster(cluster_id.0), false).await;
-        tracing::info!(?named, "began a cluster");
-    }
-    Ok(core.identity.clone())
-}
-
-fn check_cluster_id(id: &ClusterId) -> Result<(), ChangeError> {
-    let hexadecimal = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
-    if id.0.len() == CLUSTER_ID_DIGITS && id.0.chars().all(hexadecimal) {
-        return Ok(());
-    }
-    let text = format!("a cluster id is {CLUSTER_ID_DIGITS} lower-case hexadecimal digits");
-    Err(ChangeError::Refused(text))
-}
-
-/// Remembers an identity, durably, and starts the core with it.
-async fn take_identity(
-    shared: &Arc<Shared>,
-    node_id: NodeId,
-    cluster_id: &ClusterId,
-) -> Result<(), ChangeError> {
-    if shared.core.get().is_some() {
-        return Ok(());
-    }
-    let cluster = cluster_id.clone();
-    shared
-        .meta
-        .update(|facts| {
-            facts.node_id = Some(node_id);
-            facts.cluster_id = Some(cluster);
-        })
-        .map_err(|error| ChangeError::Refused(error.to_string()))?;
-    start_core(shared, node_id, cluster_id.clone()).await.map_err(ChangeError::Refused)
-}
-
-/// See [`Group::join`].
-pub(crate) async fn join(
-    shared: &Arc<Shared>,
-    seeds: &[String],
-    expected: Option<ClusterId>,
-) -> Result<Arc<Identity>, ChangeError> {
-    let _alone = shared.forming.lock().await;
-    let mut last = ChangeError::Refused("no seed address was given".to_owned());
-    for seed in seeds.iter().filter(|seed| **seed != shared.addresses.raft) {
-        match join_by(shared, seed, expected.as_ref()).await {
-            Ok(identity) => return Ok(identity),
-            Err(error) => {
-                tracing::info!(seed, %error, "cannot join by this member");
-                last = error;
-            }
-        }
-    }
-    Err(last)
-}
-
-async fn join_by(
-    shared: &Arc<Shared>,
-    seed: &str,
-    expected: Option<&ClusterId>,
-) -> Result<Arc<Identity>, ChangeError> {
-    let mut client = AdminClient::new(&shared.peers, seed)?;
-    let wrong = |id: &ClusterId| expected.is_some_and(|expected| expected != id);
-    if shared.core.get().is_none() {
-        let (cluster_id, node_id) = client.allocate(false).await?;
-        if wrong(&cluster_id) {
-            return Err(ChangeError::Refused(format!("{seed} belongs to cluster {cluster_id}")));
-        }
-        take_identity(shared, node_id, &cluster_id).await?;
-    }
-    let identity = shared.core.get().ok_or(ChangeError::Unknown)?.identity.clone();
-    if wrong(&identity.cluster_id) {
-        let known = &identity.cluster_id;
-        return Err(ChangeError::Refused(format!("this node belongs to cluster {known}")));
-    }
-    let change = Change::AddLearner(identity.node_id, shared.addresses.clone());
-    client.change(&identity.cluster_id, change, Expected::Any, false).await?;
-    Ok(identity)
-}
-
 /// See [`Group::stop`].
 pub(crate) async fn stop(shared: &Arc<Shared>) {
     let limit = Duration::from_millis(shared.config.load().raft.shutdown_timeout_ms);
@@ -467,15 +350,21 @@ pub(crate) async fn stop(shared: &Arc<Shared>) {
     }
 }
 
-async fn stop_in_order(shared: &Arc<Shared>) {
-    if shared.is_leader() {
-        let handing_over = membership::transfer(shared, None, Expected::Any);
-        match tokio::time::timeout(HAND_OVER_PATIENCE, handing_over).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::info!(%error, "leadership was not handed over"),
-            Err(_) => tracing::info!("leadership was not handed over in time"),
-        }
+/// See [`Group::hand_over`].
+pub(crate) async fn hand_over(shared: &Arc<Shared>) {
+    if !shared.is_leader() {
+        return;
     }
+    let handing_over = membership::transfer(shared, None, Expected::Any);
+    match tokio::time::timeout(HAND_OVER_PATIENCE, handing_over).await {
+        Ok(Ok(())) => tracing::info!("leadership was handed over"),
+        Ok(Err(error)) => tracing::info!(%error, "leadership was not handed over"),
+        Err(_) => tracing::info!("leadership was not handed over in time"),
+    }
+}
+
+async fn stop_in_order(shared: &Arc<Shared>) {
+    hand_over(shared).await;
     shared.stopping.store(true, Ordering::Release);
     // What is on its way to the log gets its answer if it comes soon.
     let all = shared.config.load().raft.proposals_in_flight;

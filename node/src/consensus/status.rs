@@ -7,7 +7,7 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::{Instant as _, ServerState};
 
-use super::shared::{Ended, Leadership, Shared};
+use super::shared::{Ended, Leadership, Shared, leads_alone};
 use super::types::{LogId, Metrics, Raft};
 use crate::base::ids::NodeId;
 use crate::services::cluster::topology::FlushTimes;
@@ -113,7 +113,8 @@ fn fill(status: &mut RaftStatus, shared: &Shared, metrics: &Metrics) {
         ServerState::Shutdown => RaftRole::Stopped,
     };
     let is_leader = metrics.state == ServerState::Leader;
-    status.leader_contact_ms = if is_leader { Some(0) } else { shared.contact_age_ms() };
+    status.leader_contact_ms =
+        if is_leader { quorum_age_ms(metrics) } else { shared.contact_age_ms() };
     let membership = metrics.membership_config.membership();
     let voters: std::collections::BTreeSet<_> = membership.voter_ids().collect();
     status.members = membership
@@ -135,6 +136,15 @@ pub(crate) fn matched(metrics: &Metrics, id: NodeId) -> Option<u64> {
         return metrics.last_log_index;
     }
     metrics.replication.as_ref()?.get(&id).copied().flatten().map(|id| id.index)
+}
+
+/// Milliseconds since a majority last acknowledged this leader.
+pub(crate) fn quorum_age_ms(metrics: &Metrics) -> Option<u64> {
+    if leads_alone(metrics) {
+        return Some(0);
+    }
+    let at = metrics.last_quorum_acked.filter(|_| metrics.state == ServerState::Leader);
+    at.map(|at| at.into_inner().elapsed().as_millis() as u64)
 }
 
 /// As far as this node can tell: the leader knows of everyone, others of their leader.

@@ -91,6 +91,9 @@ section! {
         name: String = String::new();
         /// gRPC addresses (host:port) of nodes to ask about the cluster at start.
         peers: Vec<String> = Vec::new();
+        /// Milliseconds for which a node that was asked to stop goes on serving, without leading
+        /// and not ready, until clients are sent elsewhere.
+        drain_ms: u64 = 0;
     }
 }
 
@@ -124,6 +127,12 @@ impl RaftConfig {
     /// For how long a node that heard a leader votes for nobody else, milliseconds.
     pub const fn leader_lease_ms(&self) -> u64 {
         self.election_timeout_max_ms / 2
+    }
+
+    /// How long to wait for somebody to lead, milliseconds: through an election that has to be
+    /// repeated.
+    pub const fn leader_patience_ms(&self) -> u64 {
+        2 * self.election_timeout_max_ms
     }
 }
 

@@ -5,7 +5,9 @@ use axum::http::{Request, StatusCode};
 use tower::ServiceExt as _;
 
 use super::*;
+use crate::base::ids::NodeId;
 use crate::commands::testing_node::TestNode;
+use crate::services::cluster::RaftRole;
 
 async fn get(lifecycle: &Arc<Lifecycle>, path: &str) -> (StatusCode, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
@@ -51,6 +53,30 @@ async fn without_a_leader_or_a_cluster_a_node_is_not_ready() {
     assert!(get(&lifecycle, "/readyz").await.1.contains("no leader"));
     node.status.lock().cluster_id = None;
     assert!(get(&lifecycle, "/readyz").await.1.contains("cluster init"));
+    for path in ["/livez", "/startupz"] {
+        assert_eq!(get(&lifecycle, path).await.0, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_node_cut_off_from_its_leader_or_its_followers_is_not_ready_but_alive() {
+    let (lifecycle, node) = running();
+    node.status.lock().leader_contact_ms = Some(100_000);
+    assert!(get(&lifecycle, "/readyz").await.1.contains("no majority acknowledged it for 100000"));
+    node.status.lock().role = RaftRole::Follower;
+    assert!(get(&lifecycle, "/readyz").await.1.contains("no leader was heard for 100000 ms"));
+    node.status.lock().leader_contact_ms = None;
+    assert!(get(&lifecycle, "/readyz").await.1.contains("no leader was heard since the start"));
+    assert_eq!(get(&lifecycle, "/livez").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_removed_node_and_one_that_is_no_member_yet_are_not_ready() {
+    let (lifecycle, node) = running();
+    node.status.lock().node_id = Some(NodeId(9));
+    assert!(get(&lifecycle, "/readyz").await.1.contains("do not know the node yet"));
+    node.status.lock().role = RaftRole::Stopped;
+    assert!(get(&lifecycle, "/readyz").await.1.contains("no part"));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use crate::base::limits::{READY_LAG_ENTRIES_MAX, STUCK_AFTER};
+use crate::base::limits::STUCK_AFTER;
 use crate::commands::node_control::NodeControl;
 
 /// From starting over running to stopping. Only ever moves forward.
@@ -76,15 +76,6 @@ impl Lifecycle {
         let Some(node) = self.node() else {
             return Some("checkpoint and log are being loaded".to_owned());
         };
-        let status = node.status();
-        if status.cluster_id.is_none() {
-            let text = "the node belongs to no cluster yet: run `ironkv cluster init` once";
-            return Some(text.to_owned());
-        }
-        if status.leader.is_none() {
-            return Some(format!("no leader is known in term {}", status.term));
-        }
-        (status.lag() > READY_LAG_ENTRIES_MAX)
-            .then(|| format!("{} entries are committed but not applied here yet", status.lag()))
+        node.status().not_ready(node.config().load().raft.leader_patience_ms())
     }
 }

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::base::limits::HTTP_CONNECTIONS_MAX;
 use crate::base::net::{Listener, Stream};
+use crate::base::shutdown::Shutdown;
 
 /// After an error such as "too many open files", before trying again.
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
@@ -20,11 +21,12 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 pub(super) struct HttpListener {
     inner: Box<dyn Listener>,
     room: Arc<Semaphore>,
+    stopping: Shutdown,
 }
 
 impl HttpListener {
-    pub(super) fn new(inner: Box<dyn Listener>) -> Self {
-        Self { inner, room: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)) }
+    pub(super) fn new(inner: Box<dyn Listener>, stopping: Shutdown) -> Self {
+        Self { inner, room: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)), stopping }
     }
 }
 
@@ -38,6 +40,8 @@ impl axum::serve::Listener for HttpListener {
         loop {
             match self.inner.accept().await {
                 Ok((stream, address)) => return (HttpStream { stream, _permit: permit }, address),
+                // Of a process that ends, whose last words are to be its reason.
+                Err(_) if self.stopping.is_stopping() => std::future::pending().await,
                 Err(error) => {
                     tracing::warn!(%error, "could not accept an HTTP connection");
                     tokio::time::sleep(PAUSE_AFTER_ERROR).await;

@@ -44,7 +44,7 @@ pub async fn serve(
     lifecycle: Arc<Lifecycle>,
     mut shutdown: Shutdown,
 ) -> io::Result<()> {
-    let listener = listener::HttpListener::new(listener);
+    let listener = listener::HttpListener::new(listener, shutdown.clone());
     axum::serve(listener, router(lifecycle))
         .with_graceful_shutdown(async move { shutdown.stopped().await })
         .await

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use ironkv_proto::admin::v1::Role;
 use tokio::net::TcpListener;
 
 use super::serve;
@@ -26,14 +27,14 @@ use crate::resp::Reply;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct TestNode {
-    group: Group,
+pub(super) struct TestNode {
+    pub(super) group: Group,
     shutdown: ShutdownSender,
     directory: PathBuf,
     port: u16,
 }
 
-async fn free_port() -> u16 {
+pub(super) async fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
@@ -67,7 +68,7 @@ fn options(directory: &Path, port: u16) -> GroupOptions {
 }
 
 impl TestNode {
-    async fn start(directory: PathBuf, port: u16) -> Result<Self, StartError> {
+    pub(super) async fn start(directory: PathBuf, port: u16) -> Result<Self, StartError> {
         std::fs::create_dir_all(&directory).unwrap();
         let group = Group::start(options(&directory, port)).await?;
         let (shutdown, signal) = shutdown::channel();
@@ -80,13 +81,13 @@ impl TestNode {
         Ok(Self { group, shutdown, directory, port })
     }
 
-    async fn stop(self) -> (PathBuf, u16) {
+    pub(super) async fn stop(self) -> (PathBuf, u16) {
         self.group.stop().await;
         self.shutdown.stop();
         (self.directory, self.port)
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 }
@@ -133,7 +134,7 @@ impl TestCluster {
     }
 }
 
-async fn eventually<T, F: Future<Output = Option<T>>>(
+pub(super) async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut attempt: impl FnMut() -> F,
 ) -> T {
@@ -273,6 +274,17 @@ async fn members_come_and_go_and_a_removed_one_never_comes_back() {
     let refused = cluster.nodes[leader].group.change(Change::Remove(last), Expected::Any, false);
     assert!(refused.await.is_err(), "the leader must not remove itself");
     assert_eq!(run(&cluster.nodes[0].group, &["SET", "key", "value"]).await, Reply::OK);
+}
+
+#[tokio::test]
+async fn a_removed_node_says_so() {
+    let cluster = TestCluster::start(3).await;
+    let removed = &cluster.nodes[(cluster.leader().await + 1) % 3].group;
+    cluster.change(Change::Remove(removed.identity().unwrap().node_id)).await;
+    let told = || async { Some(removed.admin_status()).filter(|status| status.removed.is_some()) };
+    let status = eventually("word of the removal", told).await;
+    assert_eq!((status.role(), status.ready), (Role::Removed, false));
+    assert!(status.removed.is_some_and(|reason| reason.contains("removed")));
 }
 
 #[tokio::test]

@@ -88,3 +88,6 @@ async fn run(
 #[cfg(test)]
 #[path = "cluster_test.rs"]
 mod tests;
+
+#[cfg(test)]
+mod forming_test;

@@ -2,6 +2,7 @@
 //! in; INFO, ROLE, CLUSTER, RAFT, metrics and the admin door show it.
 
 use crate::base::ids::{ClusterId, GroupId, NodeId};
+use crate::base::limits::READY_LAG_ENTRIES_MAX;
 
 /// What this node is in its group at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -134,7 +135,8 @@ pub struct RaftStatus {
     pub disk_free_bytes: u64,
     /// Whether this node, leading, refuses writes for want of room on its disk.
     pub disk_full: bool,
-    /// Milliseconds since this node last heard from its leader (0 on the leader).
+    /// Milliseconds since this node last heard from its leader; on the leader since a majority last
+    /// acknowledged it. `None` when that never happened since the start.
     pub leader_contact_ms: Option<u64>,
     /// All members, by node id.
     pub members: Vec<Member>,
@@ -156,6 +158,36 @@ impl RaftStatus {
     pub fn own_member(&self) -> Option<&Member> {
         let own = self.node_id?;
         self.members.iter().find(|member| member.node_id == own)
+    }
+
+    /// Why requests should not be sent to this node; `None` when they should. A leader, or a
+    /// majority, that was silent for longer than the maximum counts as none.
+    pub fn not_ready(&self, silence_ms_max: u64) -> Option<String> {
+        if self.cluster_id.is_none() {
+            let text = "the node belongs to no cluster yet: run `ironkv cluster init` once";
+            return Some(text.to_owned());
+        }
+        if self.role == RaftRole::Stopped {
+            return Some("the node takes no part in its cluster any more".to_owned());
+        }
+        if self.leader.is_none() {
+            return Some(format!("no leader is known in term {}", self.term));
+        }
+        let silent = match self.leader_contact_ms {
+            Some(silence_ms) if silence_ms <= silence_ms_max => None,
+            Some(silence_ms) => Some(format!("for {silence_ms} ms")),
+            None => Some("since the start".to_owned()),
+        };
+        if let Some(since) = silent {
+            let who =
+                if self.is_leader() { "majority acknowledged it" } else { "leader was heard" };
+            return Some(format!("no {who} {since}"));
+        }
+        if self.own_member().is_none() {
+            return Some("the members do not know the node yet".to_owned());
+        }
+        (self.lag() > READY_LAG_ENTRIES_MAX)
+            .then(|| format!("{} entries are committed but not applied here yet", self.lag()))
     }
 
     /// Entries committed elsewhere that this node has not applied.
