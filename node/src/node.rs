@@ -228,12 +228,13 @@ impl Node {
         Dispatcher::new(self.state.group.clone(), self.state.clone(), metrics, seed)
     }
 
-    /// Accepts no more clients, answers what is in flight, hands leadership over, flushes, ends.
-    /// Bounded by `raft.shutdown_timeout_ms`.
+    /// Drains, accepts no more clients, answers what is in flight, hands leadership over, flushes,
+    /// ends. Bounded by `raft.shutdown_timeout_ms` after `node.drain_ms`.
     pub async fn stop(mut self) {
         let patience = self.state.config.load().raft.shutdown_timeout_ms;
         let patience = Duration::from_millis(patience);
         self.lifecycle.stopping();
+        self.drain().await;
         if let Some(resp) = self.resp.take() {
             resp.stop(patience / 4).await;
         }
@@ -243,6 +244,22 @@ impl Node {
         // A peer may hold a stream open; the process ends all the same.
         let _ = tokio::time::timeout(patience / 4, doors).await;
         tracing::info!("stopped");
+    }
+}
+
+impl Node {
+    /// Not ready any more, but still serving: whoever sends clients here may take a moment to hear.
+    /// Leadership goes first, so that clients notice no more of the end than a hand-over.
+    async fn drain(&self) {
+        let time = Duration::from_millis(self.state.config.load().node.drain_ms);
+        if time.is_zero() || self.state.group.ended().borrow().is_some() {
+            return;
+        }
+        let end = tokio::time::Instant::now() + time;
+        self.state.group.hand_over().await;
+        let mut ended = self.state.group.ended();
+        // Nothing is served any more when the group ends by itself.
+        let _ = tokio::time::timeout_at(end, ended.wait_for(Option::is_some)).await;
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use ironkv_tests::admin;
 use ironkv_tests::cluster::Cluster;
+use ironkv_tests::http::get;
 
 use crate::writer::Writer;
 
@@ -87,6 +89,40 @@ async fn without_a_majority_writes_and_reads_are_refused_and_later_served() {
     cluster.start_all().await;
     cluster.wait_writable().await;
     cluster.equal_digests().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_drains_serves_on_without_leading_and_ends_well() {
+    let mut cluster = Cluster::start_with(3, &[("node.drain_ms", "6000")]).await;
+    let leader = cluster.leader().await;
+    let writer = Writer::start(&cluster);
+    writer.wait_for(20).await;
+    let mut connected = cluster.client(leader).await;
+    cluster.nodes[leader].process().terminate();
+    cluster.leader_except(leader).await;
+    let (code, body) = get(&cluster.nodes[leader].http_address, "/readyz").await;
+    assert_eq!((code, body.as_str()), (503, "the node is stopping\n"));
+    assert!(!admin::leads(&cluster.nodes[leader].admin().status().await.unwrap()));
+    // Whoever has not heard of it yet, and whoever was here before, is served by way of the leader.
+    let mut late = cluster.client(leader).await;
+    for client in [&mut connected, &mut late] {
+        assert_eq!(format!("{:?}", client.line("SET late 1").await.unwrap()), "+OK");
+        assert_eq!(client.line("GET late").await.unwrap().text(), "1");
+    }
+    let status = cluster.nodes[leader].process().ended_within(Duration::from_secs(30)).await;
+    assert!(status.is_some_and(|status| status.success()), "it ends with {status:?}");
+    assert!(cluster.nodes[leader].client().await.is_err(), "a door without a process");
+    writer.wait_for(20).await;
+    let mut client = cluster.leader_client().await;
+    writer.finish(&mut client).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_only_node_drains_and_ends_well() {
+    let mut cluster = Cluster::start_with(1, &[("node.drain_ms", "1000")]).await;
+    cluster.nodes[0].process().terminate();
+    let status = cluster.nodes[0].process().ended_within(Duration::from_secs(30)).await;
+    assert!(status.is_some_and(|status| status.success()), "it ends with {status:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -15,6 +15,11 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     check_raft(config, &mut rule);
     check_limits(config, &mut rule);
     check_tls(config, &mut rule);
+    rule(
+        config.node.drain_ms <= 600_000,
+        "node.drain_ms",
+        "must be at most 600000, ten minutes".to_owned(),
+    );
     rule(!config.data.directory.is_empty(), "data.directory", "must name a directory".to_owned());
     rule(
         config.security.enable_debug_command != DebugAccess::Yes

@@ -113,6 +113,7 @@ pub(super) const ROWS: &[Parameter] = &[
     row("raft-lease-percent", Integer(10, 90), Node("raft.lease_percent", SAME), Live),
     row("raft-request-timeout-ms", Integer(1, I32), Node("raft.request_timeout_ms", SAME), Live),
     row("raft-shutdown-timeout-ms", Integer(1, I32), Node("raft.shutdown_timeout_ms", SAME), Live),
+    row("node-drain-ms", Integer(0, 600_000), Node("node.drain_ms", SAME), Live),
     row("reads-mode", Choice(READ_MODES), Node("reads.mode", SAME), Live),
     row("reads-stale-lag-max-ms", Integer(0, I32), Node("reads.stale_lag_max_ms", SAME), Live),
     row("checkpoint-log-bytes-min", Memory(0, BYTES), Node("checkpoint.log_bytes_min", SAME), Live),
