@@ -14,6 +14,7 @@ pub mod cluster;
 pub mod disk;
 pub mod history;
 pub mod http;
+pub mod kube;
 pub mod linearizability;
 pub mod links;
 pub mod list_append;

@@ -1,6 +1,7 @@
 //! A client as an application would have it: any node will do, a broken connection is replaced,
 //! and what became of a request is told apart into done, not done, and unknown.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,13 +38,20 @@ pub enum Fate {
 #[derive(Debug)]
 pub struct Session {
     addresses: Arc<Vec<String>>,
+    password_file: Option<PathBuf>,
     client: Option<Client>,
 }
 
 impl Session {
     /// Talks to any of these addresses.
     pub fn new(addresses: Arc<Vec<String>>) -> Self {
-        Self { addresses, client: None }
+        Self { addresses, password_file: None, client: None }
+    }
+
+    /// Gives the password in this file with each new connection; the file may change meanwhile.
+    #[must_use]
+    pub fn with_password_file(self, file: PathBuf) -> Self {
+        Self { password_file: Some(file), ..self }
     }
 
     /// Sends one command.
@@ -92,12 +100,28 @@ impl Session {
     ) -> Result<Vec<Reply>, ClientError> {
         if self.client.is_none() {
             let address = &self.addresses[rand::random_range(0..self.addresses.len())];
-            self.client = Some(Client::connect_with_patience(address, PATIENCE).await?);
+            let mut client = Client::connect_with_patience(address, PATIENCE).await?;
+            if let Some(file) = &self.password_file {
+                authenticate(&mut client, file).await?;
+            }
+            self.client = Some(client);
         }
         match &mut self.client {
             Some(client) => client.pipeline(commands).await,
             None => Err(ClientError::Refused("not connected".to_owned())),
         }
+    }
+}
+
+async fn authenticate(client: &mut Client, password_file: &Path) -> Result<(), ClientError> {
+    let refused = |why: String| ClientError::Refused(format!("no authentication: {why}"));
+    let password = std::fs::read_to_string(password_file)
+        .map_err(|error| refused(format!("{}: {error}", password_file.display())))?;
+    // Whatever becomes of this, the request itself was not sent.
+    match client.command(&["AUTH", password.trim_end()]).await {
+        Ok(reply) if reply.is_error() => Err(refused(reply.text())),
+        Ok(_) => Ok(()),
+        Err(ClientError::Refused(why) | ClientError::Lost(why)) => Err(refused(why)),
     }
 }
 

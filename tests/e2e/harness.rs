@@ -1,0 +1,73 @@
+//! What the other tests rely on: traffic that notices what is lost, and a record of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use ironkv_tests::kube::{Kube, Namespace, Traffic, until};
+use serde_json::json;
+
+const POD: &str = "plain";
+
+/// One node in a pod, made a cluster of one by hand; no operator.
+fn start_plain_store(namespace: &Namespace) {
+    let image = std::env::var("IRONKV_E2E_IMAGE").expect("run `just e2e`");
+    let pod = json!({
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": POD, "labels": {"app": POD}},
+        "spec": {
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {
+                "runAsNonRoot": true,
+                "fsGroup": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "volumes": [{"name": "data", "emptyDir": {}}],
+            "containers": [{
+                "name": "ironkv",
+                "image": image,
+                "imagePullPolicy": "IfNotPresent",
+                "args": ["serve", "--listen-resp-host=0.0.0.0", "--data-directory=/data"],
+                "volumeMounts": [{"name": "data", "mountPath": "/data"}],
+                "securityContext": {
+                    "allowPrivilegeEscalation": false,
+                    "readOnlyRootFilesystem": true,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+            }],
+        },
+    });
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": POD},
+        "spec": {"selector": {"app": POD}, "ports": [{"port": 6379}]},
+    });
+    namespace.apply(&format!("{pod}\n---\n{service}"));
+    until("a cluster of one", Duration::from_secs(60), || {
+        namespace.try_exec(POD, &["/usr/local/bin/ironkv", "cluster", "init"])
+    });
+}
+
+#[test]
+fn traffic_through_a_service_is_all_found_again() {
+    let namespace = Namespace::create(&Kube::from_environment(), "harness");
+    start_plain_store(&namespace);
+    let traffic = Traffic::start(&namespace, POD);
+    traffic.wait_for_writes(200, Duration::from_secs(60));
+    let report = traffic.verify();
+    assert!(report.acknowledged > 200, "{report:?}");
+}
+
+#[test]
+fn a_lost_write_is_noticed() {
+    let namespace = Namespace::create(&Kube::from_environment(), "harness");
+    start_plain_store(&namespace);
+    let traffic = Traffic::start(&namespace, POD);
+    traffic.wait_for_writes(20, Duration::from_secs(60));
+    let lost = traffic.client(&["redis-cli", "-h", POD, "DEL", "e2e:7"]);
+    assert_eq!(lost.trim(), "1");
+    let noticed = catch_unwind(AssertUnwindSafe(|| traffic.verify())).unwrap_err();
+    let message = noticed.downcast_ref::<String>().unwrap();
+    assert!(message.contains(r#"missing: ["e2e:7: "#), "{message}");
+}

@@ -1,0 +1,112 @@
+//! One IronKV cluster on Kubernetes.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Namespace, until};
+
+/// An `IronKVCluster` and what the operator makes of it.
+#[derive(Debug)]
+pub struct Store<'a> {
+    namespace: &'a Namespace,
+    name: String,
+}
+
+impl<'a> Store<'a> {
+    /// Asks for one; returns before it is there.
+    ///
+    /// # Panics
+    /// When the definition refuses it.
+    pub fn create(namespace: &'a Namespace, name: &str, spec: &Value) -> Self {
+        let store = Self { namespace, name: name.to_owned() };
+        store.change(spec);
+        store
+    }
+
+    /// Replaces the fields of the spec that are given, and drops those given before and not now.
+    ///
+    /// # Panics
+    /// When the definition refuses it.
+    pub fn change(&self, spec: &Value) {
+        let resource = json!({
+            "apiVersion": "ironkv.io/v1alpha1",
+            "kind": "IronKVCluster",
+            "metadata": {"name": self.name},
+            "spec": spec,
+        });
+        self.namespace.apply(&resource.to_string());
+    }
+
+    /// The resource as it is now.
+    ///
+    /// # Panics
+    /// When it does not exist.
+    pub fn resource(&self) -> Value {
+        self.namespace.get(&["ironkvcluster", &self.name])
+    }
+
+    /// Waits until a condition is as wanted, for the spec as it is now.
+    ///
+    /// # Panics
+    /// When it is not in time, with the whole status.
+    pub fn wait_for(&self, condition: &str, wanted: &str, limit: Duration) {
+        until(&format!("{condition} = {wanted} of {}", self.name), limit, || {
+            let resource = self.resource();
+            let is_seen =
+                resource["status"]["observedGeneration"] == resource["metadata"]["generation"];
+            let found = find_condition(&resource, condition);
+            if is_seen && found["status"] == wanted {
+                Ok(())
+            } else {
+                Err(resource["status"].to_string())
+            }
+        });
+    }
+
+    /// Its pods that are Ready, by name.
+    ///
+    /// # Panics
+    /// When the cluster does not answer.
+    pub fn ready_pods(&self) -> Vec<String> {
+        let selector = format!("--selector=app.kubernetes.io/instance={}", self.name);
+        let pods = self.namespace.get(&["pods", &selector]);
+        let is_ready = |pod: &&Value| {
+            let all = pod["status"]["conditions"].as_array();
+            all.is_some_and(|all| {
+                all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
+            })
+        };
+        let items = pods["items"].as_array().into_iter().flatten();
+        items
+            .filter(is_ready)
+            .filter_map(|pod| pod["metadata"]["name"].as_str())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Deletes the resource and waits until nothing that the operator made is left but claims of
+    /// volumes and the Secret with the password, which only people delete.
+    ///
+    /// # Panics
+    /// When something stays.
+    pub fn delete(&self, limit: Duration) {
+        self.namespace.kubectl(&["delete", "ironkvcluster", &self.name, "--wait=false"]);
+        let selector = format!("--selector=app.kubernetes.io/instance={}", self.name);
+        until(&format!("the end of all objects of {}", self.name), limit, || {
+            let left = self
+                .namespace
+                .try_kubectl(&["get", KINDS, &selector, "--output=name"])
+                .map_err(|failure| failure.to_string())?;
+            if left.trim().is_empty() { Ok(()) } else { Err(left) }
+        });
+    }
+}
+
+const KINDS: &str = "ironkvclusters,statefulsets,pods,services,configmaps,poddisruptionbudgets,\
+    networkpolicies,serviceaccounts";
+
+fn find_condition(resource: &Value, kind: &str) -> Value {
+    let all = resource["status"]["conditions"].as_array().into_iter().flatten();
+    all.into_iter().find(|one| one["type"] == kind).cloned().unwrap_or_default()
+}
