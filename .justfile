@@ -25,6 +25,14 @@ fuzz TARGET="" SECONDS="60":
 simulate *OPTIONS:
     tests/simulate {{ OPTIONS }}
 
+# Runs the operator on a Kubernetes cluster made for it (kind) and deleted afterwards
+e2e *FILTER:
+    tests/e2e/run {{ FILTER }}
+
+# The same on the cluster of the current kubectl context, after asking
+e2e-here *FILTER:
+    tests/e2e/run --here {{ FILTER }}
+
 # Puts known bugs in, one at a time, and checks that the tests catch them: just planted bug-double-apply
 planted *BUGS:
     tests/planted {{ BUGS }}
