@@ -45,6 +45,10 @@ bench *OPTIONS:
 conformance *UNITS:
     tests/conformance/run {{ UNITS }}
 
+# Writes manifests/operator again from the chart
+manifests:
+    manifests/operator/generate
+
 # Prints every command IronKV knows
 commands:
     @cargo run --quiet --package ironkv -- commands

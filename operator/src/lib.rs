@@ -23,4 +23,6 @@ mod run;
 
 mod cli;
 
+pub mod docs;
+
 pub use cli::run;

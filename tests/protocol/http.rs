@@ -48,3 +48,21 @@ async fn status_is_json() {
         serde_json::from_str::<serde_json::Value>(&body[start..=end]).expect("JSON");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alerts_and_dashboard_use_figures_that_there_are() {
+    let cluster = Cluster::start(1).await;
+    let (_, text) = get(&cluster.nodes[0].http_address, "/metrics").await;
+    let figures: Vec<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let files = [
+        include_str!("../../manifests/monitoring/alerts.yaml"),
+        include_str!("../../manifests/monitoring/dashboard.json"),
+    ];
+    for name in files.iter().flat_map(|file| file.split(|c: char| !c.is_alphanumeric() && c != '_'))
+    {
+        let figure = name.trim_end_matches("_total").trim_end_matches("_bucket");
+        let known = figures.contains(&figure);
+        assert!(known || !name.starts_with("ironkv_"), "{name} is not in:\n{text}");
+    }
+}

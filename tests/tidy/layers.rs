@@ -27,7 +27,22 @@ const STACKS: [Stack; 2] = [
             "docs",
         ],
     },
-    Stack { root: "operator/src/", layers: &["names", "crd", "controller", "cli"] },
+    Stack {
+        root: "operator/src/",
+        layers: &[
+            "names",
+            "crd",
+            "telemetry",
+            "metrics",
+            "node_admin",
+            "context",
+            "controller",
+            "health",
+            "run",
+            "cli",
+            "docs",
+        ],
+    },
 ];
 
 /// What must be reached through a door of `base/`, where that holds, and the door.

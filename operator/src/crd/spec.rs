@@ -96,8 +96,9 @@ pub struct IronKVClusterSpec {
     #[serde(default)]
     pub scheduling: Scheduling,
 
-    /// Settings of the store by their dotted name, such as `data.maxmemory`. Live ones are applied
-    /// without a restart; the others roll the pods.
+    /// Settings of the store: Redis parameters of the whole cluster such as `maxmemory`, and keys
+    /// of its configuration file, such as `checkpoint.log_bytes_min`. Live ones are applied without
+    /// a restart; the others roll the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub config: BTreeMap<String, String>,
 

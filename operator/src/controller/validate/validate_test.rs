@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Invalid, Warning, validate, warnings};
 use crate::controller::fixtures::{cluster, resource};
+use crate::crd::IronKVCluster;
 
 fn refused(spec: Value) -> String {
     validate(&resource(spec)).unwrap_err().to_string()
@@ -185,4 +186,25 @@ fn what_is_not_advised_is_warned_about() {
     for (spec, expected) in cases {
         assert_eq!(warned(spec), [expected]);
     }
+}
+
+#[test]
+fn the_samples_are_valid_and_those_for_production_are_what_we_advise() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../manifests/samples");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut sample: IronKVCluster = serde_yaml::from_str(&text).unwrap();
+        sample.validate_cel().unwrap();
+        sample.metadata.uid = Some("01234567-89ab-cdef-0123-456789abcdef".to_owned());
+        sample.metadata.namespace = Some("default".to_owned());
+        let cluster = validate(&sample).unwrap();
+        if cluster.name == "orders" || cluster.name == "cache" {
+            assert_eq!(warnings(&cluster), [], "{}", path.display());
+        }
+        names.push(cluster.name);
+    }
+    names.sort();
+    assert_eq!(names, ["archive", "cache", "example", "orders", "small"]);
 }
