@@ -1,5 +1,5 @@
-//! Does one step. Every request carries what the step was decided on, so that one that was overtaken
-//! is refused instead of done.
+//! Does one step. Every request carries what the step was decided on, so that one that was
+//! overtaken is refused instead of done.
 
 use k8s_openapi::api::apps::v1::StatefulSet;
 use k8s_openapi::api::core::v1::{Node, PersistentVolumeClaim, Pod};
@@ -174,6 +174,10 @@ impl Acting<'_> {
     }
 
     async fn set_ordinals(&self, ordinals: u32, version: &str) -> Result<(), ActError> {
+        if version.is_empty() {
+            // It was made in this pass. A patch without a version would be one without a lock.
+            return Err(overtaken("the StatefulSet was not seen yet"));
+        }
         let sets: Api<StatefulSet> = self.api();
         let patch = json!({
             "metadata": { "resourceVersion": version },

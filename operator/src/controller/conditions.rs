@@ -2,7 +2,7 @@
 //! should be says what to do next.
 
 use super::problem::Problem;
-use super::status::Facts;
+use super::status::{Facts, is_ready};
 use super::{Membership, Step, Stop, Waiting};
 use crate::crd::ConditionType;
 
@@ -66,6 +66,10 @@ fn ready(facts: &Facts<'_>) -> Said {
         Some(Step::Done) if facts.target.replicas == 0 => {
             said(Truth::No, "Hibernated", "no pods run; set spec.replicas to wake the cluster")
         }
+        Some(Step::Done) if ready_pods(facts) < facts.target.replicas as usize => {
+            let (reason, message) = awaited(Waiting::Pods);
+            said(Truth::No, reason, message)
+        }
         Some(Step::Done) => {
             let members = facts.target.replicas;
             said(Truth::Yes, "AllMembersServe", format!("all {members} members serve"))
@@ -82,6 +86,10 @@ fn ready(facts: &Facts<'_>) -> Said {
         }
         None => said(Truth::Unknown, "NotObserved", "nothing was observed yet"),
     }
+}
+
+fn ready_pods(facts: &Facts<'_>) -> usize {
+    facts.kubernetes.pods.values().filter(|pod| is_ready(pod)).count()
 }
 
 const PAUSED: &str = "spec.paused is set: nothing is changed until it is false";

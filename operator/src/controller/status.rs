@@ -130,7 +130,8 @@ fn version(previous: Option<&IronKVClusterStatus>, facts: &Facts<'_>) -> Option<
     oldest.or_else(|| previous.and_then(|status| status.current_version.clone()))
 }
 
-/// The part that a pod's node plays, for the label that `<name>-leader` and `<name>-replicas` select.
+/// The part that a pod's node plays, for the label by which `<name>-leader` and `<name>-replicas`
+/// select.
 pub(super) fn role_label(survey: &Survey, cluster_id: &str, ordinal: u32) -> Option<&'static str> {
     let told = survey.of(ordinal).filter(|told| told.cluster_id.as_deref() == Some(cluster_id))?;
     if survey.leader(cluster_id).is_some_and(|(leader, _)| leader == ordinal) {

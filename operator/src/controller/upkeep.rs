@@ -67,7 +67,8 @@ fn capacity(claim: &PersistentVolumeClaim) -> Option<String> {
 
 /// Whether `wanted` is more than `now`; false when one of them is no quantity.
 fn grows(now: &str, wanted: &str) -> bool {
-    matches!((quantity::bytes(now), quantity::bytes(wanted)), (Some(now), Some(wanted)) if wanted > now)
+    let sizes = quantity::bytes(now).zip(quantity::bytes(wanted));
+    sizes.is_some_and(|(now, wanted)| wanted > now)
 }
 
 /// Claims that wait for more space.

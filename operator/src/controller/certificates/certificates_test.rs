@@ -116,3 +116,14 @@ fn nothing_is_made_for_plain_text() {
     let hosts = Hosts { peers: None, clients: None, ..hosts() };
     assert_eq!(renew(&Existing::default(), &hosts, NOW).unwrap(), Renewed::default());
 }
+
+#[test]
+fn what_a_lost_authority_signed_is_trusted_until_it_is_replaced() {
+    let mut lost = first();
+    let before = peer(&lost).certificate;
+    lost.authority = None;
+    let renewed = again(&lost, NOW + 10);
+    assert_ne!(peer(&renewed).certificate, before);
+    assert_eq!(trusted(&renewed.peers), 2);
+    assert_eq!(trusted(&again(&renewed, NOW + 10 + PROPAGATION_S).peers), 1);
+}

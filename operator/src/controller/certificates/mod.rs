@@ -9,6 +9,7 @@ mod pair;
 use std::collections::BTreeMap;
 
 use pair::Pair;
+use rcgen::ExtendedKeyUsagePurpose as Usage;
 
 /// The bytes of a Secret by key.
 pub(super) type Data = BTreeMap<String, Vec<u8>>;
@@ -78,14 +79,17 @@ pub(super) fn renew(
         return Ok(Renewed::default());
     }
     let authority = Authority::read(existing.authority.as_ref(), now_unix_s);
-    let authority = authority.renew(&hosts.cluster, now_unix_s)?;
-    let leaf = |existing: &Option<Data>, names: &Option<Vec<String>>| {
-        let make = |names: &Vec<String>| authority.leaf(existing.as_ref(), names, now_unix_s);
+    let shown = existing.peers.as_ref().and_then(|peers| peers.get(keys::TRUSTED));
+    let authority = authority.renew(&hosts.cluster, shown, now_unix_s)?;
+    let leaf = |existing: &Option<Data>, names: &Option<Vec<String>>, usages: &[Usage]| {
+        let make =
+            |names: &Vec<String>| authority.leaf(existing.as_ref(), names, usages, now_unix_s);
         names.as_ref().map(make).transpose()
     };
     Ok(Renewed {
-        peers: leaf(&existing.peers, &hosts.peers)?,
-        clients: leaf(&existing.clients, &hosts.clients)?,
+        peers: leaf(&existing.peers, &hosts.peers, &[Usage::ServerAuth, Usage::ClientAuth])?,
+        // Whoever holds its key must not pass for a peer.
+        clients: leaf(&existing.clients, &hosts.clients, &[Usage::ServerAuth])?,
         authority: Some(authority.data()),
     })
 }
@@ -116,15 +120,23 @@ impl Authority {
         }
     }
 
-    fn renew(mut self, cluster: &str, now_unix_s: u64) -> Result<Self, rcgen::Error> {
+    /// `shown` is what members trust now.
+    fn renew(
+        mut self,
+        cluster: &str,
+        shown: Option<&Vec<u8>>,
+        now_unix_s: u64,
+    ) -> Result<Self, rcgen::Error> {
         let is_spread = now_unix_s >= self.since_unix_s.saturating_add(PROPAGATION_S);
         let make = || Pair::authority(cluster, now_unix_s, AUTHORITY_LIFE_S);
         match (&self.now, &self.next) {
-            // Nothing that was signed can be trusted; members restart their conversation.
+            // Its Secret was lost or damaged. What it signed is trusted until all is replaced.
             (None, _) => {
-                let made =
-                    Self { now: Some(make()?), next: None, old: None, since_unix_s: now_unix_s };
-                return Ok(made);
+                let old = shown.and_then(|pem| String::from_utf8(pem.clone()).ok());
+                self.old = old.filter(|pem| pair::is_certificate(pem));
+                self.now = Some(make()?);
+                self.next = None;
+                self.since_unix_s = now_unix_s;
             }
             (Some(now), None) if now.is_old(now_unix_s) => {
                 self.next = Some(make()?);
@@ -165,6 +177,7 @@ impl Authority {
         &self,
         existing: Option<&Data>,
         names: &[String],
+        usages: &[Usage],
         now_unix_s: u64,
     ) -> Result<Data, rcgen::Error> {
         let text = |key: &str| String::from_utf8(existing?.get(key)?.clone()).ok();
@@ -178,7 +191,7 @@ impl Authority {
         };
         let pair = match (pair.filter(good), signer) {
             (Some(pair), _) => pair,
-            (None, Some(signer)) => signer.sign(names, now_unix_s, LEAF_LIFE_S)?,
+            (None, Some(signer)) => signer.sign(names, usages, now_unix_s, LEAF_LIFE_S)?,
             (None, None) => return Err(rcgen::Error::CouldNotParseCertificate),
         };
         Ok(BTreeMap::from([

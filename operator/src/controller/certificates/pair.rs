@@ -78,10 +78,11 @@ impl Pair {
         Self::made(&certificate, &key)
     }
 
-    /// A certificate for these names, for both sides of a connection.
+    /// A certificate for these names.
     pub(super) fn sign(
         &self,
         names: &[String],
+        usages: &[ExtendedKeyUsagePurpose],
         now_unix_s: u64,
         life_s: u64,
     ) -> Result<Self, rcgen::Error> {
@@ -92,8 +93,7 @@ impl Pair {
         params.distinguished_name.remove(DnType::CommonName);
         params.key_usages =
             vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
-        params.extended_key_usages =
-            vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
+        params.extended_key_usages = usages.to_vec();
         params.use_authority_key_identifier_extension = true;
         let key = KeyPair::generate()?;
         let certificate = params.signed_by(&key, &issuer)?.pem();

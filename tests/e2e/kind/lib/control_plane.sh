@@ -10,7 +10,7 @@ save_images() {
     name=${image%:*} program=${name##*/}
     [ "$program" != pause ] || compile_pause "${image##*:}"
     image_root "$program"
-    [ "$program" != kube-proxy ] || add_nft "$2"
+    [ "$program" != kube-proxy ] || add_iptables "$2"
     import_image "$image" "/usr/local/bin/$program"
   done
   image_root local-path-provisioner
@@ -41,12 +41,17 @@ shell_root() {
   done
 }
 
-# kube-proxy in its nftables mode calls this program.
-add_nft() {
-  local file
-  for file in /usr/sbin/nft $(chroot "$1" ldd /usr/sbin/nft | grep -o '/[^ ]*'); do
+# kube-proxy in its iptables mode calls these programs, which are one under several names, and which
+# load what they need for a rule.
+add_iptables() {
+  local file name program=/usr/sbin/xtables-nft-multi extensions
+  extensions=$(chroot "$1" sh -c 'ls /usr/lib/*/xtables/*.so')
+  for file in $program $extensions $(chroot "$1" ldd $program $extensions | grep -o '[[:space:]]/[^ :]*'); do
     mkdir -p "$work/image$(dirname "$file")"
     cp -L "$1$file" "$work/image$file"
+  done
+  for name in ip{,6}tables{,-save,-restore}; do
+    ln -s xtables-nft-multi "$work/image/usr/sbin/$name"
   done
 }
 
