@@ -88,7 +88,8 @@ impl Context {
             reason: reason.to_owned(),
             // The API server takes 1 kB.
             note: Some(note.chars().take(1000).collect()),
-            action: "Reconcile".to_owned(),
+            // Events of one action are counted together under the first one's note.
+            action: note.chars().take(128).collect(),
             secondary: None,
         };
         let reference = kube::Resource::object_ref(cluster, &());

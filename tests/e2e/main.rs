@@ -4,7 +4,12 @@
 //! Every test that disturbs a store writes through its Service meanwhile, and ends by looking for
 //! each write that was acknowledged.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod harness;
+mod losses;
+mod pods;
+mod roll;
+mod scale;
+mod scene;
 mod smoke;

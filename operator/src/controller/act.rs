@@ -165,7 +165,11 @@ impl Acting<'_> {
         let Some(name) = pod.spec.as_ref().and_then(|spec| spec.node_name.as_deref()) else {
             return Ok(true);
         };
-        let machine = Api::<Node>::all(self.client.clone()).get_opt(name).await?;
+        let machine = match Api::<Node>::all(self.client.clone()).get_opt(name).await {
+            // An operator of single namespaces may not look; an orderly end is never wrong.
+            Err(kube::Error::Api(status)) if status.is_forbidden() => return Ok(true),
+            other => other?,
+        };
         let conditions = machine.and_then(|machine| machine.status?.conditions);
         let ready = |all: Vec<k8s_openapi::api::core::v1::NodeCondition>| {
             all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")

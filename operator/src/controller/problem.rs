@@ -9,6 +9,9 @@ use super::observe::Kubernetes;
 use super::survey::Survey;
 use super::{ValidatedCluster, warnings};
 
+/// The reason of a warning that is no event: nothing happened.
+pub(super) const NOT_ADVISED: &str = "NotAdvised";
+
 /// Something wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Problem {
@@ -44,7 +47,7 @@ pub(super) fn of_configuration(survey: &Survey, cluster: &ValidatedCluster) -> V
         Problem::new("ConfigurationRefused", format!("spec.config: the store refuses it: {text}"))
     });
     let advised = warnings(cluster).into_iter();
-    let advised = advised.map(|warning| Problem::new("NotAdvised", warning.to_string()));
+    let advised = advised.map(|warning| Problem::new(NOT_ADVISED, warning.to_string()));
     refused.into_iter().chain(advised).collect()
 }
 

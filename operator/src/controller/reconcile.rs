@@ -288,8 +288,8 @@ impl Pass<'_> {
             resizing: upkeep::resizing(cluster, &sight.kubernetes),
         };
         let new = status::status(self.resource.status.as_ref(), &facts, Timestamp::now());
-        let wrong =
-            sight.obstacle.as_ref().or(sight.problems.first()).or(warnings.first()).cloned();
+        let refused = warnings.iter().find(|warning| warning.reason != problem::NOT_ADVISED);
+        let wrong = sight.obstacle.as_ref().or(sight.problems.first()).or(refused).cloned();
         let wrong = stopped(&new, told.step).or(wrong);
         self.tell_problem(wrong.as_ref(), memory).await;
         self.write(new).await

@@ -19,6 +19,10 @@ pub(super) const PASSWORDS_FILE: &str = "passwords";
 /// How long an orderly stop may take where the grace period allows it, milliseconds.
 const STOP_MS_MAX: i64 = 10_000;
 
+/// For how long a pod that stops goes on serving, milliseconds: as long as Services may need to send
+/// clients elsewhere.
+const DRAIN_MS_MAX: i64 = 2_000;
+
 pub(super) fn config_map(cluster: &ValidatedCluster) -> ConfigMap {
     let mut sections: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
     for (key, value) in own_keys(cluster).into_iter().chain(cluster.file_keys()) {
@@ -40,6 +44,11 @@ fn own_keys(cluster: &ValidatedCluster) -> BTreeMap<String, String> {
     let spec = &cluster.spec;
     // The rest of the grace period is for noticing the signal and for the disk.
     let stop_ms = STOP_MS_MAX.min(spec.termination_grace_period_seconds * 750);
+    let drain_ms = match spec.replicas {
+        // There is nowhere else.
+        0 | 1 => 0,
+        _ => DRAIN_MS_MAX.min(spec.termination_grace_period_seconds * 100),
+    };
     let mut keys = BTreeMap::from(
         [
             ("listen.resp_host", "0.0.0.0".to_owned()),
@@ -50,6 +59,7 @@ fn own_keys(cluster: &ValidatedCluster) -> BTreeMap<String, String> {
             ("listen.http_port", ports::HTTP.to_string()),
             ("data.directory", volumes::DATA_PATH.to_owned()),
             ("raft.shutdown_timeout_ms", stop_ms.to_string()),
+            ("node.drain_ms", drain_ms.to_string()),
             ("telemetry.format", "json".to_owned()),
         ]
         .map(|(key, value)| (key.to_owned(), value)),

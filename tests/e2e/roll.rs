@@ -1,0 +1,149 @@
+//! New images: a good one, one that does not exist, and the way back.
+
+use std::time::Duration;
+
+use ironkv_tests::kube::Store;
+use serde_json::{Value, json};
+
+use crate::scene::{
+    NAME, READY_MAX, leader, message, namespace, patch, settle, spec, traffic, uids, wait_until,
+};
+
+/// The same programs under another name, put there by `tests/e2e/run`.
+fn other_image() -> String {
+    format!("{}-next", std::env::var("IRONKV_E2E_IMAGE").unwrap())
+}
+
+#[test]
+fn a_new_image_rolls_without_a_lost_write_and_a_bad_one_does_no_harm() {
+    let namespace = namespace("roll");
+    let store = Store::create(&namespace, NAME, &spec(json!({})));
+    store.wait_for("Ready", "True", READY_MAX);
+    let traffic = traffic(&namespace);
+    let before = uids(&namespace);
+
+    patch(&namespace, json!({ "image": other_image() }));
+    settle(&store, &traffic);
+    assert!(uids(&namespace).iter().all(|uid| !before.contains(uid)), "every pod is new");
+    let report = traffic.report();
+    println!("roll: longest gap {} ms, {} writes unknown", report.longest_gap_ms, report.unknown);
+    assert!(report.longest_gap_ms < 10_000, "{report:?}");
+
+    patch(&namespace, json!({ "image": "localhost/ironkv:not-there" }));
+    let text = message(&store, "Degraded", "ImageNotPulled");
+    assert!(text.contains("localhost/ironkv:not-there") && text.contains("spec.image"), "{text}");
+    // One pod was tried; the other two serve.
+    traffic.wait_for_writes(50, Duration::from_secs(60));
+    leader(&store);
+    patch(&namespace, json!({ "image": other_image() }));
+    settle(&store, &traffic);
+    traffic.verify();
+}
+
+#[test]
+fn settings_and_passwords_change_without_a_restart_where_they_can() {
+    let namespace = namespace("settings");
+    let store = Store::create(&namespace, NAME, &spec(json!({})));
+    store.wait_for("Ready", "True", READY_MAX);
+    let traffic = traffic(&namespace);
+    let before = uids(&namespace);
+
+    patch(
+        &namespace,
+        json!({ "config": {
+            "maxmemory": "100mb",
+            "telemetry.slow_command_us": "12345",
+        }}),
+    );
+    let get = |name: &str| {
+        traffic.client(&["redis-cli", "-h", NAME, "--no-auth-warning", "CONFIG", "GET", name])
+    };
+    let is = |name: &str, value: &str| {
+        ironkv_tests::kube::until(&format!("{name} = {value}"), READY_MAX, || {
+            let now = get(name);
+            if now.contains(value) { Ok(()) } else { Err(now) }
+        });
+    };
+    is("maxmemory", "104857600");
+    is("slowlog-log-slower-than", "12345");
+    assert_eq!(uids(&namespace), before, "no pod was restarted");
+
+    let password = json!({ "stringData": { "password": "another-password" } }).to_string();
+    namespace.kubectl(&["patch", "secret", &format!("{NAME}-auth"), "--patch", &password]);
+    ironkv_tests::kube::until("the new password is accepted", READY_MAX, || {
+        let pong = traffic.client(&[
+            "redis-cli",
+            "-h",
+            NAME,
+            "--no-auth-warning",
+            "-a",
+            "another-password",
+            "PING",
+        ]);
+        if pong.trim() == "PONG" { Ok(()) } else { Err(pong) }
+    });
+    assert_eq!(uids(&namespace), before, "no pod was restarted");
+    settle(&store, &traffic);
+
+    // The log's segments are made at the start.
+    patch(&namespace, json!({ "config": { "log.segment_bytes": "8388608" } }));
+    wait_until(&store, "new pods", |_| uids(&namespace).iter().all(|uid| !before.contains(uid)));
+    settle(&store, &traffic);
+    traffic.verify();
+}
+
+#[test]
+fn what_cannot_work_is_refused_or_explained() {
+    let namespace = namespace("invalid");
+    let refused = |spec: Value| {
+        let resource = json!({
+            "apiVersion": "ironkv.io/v1alpha1", "kind": "IronKVCluster",
+            "metadata": { "name": "refused" }, "spec": spec,
+        });
+        namespace.try_apply(&resource.to_string()).unwrap_err().to_string()
+    };
+    for (spec, words) in [
+        (json!({ "replicas": 2 }), "must be 1, 3, 5, 7 or 9"),
+        (json!({ "storage": { "size": "1Mi" } }), "at least 256Mi"),
+        (json!({ "replicas": "three" }), "replicas"),
+        (json!({ "services": { "type": "Nothing" } }), "ClusterIP, NodePort or LoadBalancer"),
+    ] {
+        let text = refused(spec);
+        assert!(text.contains(words), "{text}");
+    }
+
+    let mut bad = spec(json!({ "auth": { "secret": { "name": "mine" } } }));
+    let store = Store::create(&namespace, NAME, &bad);
+    let text = message(&store, "Progressing", "NoPassword");
+    assert!(text.contains("kubectl create secret generic mine"), "{text}");
+    namespace.kubectl(&["create", "secret", "generic", "mine", "--from-literal=password=a"]);
+    store.wait_for("Ready", "True", READY_MAX);
+
+    bad["config"] = json!({ "listen.resp_port": "7000" });
+    store.change(&bad);
+    let text = message(&store, "Progressing", "InvalidSpec");
+    assert!(text.contains("listen.resp_port"), "{text}");
+    assert_eq!(store.ready_pods().len(), 3, "what runs is left alone");
+    bad["config"] = json!({});
+    store.change(&bad);
+    store.wait_for("Ready", "True", READY_MAX);
+
+    let unplaced = Store::create(
+        &namespace,
+        "unplaced",
+        &spec(json!({
+            "replicas": 1, "scheduling": { "nodeSelector": { "no": "such-label" } },
+        })),
+    );
+    let text = message(&unplaced, "Degraded", "Unschedulable");
+    assert!(text.contains("spec.scheduling"), "{text}");
+    let classless = Store::create(
+        &namespace,
+        "classless",
+        &spec(json!({
+            "replicas": 1, "storage": { "size": "256Mi", "storageClassName": "nowhere" },
+        })),
+    );
+    let text = message(&classless, "Degraded", "VolumeNotProvisioned");
+    assert!(text.contains("storage class nowhere"), "{text}");
+}

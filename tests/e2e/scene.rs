@@ -1,0 +1,91 @@
+//! What every scenario begins and ends with: an operator, a namespace, a ready store with traffic.
+
+use std::time::Duration;
+
+use ironkv_tests::kube::{Kube, Namespace, Store, Traffic, operator, until};
+use serde_json::{Value, json};
+
+pub(crate) const NAME: &str = "kv";
+/// To become ready: pods start, join and are promoted, on a machine with other work to do.
+pub(crate) const READY_MAX: Duration = Duration::from_secs(240);
+
+/// A namespace of its own with the operator at work.
+pub(crate) fn namespace(test: &str) -> Namespace {
+    let kube = Kube::from_environment();
+    operator::install(&kube);
+    Namespace::create(&kube, test)
+}
+
+/// The least that a store needs, with more put in.
+pub(crate) fn spec(more: Value) -> Value {
+    let mut spec = json!({
+        "replicas": 3,
+        "storage": { "size": "256Mi", "retention": { "whenDeleted": "Delete" } },
+        "memberReplacement": { "afterSeconds": 30 },
+    });
+    let fields = spec.as_object_mut().unwrap();
+    fields.extend(more.as_object().cloned().unwrap_or_default());
+    spec
+}
+
+/// Writes to the store with the password that the operator made.
+pub(crate) fn traffic(namespace: &Namespace) -> Traffic {
+    Traffic::start_with_password(namespace, NAME, &format!("{NAME}-auth"))
+}
+
+/// Waits for a ready store and for writes after that; then every acknowledged write must be there.
+pub(crate) fn settle(store: &Store<'_>, traffic: &Traffic) {
+    store.wait_for("Ready", "True", READY_MAX);
+    traffic.wait_for_writes(50, Duration::from_secs(60));
+}
+
+pub(crate) fn patch(namespace: &Namespace, spec: Value) {
+    let patch = json!({ "spec": spec }).to_string();
+    namespace.kubectl(&["patch", "ikv", NAME, "--type=merge", "--patch", &patch]);
+}
+
+/// The name of the leader's pod.
+pub(crate) fn leader(store: &Store<'_>) -> String {
+    until("a leader", READY_MAX, || {
+        let status = store.resource()["status"].clone();
+        status["leader"].as_str().map(ToOwned::to_owned).ok_or(status)
+    })
+}
+
+pub(crate) fn pod(namespace: &Namespace, name: &str) -> Value {
+    namespace.get(&["pod", name])
+}
+
+/// The uids of all its pods: a pod that was replaced has another.
+pub(crate) fn uids(namespace: &Namespace) -> Vec<String> {
+    let selector = format!("--selector=app.kubernetes.io/instance={NAME}");
+    let pods = namespace.get(&["pods", &selector]);
+    let items = pods["items"].as_array().cloned().unwrap_or_default();
+    items.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
+}
+
+/// The node ids of the members.
+pub(crate) fn members(store: &Store<'_>) -> Vec<u64> {
+    let resource = store.resource();
+    let members = resource["status"]["members"].as_array().cloned().unwrap_or_default();
+    members.iter().filter_map(|member| member["id"].as_u64()).collect()
+}
+
+/// Waits until something that the resource says is so.
+pub(crate) fn wait_until(store: &Store<'_>, what: &str, is_so: impl Fn(&Value) -> bool) {
+    until(what, READY_MAX, || {
+        let resource = store.resource();
+        if is_so(&resource) { Ok(()) } else { Err(resource["status"].clone()) }
+    });
+}
+
+/// Waits until a condition has this reason, and returns its message.
+pub(crate) fn message(store: &Store<'_>, condition: &str, reason: &str) -> String {
+    until(&format!("{condition} because of {reason}"), READY_MAX, || {
+        let resource = store.resource();
+        let all = resource["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let fits = |one: &&Value| one["type"] == condition && one["reason"] == reason;
+        let found = all.iter().find(fits).map(|one| one["message"].as_str().unwrap().to_owned());
+        found.ok_or(resource["status"].clone())
+    })
+}
