@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use ironkv_tests::kube::Store;
+use ironkv_tests::kube::{Store, until};
 use serde_json::{Value, json};
 
 use crate::scene::{
-    NAME, READY_MAX, leader, message, namespace, patch, settle, spec, traffic, uids, wait_until,
+    NAME, READY_MAX, leader, message, namespace, password, patch, settle, spec, traffic, uids,
+    wait_until,
 };
 
 /// The same programs under another name, put there by `tests/e2e/run`.
@@ -55,11 +56,14 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
             "telemetry.slow_command_us": "12345",
         }}),
     );
-    let get = |name: &str| {
-        traffic.client(&["redis-cli", "-h", NAME, "--no-auth-warning", "CONFIG", "GET", name])
+    let password = password(&namespace);
+    let redis = |password: &str, command: &[&str]| {
+        let words = ["redis-cli", "-h", NAME, "--no-auth-warning", "-a", password];
+        traffic.client(&[&words[..], command].concat())
     };
+    let get = |name: &str| redis(&password, &["CONFIG", "GET", name]);
     let is = |name: &str, value: &str| {
-        ironkv_tests::kube::until(&format!("{name} = {value}"), READY_MAX, || {
+        until(&format!("{name} = {value}"), READY_MAX, || {
             let now = get(name);
             if now.contains(value) { Ok(()) } else { Err(now) }
         });
@@ -68,18 +72,10 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
     is("slowlog-log-slower-than", "12345");
     assert_eq!(uids(&namespace), before, "no pod was restarted");
 
-    let password = json!({ "stringData": { "password": "another-password" } }).to_string();
-    namespace.kubectl(&["patch", "secret", &format!("{NAME}-auth"), "--patch", &password]);
-    ironkv_tests::kube::until("the new password is accepted", READY_MAX, || {
-        let pong = traffic.client(&[
-            "redis-cli",
-            "-h",
-            NAME,
-            "--no-auth-warning",
-            "-a",
-            "another-password",
-            "PING",
-        ]);
+    let patch_secret = json!({ "stringData": { "password": "another-password" } }).to_string();
+    namespace.kubectl(&["patch", "secret", &format!("{NAME}-auth"), "--patch", &patch_secret]);
+    until("the new password is accepted", READY_MAX, || {
+        let pong = redis("another-password", &["PING"]);
         if pong.trim() == "PONG" { Ok(()) } else { Err(pong) }
     });
     assert_eq!(uids(&namespace), before, "no pod was restarted");

@@ -33,7 +33,14 @@ pub(crate) fn traffic(namespace: &Namespace) -> Traffic {
     Traffic::start_with_password(namespace, NAME, &format!("{NAME}-auth"))
 }
 
-/// Waits for a ready store and for writes after that; then every acknowledged write must be there.
+/// The password that the operator made.
+pub(crate) fn password(namespace: &Namespace) -> String {
+    let secret = format!("{NAME}-auth");
+    let template = "--output=go-template={{.data.password | base64decode}}";
+    namespace.kubectl(&["get", "secret", &secret, template])
+}
+
+/// Waits for a ready store and for writes after that.
 pub(crate) fn settle(store: &Store<'_>, traffic: &Traffic) {
     store.wait_for("Ready", "True", READY_MAX);
     traffic.wait_for_writes(50, Duration::from_secs(60));

@@ -19,8 +19,8 @@ pub(super) const PASSWORDS_FILE: &str = "passwords";
 /// How long an orderly stop may take where the grace period allows it, milliseconds.
 const STOP_MS_MAX: i64 = 10_000;
 
-/// For how long a pod that stops goes on serving, milliseconds: as long as Services may need to send
-/// clients elsewhere.
+/// For how long a pod that stops goes on serving, milliseconds: as long as Services may need to
+/// send clients elsewhere.
 const DRAIN_MS_MAX: i64 = 2_000;
 
 pub(super) fn config_map(cluster: &ValidatedCluster) -> ConfigMap {
