@@ -1,5 +1,5 @@
 //! What the operator writes for the store, read by the store.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::panic, clippy::unwrap_used)]
 
 mod configuration;
