@@ -8,6 +8,7 @@ use clap::Args;
 use futures::StreamExt;
 use futures::future::try_join_all;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::core::DeserializeGuard;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::wait::Condition as _;
 use kube::runtime::wait::conditions::is_crd_established;
@@ -18,7 +19,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::context::Context;
-use crate::controller::{Shared, Touched, optional_kinds, reconcile, retry, stores};
+use crate::controller::{Shared, Touched, optional_kinds, reconcile_known, retry, stores};
 use crate::crd::IronKVCluster;
 use crate::health::{self, Health};
 use crate::metrics::Metrics;
@@ -177,12 +178,12 @@ async fn control(
         return Ok(());
     }
     let shared = Arc::new(Shared { context: Arc::clone(context), stores, kinds });
-    let clusters: Api<IronKVCluster> = stores::api(client, namespace);
+    let clusters: Api<DeserializeGuard<IronKVCluster>> = stores::api(client, namespace);
     let config = controller::Config::default().debounce(DEBOUNCE).concurrency(CONCURRENCY);
     Controller::new(clusters, watcher::Config::default())
         .with_config(config)
         .reconcile_on(touches.map(|touched: Touched| touched.reference()))
-        .run(reconcile, retry, shared)
+        .run(reconcile_known, retry, shared)
         .for_each(|done| async move {
             if let Err(error) = done {
                 tracing::debug!(%error, "reconcile");

@@ -1,4 +1,5 @@
-//! From what is seen to what is done: one careful step at a time. [`reconcile`] is the pipeline.
+//! From what is seen to what is done: one careful step at a time. [`reconcile_known`] begins the
+//! pipeline.
 
 mod act;
 mod apply;
@@ -31,7 +32,7 @@ pub use observed::{
     StatefulSet, Target, Volume,
 };
 pub use plan::plan;
-pub use reconcile::{ReconcileError, Shared, reconcile, retry};
+pub use reconcile::{ReconcileError, Shared, reconcile_known, retry};
 pub use step::{Step, Stop, Waiting};
 pub use stores::Touched;
 pub use validate::{Invalid, ValidatedCluster, Warning, validate, warnings};

@@ -7,9 +7,10 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::PostParams;
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
 use kube::runtime::events::EventType;
-use kube::{Api, ResourceExt};
+use kube::{Api, Resource, ResourceExt};
 use tokio::time::Instant;
 
 use super::act::{ActError, Acting, Outcome, is_overtaken};
@@ -51,7 +52,7 @@ pub struct Shared {
 }
 
 /// One pass over one cluster.
-pub async fn reconcile(
+pub(super) async fn reconcile(
     resource: Arc<IronKVCluster>,
     shared: Arc<Shared>,
 ) -> Result<Action, ReconcileError> {
@@ -73,8 +74,25 @@ pub async fn reconcile(
     done
 }
 
+/// One pass, unless the resource is of a shape that this operator does not know, such as one of a
+/// newer definition: that one waits, and the others go on.
+pub async fn reconcile_known(
+    resource: Arc<DeserializeGuard<IronKVCluster>>,
+    shared: Arc<Shared>,
+) -> Result<Action, ReconcileError> {
+    match &resource.0 {
+        Ok(cluster) => reconcile(Arc::new(cluster.clone()), shared).await,
+        Err(invalid) => {
+            let (namespace, name) = (resource.namespace(), resource.name_any());
+            tracing::warn!(namespace, name, error = invalid.error, "a resource that is not known");
+            shared.context.metrics.error("Unknown");
+            Ok(Action::await_change())
+        }
+    }
+}
+
 /// When to try again after a failure.
-pub fn retry(resource: Arc<IronKVCluster>, error: &ReconcileError, shared: Arc<Shared>) -> Action {
+pub fn retry<K: Resource>(resource: Arc<K>, error: &ReconcileError, shared: Arc<Shared>) -> Action {
     let uid = resource.uid().unwrap_or_default();
     let memory = shared.context.recall(&uid);
     let after = memory.retry_after();

@@ -8,3 +8,5 @@ pub mod resource {}
 pub mod operations {}
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}

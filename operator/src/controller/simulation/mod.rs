@@ -17,8 +17,9 @@ use kube::runtime::watcher::Event;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::reconcile::reconcile;
 use super::stores::Stores;
-use super::{OptionalKinds, Shared, reconcile};
+use super::{OptionalKinds, Shared};
 use crate::context::Context;
 use crate::crd::{ConditionType, IronKVCluster};
 use crate::metrics::Metrics;
