@@ -5,7 +5,9 @@ use std::time::Duration;
 use ironkv_proto::admin::v1::{MemberStatus, Role, StatusResponse};
 use ironkv_proto::types::v1::LogId;
 use k8s_openapi::api::apps::v1::StatefulSet as KubeStatefulSet;
-use k8s_openapi::api::core::v1::{ContainerStatus, PersistentVolumeClaim, Pod as KubePod};
+use k8s_openapi::api::core::v1::{
+    ContainerStatus, PersistentVolumeClaim, Pod as KubePod, PodCondition,
+};
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -117,6 +119,12 @@ fn answer(cluster_id: &str, told: &StatusResponse) -> Answer {
     }
 }
 
+/// What Kubernetes says of a pod under this type.
+pub(super) fn condition<'a>(pod: &'a KubePod, type_: &str) -> Option<&'a PodCondition> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
 /// The container of the store.
 pub(super) fn container(pod: &KubePod) -> Option<&ContainerStatus> {
     let containers = pod.status.as_ref()?.container_statuses.as_ref()?;
@@ -146,8 +154,7 @@ fn pod_state(pod: &KubePod) -> PodState {
 
 /// Since when Kubernetes has seen the pod unready; a clock that runs behind makes it zero.
 fn unready_for(pod: &KubePod, now: Timestamp) -> Duration {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = conditions.and_then(|all| all.iter().find(|condition| condition.type_ == "Ready"));
+    let ready = condition(pod, "Ready");
     if ready.is_some_and(|ready| ready.status == "True") {
         return Duration::ZERO;
     }

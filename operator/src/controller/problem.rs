@@ -1,10 +1,10 @@
 //! What is wrong, in words for the person who must act: a reason for machines, and a message that
 //! ends with what to do.
 
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod, PodCondition};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use kube::ResourceExt;
 
-use super::assemble::container;
+use super::assemble::{condition, container};
 use super::observe::Kubernetes;
 use super::survey::Survey;
 use super::{ValidatedCluster, warnings};
@@ -49,11 +49,6 @@ pub(super) fn of_configuration(survey: &Survey, cluster: &ValidatedCluster) -> V
     let advised = warnings(cluster).into_iter();
     let advised = advised.map(|warning| Problem::new(NOT_ADVISED, warning.to_string()));
     refused.into_iter().chain(advised).collect()
-}
-
-fn condition<'a>(pod: &'a Pod, type_: &str) -> Option<&'a PodCondition> {
-    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
-    conditions.iter().find(|condition| condition.type_ == type_)
 }
 
 /// A claim without a volume, whose pod therefore has no place.

@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use super::assemble::Latches;
+use super::assemble::{self, Latches};
 use super::conditions::{self, Said, Truth};
 use super::observe::Kubernetes;
 use super::problem::Problem;
@@ -86,11 +86,8 @@ fn count<T>(items: impl Iterator<Item = T>) -> i32 {
 
 /// Whether Kubernetes sends clients to it.
 pub(super) fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    let ready = |all: &Vec<k8s_openapi::api::core::v1::PodCondition>| {
-        all.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
-    };
-    pod.metadata.deletion_timestamp.is_none() && conditions.is_some_and(ready)
+    let ready = assemble::condition(pod, "Ready").is_some_and(|ready| ready.status == "True");
+    pod.metadata.deletion_timestamp.is_none() && ready
 }
 
 fn members(facts: &Facts<'_>) -> Vec<MemberStatus> {
