@@ -122,6 +122,7 @@ async fn too_little_free_disk_refuses_writes_before_it_is_full() {
     assert_eq!(client.line("GET a").await.unwrap().text(), "1", "reads go on");
     let metrics = get(&cluster.nodes[0].http_address, "/metrics").await.1;
     assert!(metrics.contains("\nironkv_disk_full 1\n"), "{metrics}");
+    assert!(cluster.nodes[0].admin().status().await.unwrap().disk_full);
     // There is room for the one who accepts less of it.
     client.line("CONFIG SET data-free-bytes-min 8mb").await.unwrap();
     cluster.wait_writable().await;
@@ -131,6 +132,7 @@ async fn too_little_free_disk_refuses_writes_before_it_is_full() {
     cluster.wait_writable().await;
     let metrics = get(&cluster.nodes[0].http_address, "/metrics").await.1;
     assert!(metrics.contains("\nironkv_disk_full 0\n"), "{metrics}");
+    assert!(!cluster.nodes[0].admin().status().await.unwrap().disk_full);
 }
 
 /// One node with a disk of 96 MiB of its own. To be dropped from the end: the node uses the disk,

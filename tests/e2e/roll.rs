@@ -81,6 +81,20 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
     assert_eq!(uids(&namespace), before, "no pod was restarted");
     settle(&store, &traffic);
 
+    let room = |bytes: &str| {
+        patch(&namespace, json!({ "config": { "data.free_bytes_min": bytes } }));
+    };
+    room("1099511627776000");
+    let text = message(&store, "Ready", "DiskFull");
+    assert!(text.contains("spec.storage.size"), "{text}");
+    let told = namespace.get(&["events", "--field-selector=reason=DiskFull"]);
+    assert!(!told["items"].as_array().unwrap().is_empty(), "an event");
+    let refusal = redis("another-password", &["SET", "no", "room"]);
+    assert!(refusal.starts_with("MISCONF"), "{refusal}");
+    room("67108864");
+    settle(&store, &traffic);
+    assert_eq!(uids(&namespace), before, "no pod was restarted");
+
     // The log's segments are made at the start.
     patch(&namespace, json!({ "config": { "log.segment_bytes": "8388608" } }));
     wait_until(&store, "new pods", |_| uids(&namespace).iter().all(|uid| !before.contains(uid)));
@@ -100,7 +114,7 @@ fn what_cannot_work_is_refused_or_explained() {
     };
     for (spec, words) in [
         (json!({ "replicas": 2 }), "must be 1, 3, 5, 7 or 9"),
-        (json!({ "storage": { "size": "1Mi" } }), "at least 256Mi"),
+        (json!({ "storage": { "size": "1Mi" } }), "at least 1Gi"),
         (json!({ "replicas": "three" }), "replicas"),
         (json!({ "services": { "type": "Nothing" } }), "ClusterIP, NodePort or LoadBalancer"),
     ] {
@@ -137,9 +151,12 @@ fn what_cannot_work_is_refused_or_explained() {
         &namespace,
         "classless",
         &spec(json!({
-            "replicas": 1, "storage": { "size": "256Mi", "storageClassName": "nowhere" },
+            "replicas": 1, "storage": { "size": "1Gi", "storageClassName": "nowhere" },
         })),
     );
     let text = message(&classless, "Degraded", "VolumeNotProvisioned");
     assert!(text.contains("storage class nowhere"), "{text}");
+
+    // One that serves and two that never began: none of them holds up the end.
+    namespace.delete(READY_MAX);
 }

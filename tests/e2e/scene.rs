@@ -20,7 +20,7 @@ pub(crate) fn namespace(test: &str) -> Namespace {
 pub(crate) fn spec(more: Value) -> Value {
     let mut spec = json!({
         "replicas": 3,
-        "storage": { "size": "256Mi", "retention": { "whenDeleted": "Delete" } },
+        "storage": { "size": "1Gi", "retention": { "whenDeleted": "Delete" } },
         "memberReplacement": { "afterSeconds": 30 },
     });
     let fields = spec.as_object_mut().unwrap();

@@ -152,17 +152,20 @@ fn as_table(status: &StatusResponse) -> String {
         index!(status.committed),
         index!(status.applied),
         output::table(header, rows),
-        configuration(status),
+        concerns(status),
     )
 }
 
-/// What of its configuration this node has not taken over, a line each.
-fn configuration(status: &StatusResponse) -> String {
+/// What somebody should do something about at this node, a line each.
+fn concerns(status: &StatusResponse) -> String {
     let pending = status.pending_restart.iter();
     let mut lines: Vec<_> =
         pending.map(|key| format!("{key} takes effect at a restart of this node")).collect();
     let refused = status.configuration_error.iter();
     lines.extend(refused.map(|error| format!("this node refused its new configuration: {error}")));
+    if status.disk_full {
+        lines.push("the disk of this node is full: it refuses writes while it leads".to_owned());
+    }
     lines.iter().map(|line| format!("\n{line}")).collect()
 }
 
@@ -196,6 +199,7 @@ fn as_json(status: &StatusResponse) -> String {
         "ready": status.ready,
         "pending_restart": status.pending_restart,
         "configuration_error": status.configuration_error,
+        "disk_full": status.disk_full,
         "members": members,
     })
     .to_string()

@@ -32,6 +32,7 @@ impl Group {
             role: proto::Role::Empty.into(),
             pending_restart,
             configuration_error: error,
+            disk_full: status.disk_full,
             ..proto::StatusResponse::default()
         };
         if let Some(metrics) = self.0.metrics() {

@@ -1,7 +1,7 @@
 //! The conditions of a status, in the order in which they are shown. Every one that is not as it
 //! should be says what to do next.
 
-use super::problem::Problem;
+use super::problem::{self, Problem};
 use super::status::{Facts, is_ready};
 use super::{Membership, Step, Stop, Waiting};
 use crate::crd::ConditionType;
@@ -66,6 +66,9 @@ fn ready(facts: &Facts<'_>) -> Said {
         Some(Step::Done) if facts.target.replicas == 0 => {
             said(Truth::No, "Hibernated", "no pods run; set spec.replicas to wake the cluster")
         }
+        Some(Step::Done | Step::Wait(Waiting::Paused)) if leader_is_full(facts) => {
+            said(Truth::No, problem::DISK_FULL, listed(facts.problems))
+        }
         Some(Step::Done) if ready_pods(facts) < facts.target.replicas as usize => {
             let (reason, message) = awaited(Waiting::Pods);
             said(Truth::No, reason, message)
@@ -86,6 +89,11 @@ fn ready(facts: &Facts<'_>) -> Said {
         }
         None => said(Truth::Unknown, "NotObserved", "nothing was observed yet"),
     }
+}
+
+/// It refuses all writes.
+fn leader_is_full(facts: &Facts<'_>) -> bool {
+    facts.survey.leader(facts.cluster_id).is_some_and(|(_, told)| told.disk_full)
 }
 
 fn ready_pods(facts: &Facts<'_>) -> usize {

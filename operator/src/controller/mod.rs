@@ -50,4 +50,6 @@ mod simulation;
 #[cfg(test)]
 mod situations_test;
 #[cfg(test)]
+mod stores_test;
+#[cfg(test)]
 mod world_test;

@@ -11,6 +11,11 @@ use crate::crd::{RetentionPolicy, UpdateStrategy};
 /// restart guard and a start fit into it.
 const SETTLE_TIME: Duration = Duration::from_secs(30);
 
+/// A pod whose node was removed keeps its address for so long after its last readiness. It refuses
+/// connections, so clients go elsewhere at once; those sent to an address that nobody has wait for
+/// their time-out. Meanwhile all machines learn to send none there.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
+
 /// The next step towards the target.
 pub fn plan(observed: &Observed, target: &Target) -> Step {
     if target.paused {
@@ -380,7 +385,12 @@ impl<'a> Case<'a> {
 
     fn shrink(&self) -> Option<Step> {
         let needed = self.needed_ordinals();
-        (self.observed.stateful_set.ordinals > needed).then(|| set_ordinals(self.observed, needed))
+        let left = |place: &Place| {
+            place.ordinal < needed || place.pod.is_none() || place.unready_for >= LEAVE_TIME
+        };
+        let shrinks = self.observed.stateful_set.ordinals > needed;
+        (shrinks && self.observed.places.iter().all(left))
+            .then(|| set_ordinals(self.observed, needed))
     }
 
     fn discard_volume(&self) -> Option<Step> {

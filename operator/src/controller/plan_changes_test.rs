@@ -158,10 +158,18 @@ fn pods_and_volumes_leave_after_their_members() {
         "pods go when their members have gone",
         |o, t| {
             t.replicas = 3;
-            forgotten(o, 4, Answer::Removed);
-            forgotten(o, 3, Answer::Removed);
+            removed(o, Duration::from_secs(2));
         },
         set_ordinals(3),
+    );
+    follows(
+        &start,
+        "pods stay until no client is sent to them",
+        |o, t| {
+            t.replicas = 3;
+            removed(o, Duration::from_secs(1));
+        },
+        Step::Wait(Waiting::Pods),
     );
     follows(
         &start,
@@ -184,12 +192,18 @@ fn pods_and_volumes_leave_after_their_members() {
     );
 }
 
-/// The last two of five have left, their pods too.
-fn gone(observed: &mut Observed) {
+/// The last two of five have left and are not ready since then.
+fn removed(observed: &mut Observed, unready_for: Duration) {
     for at in [4, 3] {
         forgotten(observed, at, Answer::Removed);
-        observed.places[at].pod = None;
+        observed.places[at].unready_for = unready_for;
     }
+}
+
+/// Their pods have gone too.
+fn gone(observed: &mut Observed) {
+    removed(observed, HOUR);
+    observed.places[3..].iter_mut().for_each(|place| place.pod = None);
     observed.stateful_set.ordinals = 3;
 }
 

@@ -8,9 +8,12 @@ use super::assemble::{condition, container};
 use super::observe::Kubernetes;
 use super::survey::Survey;
 use super::{ValidatedCluster, warnings};
+use crate::names;
 
 /// The reason of a warning that is no event: nothing happened.
 pub(super) const NOT_ADVISED: &str = "NotAdvised";
+/// The reason while a member is out of disk.
+pub(super) const DISK_FULL: &str = "DiskFull";
 
 /// Something wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +41,22 @@ pub(super) fn of_pods(kubernetes: &Kubernetes, namespace: &str) -> Vec<Problem> 
             .or_else(|| failing(pod, namespace))
     };
     pods.filter(|(_, pod)| pod.metadata.deletion_timestamp.is_none()).filter_map(problem).collect()
+}
+
+/// Members that are out of disk. Says no sizes, which change from look to look.
+pub(super) fn of_disks(survey: &Survey, name: &str) -> Option<Problem> {
+    let full = survey.told().filter(|(_, told)| told.disk_full);
+    let pods: Vec<String> = full.map(|(ordinal, _)| names::pod(name, ordinal)).collect();
+    (!pods.is_empty()).then(|| {
+        Problem::new(
+            DISK_FULL,
+            format!(
+                "the disk of {} is full: less is free than data.free_bytes_min, and while such a \
+                 member leads, writes are refused and reads go on; raise spec.storage.size",
+                pods.join(", ")
+            ),
+        )
+    })
 }
 
 /// What is not advised, and what the nodes themselves refused of the configuration.

@@ -35,6 +35,9 @@ const WHILE_WAITING: Duration = Duration::from_secs(2);
 const WHILE_STOPPED: Duration = Duration::from_secs(5);
 /// At rest: finds damage that no watch tells of, and a new leader.
 const AT_REST: Duration = Duration::from_secs(15);
+/// A pass that takes longer is given up, as if the process had ended: Kubernetes or a node accepted
+/// a request and never answers. Well above the longest wait for a node.
+const PASS_MAX: Duration = Duration::from_secs(60);
 
 /// Why a pass failed; it is tried again, later each time.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +69,13 @@ pub(super) async fn reconcile(
     context.metrics.begin();
     let started = Instant::now();
     let mut memory = context.recall(&uid);
+    let pass = Pass { resource: &resource, shared: &shared };
     // In a box, so that the controller's futures stay small.
-    let done = Box::pin(Pass { resource: &resource, shared: &shared }.run(&mut memory)).await;
+    let done = tokio::time::timeout(PASS_MAX, Box::pin(pass.run(&mut memory))).await;
+    let done = done.unwrap_or_else(|_| {
+        let text = format!("no answer from Kubernetes within {} s", PASS_MAX.as_secs());
+        Err(ReconcileError(Problem::new("TimedOut", text)))
+    });
     memory.failures = if done.is_ok() { 0 } else { memory.failures.saturating_add(1) };
     context.remember(&uid, memory);
     context.metrics.end(started.elapsed(), Timestamp::now().as_duration().as_secs_f64());
@@ -176,6 +184,7 @@ impl Pass<'_> {
         let whose = (cluster.namespace.as_str(), cluster.name.as_str());
         let survey = survey(&*context.nodes, &kubernetes, whose, material.tls.as_ref()).await;
         let mut problems = problem::of_pods(&kubernetes, &cluster.namespace);
+        problems.extend(problem::of_disks(&survey, &cluster.name));
         // Without its Secrets a first pod could not start; a running cluster goes on with the old.
         let (obstacle, aside) = match kubernetes.stateful_set {
             None => (obstacle, None),
@@ -314,7 +323,10 @@ impl Pass<'_> {
     }
 
     async fn tell_problem(&self, wrong: Option<&Problem>, memory: &mut Memory) {
-        let Some(problem) = wrong else { return };
+        let Some(problem) = wrong else {
+            memory.told = None;
+            return;
+        };
         let now = (problem.reason, problem.message.clone());
         if memory.told.as_ref() == Some(&now) {
             return;

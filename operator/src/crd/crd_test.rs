@@ -67,7 +67,7 @@ fn a_volume_may_grow_but_neither_shrink_nor_change_its_class() {
     let moved = of("1Gi", "slow").validate_cel_update(&of("1Gi", "fast")).unwrap_err();
     assert!(format!("{moved:?}").contains("storageClassName cannot change"), "{moved:?}");
     let tiny = refused(json!({ "storage": { "size": "1Mi" } }));
-    assert!(tiny.contains("at least 256Mi"), "{tiny}");
+    assert!(tiny.contains("at least 1Gi"), "{tiny}");
 }
 
 #[test]

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
     "quantity(self.size).compareTo(quantity(oldSelf.size)) >= 0"
 ).message("spec.storage.size may only grow: a volume cannot shrink"))]
 #[x_kube(validation = Rule::new(
-    "isQuantity(self.size) && quantity(self.size).compareTo(quantity('256Mi')) >= 0"
-).message("spec.storage.size must be a quantity of at least 256Mi, such as 10Gi"))]
+    "isQuantity(self.size) && quantity(self.size).compareTo(quantity('1Gi')) >= 0"
+).message("spec.storage.size must be a quantity of at least 1Gi, such as 10Gi"))]
 #[serde(rename_all = "camelCase")]
 pub struct Storage {
     /// Size of each member's volume, such as 10Gi. May grow where the storage class can expand.

@@ -2,8 +2,11 @@
 
 use std::ops::Deref;
 use std::thread::panicking;
+use std::time::Duration;
 
-use super::{Kube, artifacts};
+use serde_json::Value;
+
+use super::{Kube, artifacts, until};
 
 /// Keeps the namespace of a failed test for a look at it.
 const KEEP: &str = "IRONKV_E2E_KEEP";
@@ -35,6 +38,28 @@ impl Namespace {
         namespace
     }
 
+    /// Deletes it with all that is in it, and waits until it is gone, volumes included.
+    ///
+    /// # Panics
+    /// When it is not gone in time.
+    pub fn delete(&self, limit: Duration) {
+        self.kubectl(&["delete", "namespace", &self.name, "--wait=false"]);
+        until(&format!("the end of {}", self.name), limit, || {
+            let left = self.try_get(&["namespace", &self.name]);
+            match left {
+                Err(failure) if failure.is_not_found() => {}
+                Err(failure) => return Err(failure.to_string()),
+                Ok(namespace) => return Err(namespace["status"].to_string()),
+            }
+            let volumes =
+                self.try_get(&["persistentvolumes"]).map_err(|error| error.to_string())?;
+            let items = volumes["items"].as_array().into_iter().flatten();
+            let ours = |volume: &&Value| volume["spec"]["claimRef"]["namespace"] == *self.name;
+            let left: Vec<&Value> = items.filter(ours).map(|volume| &volume["status"]).collect();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -58,7 +83,7 @@ impl Drop for Namespace {
             }
         }
         // Whoever checks that nothing is left does so before; nobody waits for the end here.
-        let arguments = ["delete", "namespace", &self.name, "--wait=false"];
+        let arguments = ["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"];
         let deleted = self.kube.try_kubectl(&arguments);
         assert!(panicking() || deleted.is_ok(), "{deleted:?}");
     }

@@ -39,6 +39,8 @@ pub struct NodeStatus {
     pub pending_restart: Vec<String>,
     /// Why the configuration file as it is now was refused.
     pub configuration_error: Option<String>,
+    /// Whether writes are refused here for want of disk.
+    pub disk_full: bool,
     /// Index of the last log entry.
     pub last_log: u64,
     /// Index of the last committed entry known here.
@@ -116,6 +118,7 @@ fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
         not_ready_because: problem,
         pending_restart,
         configuration_error: error,
+        disk_full: status.disk_full,
         last_log: status.last_log,
         committed: status.committed,
         applied: status.applied,

@@ -18,6 +18,8 @@ pub(super) enum Fault {
     Refused(u16),
     /// Done, and the answer is lost.
     Lost,
+    /// Done, and nobody ever answers.
+    Silent,
 }
 
 #[derive(Default)]
@@ -79,8 +81,8 @@ impl FakeApi {
             .headers
             .get("content-type")
             .is_some_and(|kind| kind.as_bytes().starts_with(b"application/apply-patch"));
-        let mut state = self.0.lock();
-        let (code, value) = state.call(&parts.method, &path, body, applied);
+        let called = self.0.lock().call(&parts.method, &path, body, applied);
+        let Some((code, value)) = called else { return std::future::pending().await };
         let answer = serde_json::to_vec(&value).unwrap();
         Response::builder()
             .status(StatusCode::from_u16(code).unwrap())
@@ -98,28 +100,41 @@ fn refusal(code: u16, reason: &str) -> (u16, Value) {
 }
 
 impl State {
-    fn call(&mut self, method: &Method, path: &Path, body: Value, applied: bool) -> (u16, Value) {
+    /// The answer, if there is one.
+    fn call(
+        &mut self,
+        method: &Method,
+        path: &Path,
+        body: Value,
+        applied: bool,
+    ) -> Option<(u16, Value)> {
         if path.kind == "events" {
-            return (201, body);
+            return Some((201, body));
         }
-        let Some(name) = &path.name else { return refusal(405, "lists are not for the operator") };
+        let Some(name) = &path.name else {
+            return Some(refusal(405, "lists are not for the operator"));
+        };
         let key = format!("{}/{}/{name}", path.kind, path.namespace);
         if method == Method::GET {
             let found = self.objects.get(&key).cloned();
-            return found.map_or_else(|| refusal(404, "NotFound"), |object| (200, object));
+            return Some(found.map_or_else(|| refusal(404, "NotFound"), |object| (200, object)));
         }
         let number = self.writes;
         self.writes += 1;
         let fault = self.fault.filter(|(at, _)| *at == number).map(|(_, fault)| fault);
         if let Some(Fault::Refused(code)) = fault {
-            return refusal(code, if code == 409 { "Conflict" } else { "Fault" });
+            return Some(refusal(code, if code == 409 { "Conflict" } else { "Fault" }));
         }
         let answer = match *method {
             Method::DELETE => self.delete(&key, &body),
             Method::PUT => self.replace_status(&key, path, &body),
             _ => self.patch(&key, body, applied),
         };
-        if fault == Some(Fault::Lost) { refusal(500, "Lost") } else { answer }
+        match fault {
+            Some(Fault::Silent) => None,
+            Some(Fault::Lost) => Some(refusal(500, "Lost")),
+            _ => Some(answer),
+        }
     }
 
     fn is_outdated(&self, key: &str, body: &Value) -> bool {

@@ -19,10 +19,12 @@ async fn life(fault: Option<(usize, Fault)>, lost: Option<usize>) -> (usize, usi
     (simulation.api.0.lock().writes, simulation.nodes.0.lock().changes)
 }
 
-#[tokio::test]
+/// With a clock that jumps to the end of whatever is waited for.
+#[tokio::test(start_paused = true)]
 async fn a_fault_at_any_write_only_delays() {
     let (writes, _) = life(None, None).await;
-    for fault in [Fault::Refused(409), Fault::Refused(429), Fault::Refused(500), Fault::Lost] {
+    let refusals = [409, 429, 500].map(Fault::Refused);
+    for fault in [&refusals[..], &[Fault::Lost, Fault::Silent]].concat() {
         for at in 0..writes {
             life(Some((at, fault)), None).await;
         }

@@ -79,11 +79,13 @@ fn ready(state: &mut State, group: &Group, key: &str) {
     let serves = group.leader.is_some()
         && disk.is_some_and(|disk| !disk.removed && group.members.contains_key(&disk.id));
     let word = if serves { "True" } else { "False" };
-    let now = k8s_openapi::jiff::Timestamp::now().to_string();
+    // Between two rounds passes more time than a leaving pod stays, less than anything else is
+    // waited for.
+    let since = k8s_openapi::jiff::Timestamp::now() - std::time::Duration::from_secs(10);
     let same = pod["status"]["conditions"][0]["status"] == word;
     if !same {
         pod["status"]["conditions"] =
-            json!([{ "type": "Ready", "status": word, "lastTransitionTime": now }]);
+            json!([{ "type": "Ready", "status": word, "lastTransitionTime": since.to_string() }]);
         state.put(key, pod);
     }
 }

@@ -139,3 +139,29 @@ async fn a_member_whose_disk_is_lost_is_replaced() {
     assert_eq!(after.len(), 3);
     assert_ne!(before, after, "the place has a new identity");
 }
+
+#[tokio::test]
+async fn a_full_disk_is_told_until_there_is_room() {
+    let simulation = Simulation::new(json!({}));
+    simulation.run_until_ready().await;
+    let (leader, follower) = {
+        let group = simulation.nodes.0.lock();
+        let leader = group.leader.unwrap();
+        (leader, *group.members.keys().find(|id| **id != leader).unwrap())
+    };
+    // Writes go on while another member leads, so only the leader's disk stops them.
+    for (full, is_ready) in [(follower, true), (leader, false)] {
+        simulation.nodes.0.lock().full = [full].into();
+        simulation.pass_on(simulation.look()).await;
+        let degraded = simulation.condition(ConditionType::Degraded);
+        assert_eq!(degraded["reason"], "DiskFull");
+        let message = degraded["message"].as_str().unwrap();
+        let pod = format!("{NAME}-{}", full - 1);
+        assert!(message.contains(&pod) && message.contains("spec.storage.size"), "{message}");
+        let ready = simulation.condition(ConditionType::Ready);
+        assert_eq!(ready["status"] == "True", is_ready, "{ready}");
+    }
+    simulation.nodes.0.lock().full.clear();
+    simulation.run_until_ready().await;
+    assert_eq!(simulation.condition(ConditionType::Degraded)["status"], "False");
+}

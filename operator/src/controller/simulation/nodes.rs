@@ -1,7 +1,7 @@
 //! The nodes of one cluster in memory, with the store's guards: a change that would leave no
 //! majority is an error of the operator and fails the test.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use ironkv_proto::admin::v1::{MemberStatus, Role, StatusResponse};
@@ -40,6 +40,8 @@ pub(super) struct Group {
     pub(super) changes: usize,
     /// The change with this number is done and its answer lost.
     pub(super) lost: Option<usize>,
+    /// Members whose disk is full.
+    pub(super) full: BTreeSet<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -104,6 +106,7 @@ impl Group {
             removed: disk.removed.then(|| "removed".to_owned()),
             version: "1.0.0".to_owned(),
             quorum_acknowledged_ms_ago: leads.then_some(0),
+            disk_full: self.full.contains(&disk.id),
             ..StatusResponse::default()
         }
     }

@@ -1,0 +1,41 @@
+//! Hands that reach past the resource: what the operator made is deleted or changed.
+
+use std::time::Duration;
+
+use ironkv_tests::kube::{Store, until};
+use serde_json::json;
+
+use crate::scene::{NAME, READY_MAX, namespace, settle, spec, traffic};
+
+const KINDS: &str = "services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies";
+
+#[test]
+fn what_is_deleted_or_changed_by_hand_is_put_right() {
+    let namespace = namespace("damage");
+    let store = Store::create(&namespace, NAME, &spec(json!({})));
+    store.wait_for("Ready", "True", READY_MAX);
+    let traffic = traffic(&namespace);
+
+    let selector = format!("--selector=app.kubernetes.io/instance={NAME}");
+    let made = || namespace.kubectl(&["get", KINDS, &selector, "--output=name"]);
+    let before = made();
+    assert!(before.lines().count() > 6, "{before}");
+    namespace.kubectl(&["delete", KINDS, &selector]);
+    // The authority of the peers too, and with it the trust in all that it has signed.
+    namespace.kubectl(&["delete", "secret", &format!("{NAME}-ca"), &format!("{NAME}-peer-tls")]);
+    until("what was deleted", READY_MAX, || {
+        let now = made();
+        if now == before { Ok(()) } else { Err(now) }
+    });
+    settle(&store, &traffic);
+
+    // The pods that come back must be understood with the new certificates.
+    namespace.kubectl(&["scale", "statefulset", NAME, "--replicas=1"]);
+    until("the right number of pods", READY_MAX, || {
+        let replicas = namespace.get(&["statefulset", NAME])["spec"]["replicas"].clone();
+        if replicas == 3 { Ok(()) } else { Err(replicas) }
+    });
+    traffic.wait_for_writes(50, Duration::from_secs(120));
+    settle(&store, &traffic);
+    traffic.verify();
+}
