@@ -4,9 +4,9 @@
 default:
     @just --list
 
-# Checks everything that checking does not change: format, lints, layers, unit tests
+# Checks all but Kubernetes: format, lints, layers, unit and integration tests
 verify:
-    tests/run format clippy tidy unit
+    tests/run format clippy tidy unit integration
 
 # Repairs what a tool can repair
 fix:

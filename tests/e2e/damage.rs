@@ -2,19 +2,17 @@
 
 use std::time::Duration;
 
-use ironkv_tests::kube::{Store, until};
+use ironkv_tests::kube::until;
 use serde_json::json;
 
-use crate::scene::{NAME, READY_MAX, namespace, settle, spec, traffic};
+use crate::scene::{NAME, READY_MAX, begin, namespace, settle};
 
 const KINDS: &str = "services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies";
 
 #[test]
 fn what_is_deleted_or_changed_by_hand_is_put_right() {
     let namespace = namespace("damage");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, json!({}));
 
     let selector = format!("--selector=app.kubernetes.io/instance={NAME}");
     let made = || namespace.kubectl(&["get", KINDS, &selector, "--output=name"]);

@@ -8,7 +8,7 @@
 
 mod damage;
 mod harness;
-mod losses;
+mod machines;
 mod pods;
 mod roll;
 mod scale;

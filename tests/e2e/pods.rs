@@ -1,18 +1,16 @@
-//! Pods go: the leader's, all of them, those of a machine that is drained.
+//! Pods go: the leader's, all of them, one together with its volume.
 
 use std::time::Duration;
 
-use ironkv_tests::kube::Store;
+use ironkv_tests::kube::until;
 use serde_json::json;
 
-use crate::scene::{NAME, leader, namespace, pod, settle, spec, traffic, uids};
+use crate::scene::{NAME, READY_MAX, begin, leader, members, namespace, settle, uids};
 
 #[test]
-fn a_store_survives_the_loss_of_its_leader_of_all_its_pods_and_a_drain() {
+fn a_store_survives_the_loss_of_its_leader_and_of_all_its_pods() {
     let namespace = namespace("pods");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", crate::scene::READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, json!({}));
 
     let first = leader(&store);
     let before = uids(&namespace);
@@ -25,20 +23,23 @@ fn a_store_survives_the_loss_of_its_leader_of_all_its_pods_and_a_drain() {
     namespace.kubectl(&["delete", "pods", &selector, "--wait=true"]);
     settle(&store, &traffic);
 
-    let machine = pod(&namespace, &leader(&store))["spec"]["nodeName"].as_str().unwrap().to_owned();
-    namespace.kubectl(&[
-        "drain",
-        &machine,
-        "--ignore-daemonsets",
-        "--delete-emptydir-data",
-        "--pod-selector",
-        &selector["--selector=".len()..],
-        "--timeout=60s",
-    ]);
-    // Its volume is on that machine, so its pod waits for it; the others go on.
-    traffic.wait_for_writes(50, Duration::from_secs(60));
-    namespace.kubectl(&["uncordon", &machine]);
-    settle(&store, &traffic);
     traffic.verify();
     store.delete(Duration::from_secs(120));
+}
+
+#[test]
+fn a_member_whose_volume_is_deleted_is_replaced_by_a_new_one() {
+    let namespace = namespace("disk");
+    let (store, traffic) = begin(&namespace, json!({}));
+    let before = members(&store);
+    let victim = leader(&store);
+    namespace.kubectl(&["delete", "pvc", &format!("data-{victim}"), "--wait=false"]);
+    namespace.kubectl(&["delete", "pod", &victim]);
+    until("a member with a new identity", READY_MAX, || {
+        let now = members(&store);
+        let new = now.iter().any(|id| !before.contains(id));
+        if new && now.len() == 3 { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+    settle(&store, &traffic);
+    traffic.verify();
 }

@@ -6,7 +6,7 @@ use ironkv_tests::kube::{Store, until};
 use serde_json::{Value, json};
 
 use crate::scene::{
-    NAME, READY_MAX, leader, message, namespace, password, patch, settle, spec, traffic, uids,
+    NAME, READY_MAX, begin, leader, message, namespace, password, patch, settle, spec, uids,
     wait_until,
 };
 
@@ -18,9 +18,7 @@ fn other_image() -> String {
 #[test]
 fn a_new_image_rolls_without_a_lost_write_and_a_bad_one_does_no_harm() {
     let namespace = namespace("roll");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, json!({}));
     let before = uids(&namespace);
 
     patch(&namespace, json!({ "image": other_image() }));
@@ -44,9 +42,7 @@ fn a_new_image_rolls_without_a_lost_write_and_a_bad_one_does_no_harm() {
 #[test]
 fn settings_and_passwords_change_without_a_restart_where_they_can() {
     let namespace = namespace("settings");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, json!({}));
     let before = uids(&namespace);
 
     patch(

@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
-use ironkv_tests::kube::Store;
 use serde_json::json;
 
-use crate::scene::{
-    NAME, READY_MAX, members, message, namespace, patch, settle, spec, traffic, wait_until,
-};
+use crate::scene::{NAME, begin, members, message, namespace, patch, settle, wait_until};
 
 #[test]
 fn a_store_grows_and_shrinks_under_load_also_while_its_operator_is_killed() {
     let namespace = namespace("scale");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, json!({}));
 
     patch(&namespace, json!({ "replicas": 5 }));
     wait_until(&store, "a fourth member", |resource| {
@@ -40,9 +35,7 @@ fn a_store_grows_and_shrinks_under_load_also_while_its_operator_is_killed() {
 #[test]
 fn a_paused_store_is_left_alone_and_a_hibernated_one_wakes_with_its_data() {
     let namespace = namespace("sleep");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, json!({}));
     let before = members(&store);
 
     patch(&namespace, json!({ "paused": true, "replicas": 5 }));

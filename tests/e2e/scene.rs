@@ -28,9 +28,11 @@ pub(crate) fn spec(more: Value) -> Value {
     spec
 }
 
-/// Writes to the store with the password that the operator made.
-pub(crate) fn traffic(namespace: &Namespace) -> Traffic {
-    Traffic::start_with_password(namespace, NAME, &format!("{NAME}-auth"))
+/// A ready store and writes to it, with the password that the operator made.
+pub(crate) fn begin(namespace: &Namespace, more: Value) -> (Store<'_>, Traffic) {
+    let store = Store::create(namespace, NAME, &spec(more));
+    store.wait_for("Ready", "True", READY_MAX);
+    (store, Traffic::start_with_password(namespace, NAME, &format!("{NAME}-auth")))
 }
 
 /// The password that the operator made.

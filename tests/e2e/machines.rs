@@ -1,4 +1,4 @@
-//! Disks and machines that do not come back, and machines that are cut off.
+//! Machines are drained, cut off, killed. The only tests that are in the way of others.
 
 use std::io;
 use std::process::{Command, Output};
@@ -7,26 +7,7 @@ use std::time::Duration;
 use ironkv_tests::kube::{Namespace, Store, until};
 use serde_json::{Value, json};
 
-use crate::scene::{NAME, READY_MAX, leader, members, namespace, pod, settle, spec, traffic};
-
-#[test]
-fn a_member_whose_volume_is_deleted_is_replaced_by_a_new_one() {
-    let namespace = namespace("disk");
-    let store = Store::create(&namespace, NAME, &spec(json!({})));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
-    let before = members(&store);
-    let victim = leader(&store);
-    namespace.kubectl(&["delete", "pvc", &format!("data-{victim}"), "--wait=false"]);
-    namespace.kubectl(&["delete", "pod", &victim]);
-    until("a member with a new identity", READY_MAX, || {
-        let now = members(&store);
-        let new = now.iter().any(|id| !before.contains(id));
-        if new && now.len() == 3 { Ok(()) } else { Err(format!("{now:?}")) }
-    });
-    settle(&store, &traffic);
-    traffic.verify();
-}
+use crate::scene::{NAME, READY_MAX, begin, leader, members, namespace, pod, settle};
 
 /// Runs a command of the Docker engine that the machines are containers of.
 fn docker(arguments: &str) {
@@ -62,17 +43,31 @@ impl Drop for Restore {
 }
 
 #[test]
-fn a_leader_that_is_cut_off_and_one_that_is_killed_lose_nothing() {
-    if std::env::var_os("IRONKV_E2E_KIND").is_none() {
-        println!("machines are only taken away from a cluster of kind");
-        return;
-    }
+fn a_leader_whose_machine_is_drained_cut_off_or_killed_loses_nothing() {
     let namespace = namespace("machine");
     let apart = json!({ "scheduling": { "spread": { "node": "Required" } } });
-    let store = Store::create(&namespace, NAME, &spec(apart));
-    store.wait_for("Ready", "True", READY_MAX);
-    let traffic = traffic(&namespace);
+    let (store, traffic) = begin(&namespace, apart);
 
+    let machine = leaders_machine(&namespace, &store);
+    namespace.kubectl(&[
+        "drain",
+        &machine,
+        "--ignore-daemonsets",
+        "--delete-emptydir-data",
+        "--pod-selector",
+        &format!("app.kubernetes.io/instance={NAME}"),
+        "--timeout=60s",
+    ]);
+    // Its volume is on that machine, so its pod waits for it; the others go on.
+    traffic.wait_for_writes(50, Duration::from_secs(60));
+    namespace.kubectl(&["uncordon", &machine]);
+    settle(&store, &traffic);
+
+    if std::env::var_os("IRONKV_E2E_KIND").is_none() {
+        println!("machines are only cut off and killed in a cluster of kind");
+        traffic.verify();
+        return;
+    }
     let machine = leaders_machine(&namespace, &store);
     let restore = Restore(cut(&machine, "-D"));
     cut(&machine, "-I").iter().for_each(|rule| docker(rule));
