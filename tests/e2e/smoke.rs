@@ -1,18 +1,20 @@
-//! The life of a store: asked for, used, a pod lost, deleted.
+//! The life of a store: asked for, used, a pod lost, deleted, made again on its volumes.
 
 use std::time::Duration;
 
 use ironkv_tests::kube::{Kube, Namespace, Store, Traffic, operator};
 use serde_json::json;
 
+use crate::scene::message;
+
 const SECRET: &str = "smoke-auth";
 
 #[test]
-fn a_store_of_three_survives_the_loss_of_a_pod_and_leaves_nothing() {
+fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
     let kube = Kube::from_environment();
     operator::install(&kube);
     let namespace = Namespace::create(&kube, "smoke");
-    let spec = json!({"replicas": 3, "storage": {"size": "1Gi"}});
+    let mut spec = json!({"replicas": 3, "storage": {"size": "1Gi"}});
     let store = Store::create(&namespace, "smoke", &spec);
     store.wait_for("Ready", "True", Duration::from_secs(180));
     assert_eq!(store.ready_pods().len(), 3);
@@ -22,7 +24,20 @@ fn a_store_of_three_survives_the_loss_of_a_pod_and_leaves_nothing() {
     namespace.kubectl(&["delete", "pod", "smoke-0", "--grace-period=0", "--force"]);
     store.wait_for("Ready", "True", Duration::from_secs(120));
     traffic.wait_for_writes(200, Duration::from_secs(60));
-    traffic.verify();
 
     store.delete(Duration::from_secs(120));
+    let claims = namespace.get(&["pvc"])["items"].as_array().cloned().unwrap();
+    assert_eq!(claims.len(), 3, "volumes stay unless the resource says otherwise");
+
+    // One of the same name leaves them alone until it is told whose they are.
+    let store = Store::create(&namespace, "smoke", &spec);
+    let text = message(&store, "ClusterIDMismatch", "ClusterIDMismatch");
+    let id = claims[0]["metadata"]["labels"]["ironkv.io/cluster-uid"].as_str().unwrap();
+    assert!(text.contains(&format!("spec.clusterID to {id}")), "{text}");
+    spec["clusterID"] = json!(id);
+    store.change(&spec);
+    store.wait_for("Ready", "True", Duration::from_secs(180));
+    // The password is a new one, and a mounted Secret takes its time.
+    traffic.wait_for_writes(50, Duration::from_secs(180));
+    traffic.verify();
 }

@@ -61,11 +61,13 @@ pub(super) fn status(
     let members = members(facts);
     let leader = members.iter().find(|member| member.role == MemberRole::Leader);
     let pods = facts.kubernetes.pods.values();
+    let has_begun = facts.latches.formed || facts.latches.bootstrap.is_some();
     let updated = facts.observed.places.iter().filter_map(|place| place.pod.as_ref());
     IronKVClusterStatus {
         observed_generation: facts.generation,
         conditions: merged(previous, facts, now),
-        cluster_id: Some(facts.cluster_id.to_owned()),
+        // Until then another id may still be asked for, to adopt volumes.
+        cluster_id: has_begun.then(|| facts.cluster_id.to_owned()),
         bootstrap: facts.latches.bootstrap.map(|ordinal| Bootstrap {
             seed: names::pod(facts.name, ordinal),
             cluster_id: facts.cluster_id.to_owned(),
