@@ -86,7 +86,7 @@ impl<'a> Store<'a> {
     }
 
     /// Deletes the resource and waits until nothing that the operator made is left but claims of
-    /// volumes and the Secret with the password, which only people delete.
+    /// volumes.
     ///
     /// # Panics
     /// When something stays.
@@ -104,7 +104,7 @@ impl<'a> Store<'a> {
 }
 
 const KINDS: &str = "ironkvclusters,statefulsets,pods,services,configmaps,poddisruptionbudgets,\
-    networkpolicies,serviceaccounts";
+    networkpolicies,serviceaccounts,secrets";
 
 fn find_condition(resource: &Value, kind: &str) -> Value {
     let all = resource["status"]["conditions"].as_array().into_iter().flatten();
