@@ -9,13 +9,18 @@ use crate::disk::run;
 
 static NETWORKS: AtomicU32 = AtomicU32::new(0);
 
-/// A bridge with one namespace a node; all taken down when dropped.
+/// A bridge with one namespace a node; all taken down when dropped. The bridge has a namespace too:
+/// the rules of a machine where containers run would drop what passes it.
 #[derive(Debug)]
 pub struct Network {
-    bridge: String,
+    switch: String,
+    uplink: String,
     names: Vec<String>,
     subnet: String,
 }
+
+/// The bridge in the namespace of the switch.
+const BRIDGE: &str = "bridge";
 
 impl Network {
     /// Makes this many namespaces.
@@ -26,10 +31,9 @@ impl Network {
         let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
         let tag = std::process::id() % 10_000;
         let subnet = format!("10.{}.{}", 64 + tag % 64, (tag / 64 + number) % 250);
-        let mut network = Self { bridge: format!("ikb{tag}x{number}"), names: Vec::new(), subnet };
-        ip(&format!("link add {} type bridge", network.bridge))?;
-        ip(&format!("addr add {}.254/24 dev {}", network.subnet, network.bridge))?;
-        ip(&format!("link set {} up", network.bridge))?;
+        let (switch, uplink) = (format!("ik{tag}x{number}s"), format!("ik{tag}x{number}u"));
+        let mut network = Self { switch, uplink, names: Vec::new(), subnet };
+        network.connect()?;
         for node in 0..nodes {
             network.add(node, &format!("ik{tag}x{number}n{node}"))?;
         }
@@ -95,12 +99,24 @@ impl Network {
         Ok(text.lines().filter(|line| line.contains("DROP")).filter_map(packets).sum())
     }
 
+    /// Makes the bridge, with this process at one of its ports.
+    fn connect(&self) -> io::Result<()> {
+        let Self { switch, uplink, subnet, .. } = self;
+        ip(&format!("netns add {switch}"))?;
+        ip(&format!("-n {switch} link add {BRIDGE} type bridge"))?;
+        ip(&format!("-n {switch} link set {BRIDGE} up"))?;
+        ip(&format!("link add {uplink} type veth peer name {uplink} netns {switch}"))?;
+        ip(&format!("-n {switch} link set {uplink} master {BRIDGE} up"))?;
+        ip(&format!("addr add {subnet}.254/24 dev {uplink}"))?;
+        ip(&format!("link set {uplink} up"))
+    }
+
     fn add(&mut self, node: usize, name: &str) -> io::Result<()> {
-        let (outer, bridge) = (format!("{name}v"), self.bridge.clone());
+        let (outer, switch) = (format!("{name}v"), self.switch.clone());
         ip(&format!("netns add {name}"))?;
         self.names.push(name.to_owned());
-        ip(&format!("link add {outer} type veth peer name eth0 netns {name}"))?;
-        ip(&format!("link set {outer} master {bridge} up"))?;
+        ip(&format!("-n {switch} link add {outer} type veth peer name eth0 netns {name}"))?;
+        ip(&format!("-n {switch} link set {outer} master {BRIDGE} up"))?;
         ip(&format!("-n {name} addr add {}/24 dev eth0", self.address(node)))?;
         ip(&format!("-n {name} link set eth0 up"))?;
         ip(&format!("-n {name} link set lo up"))
@@ -115,10 +131,10 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        for name in &self.names {
+        // Both ends of a wire go with either of its namespaces.
+        for name in self.names.iter().chain([&self.switch]) {
             let _removed = ip(&format!("netns del {name}"));
         }
-        let _removed = ip(&format!("link del {}", self.bridge));
     }
 }
 

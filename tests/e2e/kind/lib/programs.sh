@@ -43,13 +43,16 @@ compile_programs() {
 
 # What only starts clusters, for machines that can pull the node image.
 tools_get() {
-  local tool missing=
-  for tool in kind kubectl helm; do has "$tool" || missing=1; done
   rm -f "$cache/tools"
-  if [ -n "$missing" ]; then
+  if ! tools_are_there; then
     programs_get
     tools_remember
   fi
+}
+
+tools_are_there() {
+  local tool
+  for tool in kind kubectl helm; do has "$tool" || return 1; done
 }
 
 # Commands other than `up` find the tools by this, without Go.
