@@ -7,7 +7,7 @@ use std::time::Duration;
 use ironkv_tests::kube::{Namespace, Store, until};
 use serde_json::{Value, json};
 
-use crate::scene::{NAME, READY_MAX, begin, leader, members, namespace, pod, settle};
+use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, pod, settle};
 
 /// Runs a command of the Docker engine that the machines are containers of.
 fn docker(arguments: &str) {
@@ -22,6 +22,18 @@ fn try_docker(arguments: &str) -> io::Result<Output> {
 /// The worker that the leader's pod runs on.
 fn leaders_machine(namespace: &Namespace, store: &Store<'_>) -> String {
     pod(namespace, &leader(store))["spec"]["nodeName"].as_str().unwrap().to_owned()
+}
+
+/// Two of three pods find no machine any more, until the status says what that means.
+fn lose_the_majority(namespace: &Namespace, store: &Store<'_>) {
+    let pods = [0, 1].map(|ordinal| format!("{NAME}-{ordinal}"));
+    let machine = |name: &String| pod(namespace, name)["spec"]["nodeName"].clone();
+    let machines = pods.each_ref().map(machine).map(|name| name.as_str().unwrap().to_owned());
+    namespace.kubectl(&["cordon", &machines[0], &machines[1]]);
+    namespace.kubectl(&["delete", "pod", &pods[0], &pods[1]]);
+    let text = message(store, "QuorumLost", "QuorumLost");
+    assert!(text.contains("only 1 of 3 voters") && text.contains("kubectl get pods,pvc"), "{text}");
+    namespace.kubectl(&["uncordon", &machines[0], &machines[1]]);
 }
 
 /// What cuts a machine off (`-I`) and lets it back (`-D`): all that is on it runs on, and no packet
@@ -43,7 +55,7 @@ impl Drop for Restore {
 }
 
 #[test]
-fn a_leader_whose_machine_is_drained_cut_off_or_killed_loses_nothing() {
+fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     let namespace = namespace("machine");
     let apart = json!({ "scheduling": { "spread": { "node": "Required" } } });
     let (store, traffic) = begin(&namespace, apart);
@@ -68,6 +80,9 @@ fn a_leader_whose_machine_is_drained_cut_off_or_killed_loses_nothing() {
         traffic.verify();
         return;
     }
+    lose_the_majority(&namespace, &store);
+    settle(&store, &traffic);
+
     let machine = leaders_machine(&namespace, &store);
     let restore = Restore(cut(&machine, "-D"));
     cut(&machine, "-I").iter().for_each(|rule| docker(rule));

@@ -22,13 +22,14 @@ fn a_store_grows_and_shrinks_under_load_also_while_its_operator_is_killed() {
     settle(&store, &traffic);
     assert_eq!(members(&store).len(), 5);
 
+    println!("grown: {:?}", traffic.report());
     namespace.kubectl(&["scale", "ikv", NAME, "--replicas=3"]);
     settle(&store, &traffic);
     assert_eq!(members(&store).len(), 3);
     let claims = namespace.get(&["pvc"]);
     assert_eq!(claims["items"].as_array().unwrap().len(), 3, "volumes of former members are gone");
 
-    println!("scaling: longest gap {} ms", traffic.report().longest_gap_ms);
+    println!("scaling: {:?}", traffic.report());
     traffic.verify();
 }
 

@@ -89,9 +89,14 @@ impl Group {
     /// After success every write acknowledged before the call is visible in [`Group::keyspace`].
     pub async fn read_barrier(&self) -> Result<(), ReadError> {
         let index = self.0.read_index().await?;
-        let applied = self.0.applied.wait_for(index);
-        let waited = tokio::time::timeout(self.0.request_timeout(), applied).await;
-        waited.map_err(|_| ReadError::NoLeader)
+        let mut ended = self.0.ended.subscribe();
+        tokio::select! {
+            biased;
+            () = self.0.applied.wait_for(index) => Ok(()),
+            // A node that was removed never gets what the leader speaks of.
+            _ = ended.wait_for(Option::is_some) => Err(ReadError::Stopping),
+            () = tokio::time::sleep(self.0.request_timeout()) => Err(ReadError::NoLeader),
+        }
     }
 
     /// Whether reads that may be stale are fresh enough here.

@@ -56,12 +56,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
     // openraft calls this for replication and, through the provided methods, once more for
     // heartbeats and for snapshots: three channels.
     async fn new_client(&mut self, target: NodeId, node: &MemberAddresses) -> Peer {
-        Peer {
-            shared: self.shared.clone(),
-            identity: self.identity.clone(),
-            target,
-            channel: self.shared.peers.channel(&node.raft).map_err(|error| error.to_string()),
-        }
+        Peer::new(self.shared.clone(), self.identity.clone(), target, node)
     }
 }
 
@@ -78,6 +73,16 @@ type RpcError = RPCError<TypeConfig>;
 type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RpcError>>;
 
 impl Peer {
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        identity: Arc<Identity>,
+        target: NodeId,
+        node: &MemberAddresses,
+    ) -> Self {
+        let channel = shared.peers.channel(&node.raft).map_err(|error| error.to_string());
+        Self { shared, identity, target, channel }
+    }
+
     fn client(&self) -> Result<RaftServiceClient<Channel>, RpcError> {
         let channel = self.channel.clone().map_err(|error| {
             RPCError::Unreachable(Unreachable::from_string(format!("bad address: {error}")))

@@ -278,9 +278,22 @@ async fn members_come_and_go_and_a_removed_one_never_comes_back() {
 
 #[tokio::test]
 async fn a_removed_node_says_so() {
+    says_so_when_removed(|_| Vec::new()).await;
+}
+
+/// It asks for no votes, which is when others are told.
+#[tokio::test]
+async fn a_removed_learner_says_so() {
+    says_so_when_removed(|id| vec![Change::Demote(id)]).await;
+}
+
+async fn says_so_when_removed(changes_before: impl Fn(NodeId) -> Vec<Change>) {
     let cluster = TestCluster::start(3).await;
     let removed = &cluster.nodes[(cluster.leader().await + 1) % 3].group;
-    cluster.change(Change::Remove(removed.identity().unwrap().node_id)).await;
+    let id = removed.identity().unwrap().node_id;
+    for change in changes_before(id).into_iter().chain([Change::Remove(id)]) {
+        cluster.change(change).await;
+    }
     let told = || async { Some(removed.admin_status()).filter(|status| status.removed.is_some()) };
     let status = eventually("word of the removal", told).await;
     assert_eq!((status.role(), status.ready), (Role::Removed, false));
