@@ -22,6 +22,9 @@ pub const LEADER: &str = "leader";
 /// Value of [`ROLE_LABEL`].
 pub const REPLICA: &str = "replica";
 
+/// Label of a pod: `true`, or `false` while nobody reaches it whatever its kubelet said last.
+pub const REACHED_LABEL: &str = "ironkv.io/reached";
+
 /// Label of every object of a cluster: [`MANAGER`].
 pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
 
@@ -229,6 +232,13 @@ pub fn selector(cluster: &str) -> BTreeMap<String, String> {
         ("app.kubernetes.io/name".to_owned(), "ironkv".to_owned()),
         (INSTANCE_LABEL.to_owned(), cluster.to_owned()),
     ])
+}
+
+/// Labels that select the pods of a cluster that clients may be sent to.
+pub fn client_selector(cluster: &str) -> BTreeMap<String, String> {
+    let mut labels = selector(cluster);
+    labels.insert(REACHED_LABEL.to_owned(), true.to_string());
+    labels
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::process::{Command, Output};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ironkv_tests::kube::{Namespace, Store, until};
 use serde_json::{Value, json};
@@ -80,12 +80,17 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
         traffic.verify();
         return;
     }
-    lose_the_majority(&namespace, &store);
-    settle(&store, &traffic);
-
     let machine = leaders_machine(&namespace, &store);
     let restore = Restore(cut(&machine, "-D"));
     cut(&machine, "-I").iter().for_each(|rule| docker(rule));
+    // Its kubelet cannot say that its pod is not ready, and Kubernetes waits for that.
+    let selector = format!("app.kubernetes.io/instance={NAME},ironkv.io/reached=false");
+    let asked = Instant::now();
+    until("no client is sent there", READY_MAX, || {
+        let pods = namespace.kubectl(&["get", "pods", "--output=name", "--selector", &selector]);
+        if pods.lines().count() == 1 { Ok(()) } else { Err(pods) }
+    });
+    println!("no client is sent to the cut-off leader after {:?}", asked.elapsed());
     until("the member is missed", READY_MAX, || {
         let missed =
             |condition: &Value| condition["type"] == "Degraded" && condition["status"] == "True";
@@ -116,5 +121,8 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     drop(restore);
     settle(&store, &traffic);
     assert_ne!(members(&store), before);
+
+    lose_the_majority(&namespace, &store);
+    settle(&store, &traffic);
     traffic.verify();
 }

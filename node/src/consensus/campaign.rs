@@ -51,7 +51,10 @@ impl Drop for LeaderStream {
             let shared = self.shared.clone();
             let heard = shared.contact.load(Ordering::Relaxed);
             runtime.spawn(async move {
-                tokio::join!(campaign_unless_heard(&shared, heard), ask_unless_heard(&shared, heard))
+                tokio::join!(
+                    campaign_unless_heard(&shared, heard),
+                    ask_unless_heard(&shared, heard)
+                )
             });
         }
     }

@@ -33,8 +33,9 @@ use crate::names;
 const AFTER_STEP: Duration = Duration::from_millis(300);
 const WHILE_WAITING: Duration = Duration::from_secs(2);
 const WHILE_STOPPED: Duration = Duration::from_secs(5);
-/// At rest: finds damage that no watch tells of, and a new leader.
-const AT_REST: Duration = Duration::from_secs(15);
+/// At rest: finds members that are cut off, of which no watch tells for most of a minute, and a new
+/// leader.
+const AT_REST: Duration = Duration::from_secs(5);
 /// A pass that takes longer is given up, as if the process had ended: Kubernetes or a node accepted
 /// a request and never answers. Well above the longest wait for a node.
 const PASS_MAX: Duration = Duration::from_secs(60);

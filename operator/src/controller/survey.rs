@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use futures::future::join_all;
-use ironkv_proto::admin::v1::{Role, StatusResponse};
+use ironkv_proto::admin::v1::{MemberStatus, Role, StatusResponse};
 use k8s_openapi::api::core::v1::Pod;
 use tokio_rustls::rustls::ClientConfig;
 
@@ -57,6 +57,17 @@ impl Survey {
     /// What this one said, if it did.
     pub(super) fn of(&self, ordinal: u32) -> Option<&StatusResponse> {
         self.answers.get(&ordinal)?.as_ref().ok()
+    }
+
+    /// Whether neither its leader nor the operator reaches this pod.
+    pub(super) fn is_cut_off(&self, cluster_id: &str, (ordinal, pod): (u32, &str)) -> bool {
+        let Some((_, leader)) = self.leader(cluster_id) else { return false };
+        let is_at = |member: &MemberStatus| {
+            let address = member.member.as_ref().map_or("", |member| &member.raft_address);
+            address.split('.').next() == Some(pod)
+        };
+        let missed = leader.members.iter().any(|member| !member.reachable && is_at(member));
+        missed && self.of(ordinal).is_none()
     }
 
     /// The leader of this cluster that a quorum acknowledged a moment ago. After a partition an old

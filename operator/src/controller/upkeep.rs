@@ -14,7 +14,7 @@ use super::assemble::is_ours;
 use super::observe::Kubernetes;
 use super::problem::Problem;
 use super::quantity;
-use super::status::role_label;
+use super::status::{is_ready, role_label};
 use super::survey::Survey;
 use crate::crd::RetentionPolicy;
 use crate::names;
@@ -115,10 +115,16 @@ pub(super) fn pod_patches(
 ) -> Patches {
     let patch = |(ordinal, pod): (&u32, &std::sync::Arc<Pod>)| {
         let mut metadata = BTreeMap::new();
-        let label = role_label(survey, &cluster.cluster_id, *ordinal);
-        let now = pod.labels().get(names::ROLE_LABEL).map(String::as_str);
-        if label.is_some() && label != now {
-            metadata.insert("labels", json!({ names::ROLE_LABEL: label }));
+        let role = role_label(survey, &cluster.cluster_id, *ordinal);
+        let reached = reached_label(survey, &cluster.cluster_id, (*ordinal, pod));
+        let wanted = [(names::ROLE_LABEL, role), (names::REACHED_LABEL, reached)];
+        let differs = |(key, value): &(&str, &str)| {
+            pod.labels().get(*key).map(String::as_str) != Some(*value)
+        };
+        let wanted = wanted.into_iter().filter_map(|(key, value)| Some((key, value?)));
+        let labels: BTreeMap<&str, &str> = wanted.filter(differs).collect();
+        if !labels.is_empty() {
+            metadata.insert("labels", json!(labels));
         }
         let seen = pod.annotations().get(names::MOUNTED_ANNOTATION);
         if seen.is_none_or(|seen| seen != mounted) {
@@ -128,6 +134,20 @@ pub(super) fn pod_patches(
     };
     let pods = kubernetes.pods.iter();
     pods.filter(|(_, pod)| pod.metadata.deletion_timestamp.is_none()).filter_map(patch).collect()
+}
+
+/// Whether clients may be sent to a pod, when that is known. A kubelet that is cut off says nothing
+/// for most of a minute, in which its pods stay ready and clients wait for them in vain.
+fn reached_label(
+    survey: &Survey,
+    cluster_id: &str,
+    (ordinal, pod): (u32, &Pod),
+) -> Option<&'static str> {
+    let is_cut_off = || survey.is_cut_off(cluster_id, (ordinal, &pod.name_any()));
+    match survey.of(ordinal) {
+        Some(_) => Some("true"),
+        None => (is_ready(pod) && is_cut_off()).then_some("false"),
+    }
 }
 
 /// Sends patches; what is gone by now is fine.

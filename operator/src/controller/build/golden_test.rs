@@ -19,8 +19,8 @@ use crate::controller::fixtures::cluster;
 /// where a restart of every pod everywhere is worth it.
 fn cases() -> Vec<(&'static str, Value, &'static str)> {
     vec![
-        ("three_nodes", json!({}), "9e374cbec371f51c"),
-        ("single_node", json!({ "replicas": 1 }), "9e374cbec371f51c"),
+        ("three_nodes", json!({}), "7d3be867f6fd92b4"),
+        ("single_node", json!({ "replicas": 1 }), "7d3be867f6fd92b4"),
         (
             "plain",
             json!({
@@ -29,9 +29,9 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
                 "networkPolicy": { "enabled": false },
                 "scheduling": { "spread": { "node": "Disabled", "zone": "Disabled" } },
             }),
-            "ea1f5fbc1c5e01fa",
+            "44214ac6a579c60f",
         ),
-        ("everything", everything(), "29f72e8523a54148"),
+        ("everything", everything(), "f3c7b029367b437e"),
     ]
 }
 

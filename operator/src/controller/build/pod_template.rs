@@ -19,9 +19,11 @@ const USER: i64 = 65532;
 /// The finished template, with its hash.
 pub(super) fn pod_template(cluster: &ValidatedCluster, image: &str) -> PodTemplateSpec {
     let default = ("kubectl.kubernetes.io/default-container".to_owned(), names::CONTAINER.into());
+    // Until the operator knows better, so that pods are found without it.
+    let reached = (names::REACHED_LABEL.to_owned(), true.to_string());
     let mut template = PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(names::labels(&cluster.name)),
+            labels: Some(names::labels(&cluster.name).into_iter().chain([reached]).collect()),
             annotations: Some(BTreeMap::from([default])),
             ..ObjectMeta::default()
         }),

@@ -37,7 +37,7 @@ fn clients(cluster: &ValidatedCluster) -> Service {
     let wanted = &cluster.spec.services;
     let spec = ServiceSpec {
         type_: Some(wanted.type_.clone().unwrap_or_else(|| "ClusterIP".to_owned())),
-        selector: Some(names::selector(&cluster.name)),
+        selector: Some(names::client_selector(&cluster.name)),
         ports: Some(client_ports(cluster)),
         ..ServiceSpec::default()
     };
@@ -62,7 +62,7 @@ fn by_role(cluster: &ValidatedCluster, name: String, role: &str) -> Service {
     let role = BTreeMap::from([(names::ROLE_LABEL.to_owned(), role.to_owned())]);
     let spec = ServiceSpec {
         type_: Some("ClusterIP".to_owned()),
-        selector: Some(names::selector(&cluster.name).into_iter().chain(role).collect()),
+        selector: Some(names::client_selector(&cluster.name).into_iter().chain(role).collect()),
         ports: Some(client_ports(cluster)),
         ..ServiceSpec::default()
     };

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{NAME, Simulation};
 use crate::crd::ConditionType;
+use crate::names;
 
 #[tokio::test]
 async fn three_members_are_made_of_an_empty_resource() {
@@ -144,11 +145,7 @@ async fn a_member_whose_disk_is_lost_is_replaced() {
 async fn a_full_disk_is_told_until_there_is_room() {
     let simulation = Simulation::new(json!({}));
     simulation.run_until_ready().await;
-    let (leader, follower) = {
-        let group = simulation.nodes.0.lock();
-        let leader = group.leader.unwrap();
-        (leader, *group.members.keys().find(|id| **id != leader).unwrap())
-    };
+    let (leader, follower) = leader_and_follower(&simulation);
     // Writes go on while another member leads, so only the leader's disk stops them.
     for (full, is_ready) in [(follower, true), (leader, false)] {
         simulation.nodes.0.lock().full = [full].into();
@@ -164,4 +161,31 @@ async fn a_full_disk_is_told_until_there_is_room() {
     simulation.nodes.0.lock().full.clear();
     simulation.run_until_ready().await;
     assert_eq!(simulation.condition(ConditionType::Degraded)["status"], "False");
+}
+
+#[tokio::test]
+async fn clients_are_not_sent_to_a_member_that_is_cut_off() {
+    let simulation = Simulation::new(json!({}));
+    simulation.run_until_ready().await;
+    let (leader, follower) = leader_and_follower(&simulation);
+    let label = |id: u64| {
+        let pod = simulation.object(&format!("pods/default/{NAME}-{}", id - 1));
+        pod["metadata"]["labels"][names::REACHED_LABEL].clone()
+    };
+    for service in [NAME.to_owned(), names::leader_service(NAME), names::replicas_service(NAME)] {
+        let selector = simulation.object(&format!("services/default/{service}"))["spec"].clone();
+        assert_eq!(selector["selector"][names::REACHED_LABEL], "true", "{service}");
+    }
+    for (cut_off, says) in [(true, "false"), (false, "true")] {
+        simulation.nodes.0.lock().cut_off = cut_off.then_some(follower).into_iter().collect();
+        simulation.pass_on(simulation.look()).await;
+        assert_eq!(label(follower), says);
+        assert_eq!(label(leader), "true");
+    }
+}
+
+fn leader_and_follower(simulation: &Simulation) -> (u64, u64) {
+    let group = simulation.nodes.0.lock();
+    let leader = group.leader.unwrap();
+    (leader, *group.members.keys().find(|id| **id != leader).unwrap())
 }

@@ -42,6 +42,8 @@ pub(super) struct Group {
     pub(super) lost: Option<usize>,
     /// Members whose disk is full.
     pub(super) full: BTreeSet<u64>,
+    /// Members that nobody reaches, while their kubelet's last word was that they are ready.
+    pub(super) cut_off: BTreeSet<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -119,8 +121,8 @@ impl Group {
                 ..Member::default()
             }),
             voter: member.voter,
-            reachable: self.is_up(id),
-            caught_up: self.is_up(id),
+            reachable: self.is_up(id) && !self.cut_off.contains(&id),
+            caught_up: self.is_up(id) && !self.cut_off.contains(&id),
             ..MemberStatus::default()
         }
     }
@@ -191,6 +193,9 @@ impl NodeAdmin for FakeNodes {
     async fn status(&self, door: &Door) -> Result<StatusResponse, AdminError> {
         let mut group = self.0.lock();
         let disk = group.disk(door)?.clone();
+        if group.cut_off.contains(&disk.id) {
+            return Err(AdminError::Unreachable("no route to host".to_owned()));
+        }
         Ok(group.status(&disk))
     }
 
