@@ -2,10 +2,11 @@
 
 use std::io;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use ironkv_tests::kube::{Namespace, Store, until};
+use ironkv_tests::kube::{Namespace, Store, Traffic, until};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, pod, settle};
 
@@ -22,18 +23,6 @@ fn try_docker(arguments: &str) -> io::Result<Output> {
 /// The worker that the leader's pod runs on.
 fn leaders_machine(namespace: &Namespace, store: &Store<'_>) -> String {
     pod(namespace, &leader(store))["spec"]["nodeName"].as_str().unwrap().to_owned()
-}
-
-/// Two of three pods find no machine any more, until the status says what that means.
-fn lose_the_majority(namespace: &Namespace, store: &Store<'_>) {
-    let pods = [0, 1].map(|ordinal| format!("{NAME}-{ordinal}"));
-    let machine = |name: &String| pod(namespace, name)["spec"]["nodeName"].clone();
-    let machines = pods.each_ref().map(machine).map(|name| name.as_str().unwrap().to_owned());
-    namespace.kubectl(&["cordon", &machines[0], &machines[1]]);
-    namespace.kubectl(&["delete", "pod", &pods[0], &pods[1]]);
-    let text = message(store, "QuorumLost", "QuorumLost");
-    assert!(text.contains("only 1 of 3 voters") && text.contains("kubectl get pods,pvc"), "{text}");
-    namespace.kubectl(&["uncordon", &machines[0], &machines[1]]);
 }
 
 /// What cuts a machine off (`-I`) and lets it back (`-D`): all that is on it runs on, and no packet
@@ -60,7 +49,22 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     let apart = json!({ "scheduling": { "spread": { "node": "Required" } } });
     let (store, traffic) = begin(&namespace, apart);
 
-    let machine = leaders_machine(&namespace, &store);
+    drain(&namespace, &store, &traffic);
+    settle(&store, &traffic);
+    if std::env::var_os("IRONKV_E2E_KIND").is_some() {
+        cut_off(&namespace, &store, &traffic);
+        settle(&store, &traffic);
+        kill(&namespace, &store, &traffic);
+        lose_the_majority(&namespace, &store);
+        settle(&store, &traffic);
+    } else {
+        println!("machines are only cut off, killed and taken in a cluster of kind");
+    }
+    traffic.verify();
+}
+
+fn drain(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
+    let machine = leaders_machine(namespace, store);
     namespace.kubectl(&[
         "drain",
         &machine,
@@ -73,24 +77,20 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     // Its volume is on that machine, so its pod waits for it; the others go on.
     traffic.wait_for_writes(50, Duration::from_secs(60));
     namespace.kubectl(&["uncordon", &machine]);
-    settle(&store, &traffic);
+}
 
-    if std::env::var_os("IRONKV_E2E_KIND").is_none() {
-        println!("machines are only cut off and killed in a cluster of kind");
-        traffic.verify();
-        return;
-    }
-    let machine = leaders_machine(&namespace, &store);
-    let restore = Restore(cut(&machine, "-D"));
+fn cut_off(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
+    let machine = leaders_machine(namespace, store);
+    let _restore = Restore(cut(&machine, "-D"));
     cut(&machine, "-I").iter().for_each(|rule| docker(rule));
+    let begin = Instant::now();
     // Its kubelet cannot say that its pod is not ready, and Kubernetes waits for that.
     let selector = format!("app.kubernetes.io/instance={NAME},ironkv.io/reached=false");
-    let asked = Instant::now();
     until("no client is sent there", READY_MAX, || {
         let pods = namespace.kubectl(&["get", "pods", "--output=name", "--selector", &selector]);
         if pods.lines().count() == 1 { Ok(()) } else { Err(pods) }
     });
-    println!("no client is sent to the cut-off leader after {:?}", asked.elapsed());
+    println!("no client is sent to the cut-off leader after {:?}", begin.elapsed());
     until("the member is missed", READY_MAX, || {
         let missed =
             |condition: &Value| condition["type"] == "Degraded" && condition["status"] == "True";
@@ -100,16 +100,16 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     });
     traffic.wait_for_writes(50, Duration::from_secs(60));
     println!("leader cut off: longest gap {} ms", traffic.report().longest_gap_ms);
-    drop(restore);
-    settle(&store, &traffic);
+}
 
-    let machine = leaders_machine(&namespace, &store);
-    let before = members(&store);
+fn kill(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
+    let machine = leaders_machine(namespace, store);
+    let before = members(store);
     let restore = Restore(vec![format!("start {machine}")]);
     docker(&format!("kill {machine}"));
     // No machine is left that may take the third pod, so it is replaced once one comes back.
     until("the dead member is no member any more", READY_MAX, || {
-        let now = members(&store);
+        let now = members(store);
         if now.iter().all(|id| before.contains(id)) && now.len() == 2 {
             Ok(())
         } else {
@@ -119,10 +119,18 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     traffic.wait_for_writes(50, Duration::from_secs(60));
     println!("leader's machine killed too: longest gap {} ms", traffic.report().longest_gap_ms);
     drop(restore);
-    settle(&store, &traffic);
-    assert_ne!(members(&store), before);
+    settle(store, traffic);
+    assert_ne!(members(store), before);
+}
 
-    lose_the_majority(&namespace, &store);
-    settle(&store, &traffic);
-    traffic.verify();
+/// Two of three pods find no machine any more, until the status says what that means.
+fn lose_the_majority(namespace: &Namespace, store: &Store<'_>) {
+    let pods = [0, 1].map(|ordinal| format!("{NAME}-{ordinal}"));
+    let machine = |name: &String| pod(namespace, name)["spec"]["nodeName"].clone();
+    let machines = pods.each_ref().map(machine).map(|name| name.as_str().unwrap().to_owned());
+    namespace.kubectl(&["cordon", &machines[0], &machines[1]]);
+    namespace.kubectl(&["delete", "pod", &pods[0], &pods[1]]);
+    let text = message(store, "QuorumLost", "QuorumLost");
+    assert!(text.contains("only 1 of 3 voters") && text.contains("kubectl get pods,pvc"), "{text}");
+    namespace.kubectl(&["uncordon", &machines[0], &machines[1]]);
 }
