@@ -29,10 +29,14 @@ impl Room {
 
     fn note(&self, free_bytes: u64, free_bytes_min: u64) {
         self.free_bytes.store(free_bytes, Ordering::Relaxed);
-        let low = free_bytes < free_bytes_min;
-        if self.low.swap(low, Ordering::Relaxed) == low {
+        // Around one limit every checkpoint would turn writes off and on.
+        let was_low = self.is_low();
+        let more = if was_low { free_bytes_min / 8 } else { 0 };
+        let low = free_bytes < free_bytes_min.saturating_add(more);
+        if low == was_low {
             return;
         }
+        self.low.store(low, Ordering::Relaxed);
         if low {
             tracing::error!(free_bytes, free_bytes_min, "too little free disk, refusing writes");
         } else {
@@ -49,5 +53,20 @@ pub(crate) async fn watch(shared: Arc<Shared>) {
             Err(error) => tracing::warn!(%error, "cannot tell how much disk is free"),
         }
         tokio::time::sleep(INTERVAL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_low_is_enough_only_when_an_eighth_more_is_free() {
+        let room = Room::default();
+        let looks = [(800, false), (799, true), (800, true), (899, true), (900, false)];
+        for (free_bytes, is_low) in looks {
+            room.note(free_bytes, 800);
+            assert_eq!(room.is_low(), is_low, "{free_bytes}");
+        }
     }
 }
