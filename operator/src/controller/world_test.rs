@@ -204,7 +204,8 @@ impl World {
             ordinal: index as u32,
             pod: (spot.pod || waits).then_some(pod),
             volume: (spot.disk != Disk::Absent).then_some(volume),
-            unready_for: if self.is_up(index) || !spot.pod && !waits {
+            // Nodes that are no members are not ready, as their kubelet sees it.
+            unready_for: if self.is_live(index) || !spot.pod && !waits {
                 Duration::ZERO
             } else {
                 LONG
