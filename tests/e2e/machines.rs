@@ -5,10 +5,10 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use ironkv_tests::kube::{Namespace, Store, Traffic, until};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::Instant;
 
-use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, pod, settle};
+use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, selector, settle};
 
 /// Runs a command of the Docker engine that the machines are containers of.
 fn docker(arguments: &str) {
@@ -20,9 +20,9 @@ fn try_docker(arguments: &str) -> io::Result<Output> {
     Command::new("docker").args(arguments.split(' ')).output()
 }
 
-/// The worker that the leader's pod runs on.
-fn leaders_machine(namespace: &Namespace, store: &Store<'_>) -> String {
-    pod(namespace, &leader(store))["spec"]["nodeName"].as_str().unwrap().to_owned()
+/// The worker that a pod runs on.
+fn machine_of(namespace: &Namespace, pod: &str) -> String {
+    namespace.get(&["pod", pod])["spec"]["nodeName"].as_str().unwrap().to_owned()
 }
 
 /// What cuts a machine off (`-I`) and lets it back (`-D`): all that is on it runs on, and no packet
@@ -64,7 +64,7 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
 }
 
 fn drain(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
-    let machine = leaders_machine(namespace, store);
+    let machine = machine_of(namespace, &leader(store));
     namespace.kubectl(&[
         "drain",
         &machine,
@@ -80,30 +80,24 @@ fn drain(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
 }
 
 fn cut_off(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
-    let machine = leaders_machine(namespace, store);
+    let machine = machine_of(namespace, &leader(store));
     let _restore = Restore(cut(&machine, "-D"));
     cut(&machine, "-I").iter().for_each(|rule| docker(rule));
     let begin = Instant::now();
     // Its kubelet cannot say that its pod is not ready, and Kubernetes waits for that.
-    let selector = format!("app.kubernetes.io/instance={NAME},ironkv.io/reached=false");
+    let selector = format!("{},ironkv.io/reached=false", selector());
     until("no client is sent there", READY_MAX, || {
-        let pods = namespace.kubectl(&["get", "pods", "--output=name", "--selector", &selector]);
+        let pods = namespace.kubectl(&["get", "pods", "--output=name", &selector]);
         if pods.lines().count() == 1 { Ok(()) } else { Err(pods) }
     });
     println!("no client is sent to the cut-off leader after {:?}", begin.elapsed());
-    until("the member is missed", READY_MAX, || {
-        let missed =
-            |condition: &Value| condition["type"] == "Degraded" && condition["status"] == "True";
-        let conditions = store.resource()["status"]["conditions"].clone();
-        let found = conditions.as_array().is_some_and(|all| all.iter().any(missed));
-        if found { Ok(()) } else { Err(conditions) }
-    });
+    store.wait_for("Degraded", "True", READY_MAX);
     traffic.wait_for_writes(50, Duration::from_secs(60));
     println!("leader cut off: longest gap {} ms", traffic.report().longest_gap_ms);
 }
 
 fn kill(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
-    let machine = leaders_machine(namespace, store);
+    let machine = machine_of(namespace, &leader(store));
     let before = members(store);
     let restore = Restore(vec![format!("start {machine}")]);
     docker(&format!("kill {machine}"));
@@ -126,8 +120,7 @@ fn kill(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
 /// Two of three pods find no machine any more, until the status says what that means.
 fn lose_the_majority(namespace: &Namespace, store: &Store<'_>) {
     let pods = [0, 1].map(|ordinal| format!("{NAME}-{ordinal}"));
-    let machine = |name: &String| pod(namespace, name)["spec"]["nodeName"].clone();
-    let machines = pods.each_ref().map(machine).map(|name| name.as_str().unwrap().to_owned());
+    let machines = pods.each_ref().map(|pod| machine_of(namespace, pod));
     namespace.kubectl(&["cordon", &machines[0], &machines[1]]);
     namespace.kubectl(&["delete", "pod", &pods[0], &pods[1]]);
     let text = message(store, "QuorumLost", "QuorumLost");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ironkv_tests::kube::until;
 use serde_json::json;
 
-use crate::scene::{NAME, READY_MAX, begin, leader, members, namespace, settle, uids};
+use crate::scene::{READY_MAX, begin, leader, members, namespace, selector, settle, uids};
 
 #[test]
 fn a_store_survives_the_loss_of_its_leader_and_of_all_its_pods() {
@@ -19,8 +19,7 @@ fn a_store_survives_the_loss_of_its_leader_and_of_all_its_pods() {
     println!("leader's pod deleted: longest gap {} ms", traffic.report().longest_gap_ms);
     assert_ne!(uids(&namespace), before);
 
-    let selector = format!("--selector=app.kubernetes.io/instance={NAME}");
-    namespace.kubectl(&["delete", "pods", &selector, "--wait=true"]);
+    namespace.kubectl(&["delete", "pods", &selector(), "--wait=true"]);
     settle(&store, &traffic);
 
     traffic.verify();

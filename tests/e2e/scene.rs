@@ -61,14 +61,14 @@ pub(crate) fn leader(store: &Store<'_>) -> String {
     })
 }
 
-pub(crate) fn pod(namespace: &Namespace, name: &str) -> Value {
-    namespace.get(&["pod", name])
+/// Selects what was made for the store.
+pub(crate) fn selector() -> String {
+    format!("--selector=app.kubernetes.io/instance={NAME}")
 }
 
 /// The uids of all its pods: a pod that was replaced has another.
 pub(crate) fn uids(namespace: &Namespace) -> Vec<String> {
-    let selector = format!("--selector=app.kubernetes.io/instance={NAME}");
-    let pods = namespace.get(&["pods", &selector]);
+    let pods = namespace.get(&["pods", &selector()]);
     let items = pods["items"].as_array().cloned().unwrap_or_default();
     items.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
 }

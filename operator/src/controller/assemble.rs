@@ -12,7 +12,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::observe::Kubernetes;
-use super::survey::Survey;
+use super::survey::{Survey, pod_name};
 use super::{
     Answer, Member, Membership, MembershipVersion, NodeId, Observed, Place, Pod, PodState,
     StatefulSet, Target, Volume,
@@ -183,10 +183,9 @@ fn membership(subject: &Subject<'_>, survey: &Survey) -> Option<Membership> {
     let led = leader.is_some();
     let member = |member: &MemberStatus| {
         let addresses = member.member.as_ref()?;
-        let host = addresses.raft_address.split(['.', ':']).next().unwrap_or_default();
         Some(Member {
             id: NodeId(addresses.node_id),
-            ordinal: names::ordinal(subject.name, host),
+            ordinal: names::ordinal(subject.name, pod_name(addresses)),
             voter: member.voter,
             reachable: led && member.reachable,
             caught_up: led && member.caught_up,

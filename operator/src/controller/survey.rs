@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use futures::future::join_all;
 use ironkv_proto::admin::v1::{MemberStatus, Role, StatusResponse};
+use ironkv_proto::types::v1::Member;
 use k8s_openapi::api::core::v1::Pod;
 use tokio_rustls::rustls::ClientConfig;
 
@@ -48,6 +49,11 @@ fn door(pod: &Pod, host: String, tls: Option<Arc<ClientConfig>>) -> Option<Door>
     Some(Door { pod_uid: pod.metadata.uid.clone()?, address, host, tls })
 }
 
+/// The pod that a member's address names.
+pub(super) fn pod_name(member: &Member) -> &str {
+    member.raft_address.split(['.', ':']).next().unwrap_or_default()
+}
+
 impl Survey {
     /// The ordinals that answered, with what they said.
     pub(super) fn told(&self) -> impl Iterator<Item = (u32, &StatusResponse)> {
@@ -62,12 +68,11 @@ impl Survey {
     /// Whether neither its leader nor the operator reaches this pod.
     pub(super) fn is_cut_off(&self, cluster_id: &str, (ordinal, pod): (u32, &str)) -> bool {
         let Some((_, leader)) = self.leader(cluster_id) else { return false };
-        let is_at = |member: &MemberStatus| {
-            let address = member.member.as_ref().map_or("", |member| &member.raft_address);
-            address.split('.').next() == Some(pod)
+        let is_missed = |status: &MemberStatus| {
+            !status.reachable
+                && status.member.as_ref().is_some_and(|member| pod_name(member) == pod)
         };
-        let missed = leader.members.iter().any(|member| !member.reachable && is_at(member));
-        missed && self.of(ordinal).is_none()
+        leader.members.iter().any(is_missed) && self.of(ordinal).is_none()
     }
 
     /// The leader of this cluster that a quorum acknowledged a moment ago. After a partition an old

@@ -45,8 +45,7 @@ impl Namespace {
     pub fn delete(&self, limit: Duration) {
         self.kubectl(&["delete", "namespace", &self.name, "--wait=false"]);
         until(&format!("the end of {}", self.name), limit, || {
-            let left = self.try_get(&["namespace", &self.name]);
-            match left {
+            match self.try_get(&["namespace", &self.name]) {
                 Err(failure) if failure.is_not_found() => {}
                 Err(failure) => return Err(failure.to_string()),
                 Ok(namespace) => return Err(namespace["status"].to_string()),
