@@ -1,6 +1,5 @@
 //! What the other tests rely on: traffic that notices what is lost, and a record of it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use ironkv_tests::kube::{Kube, Namespace, Traffic, until};
@@ -67,7 +66,6 @@ fn a_lost_write_is_noticed() {
     traffic.wait_for_writes(20, Duration::from_secs(60));
     let lost = traffic.client(&["redis-cli", "-h", POD, "DEL", "e2e:7"]);
     assert_eq!(lost.trim(), "1");
-    let noticed = catch_unwind(AssertUnwindSafe(|| traffic.verify())).unwrap_err();
-    let message = noticed.downcast_ref::<String>().unwrap();
+    let message = traffic.try_verify().unwrap_err();
     assert!(message.contains(r#"missing: ["e2e:7: "#), "{message}");
 }

@@ -86,11 +86,23 @@ impl Traffic {
     /// # Panics
     /// When one is missing, when a read did not see one, or when they cannot be read back.
     pub fn verify(self) -> Report {
+        self.try_verify().unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    /// The same.
+    ///
+    /// # Errors
+    /// Says which writes are missing or were not seen, or why they cannot be read back.
+    pub fn try_verify(self) -> Result<Report, String> {
         let program = [&["e2e-client", "verify"], &strs(&self.store)[..]].concat();
-        let report = self.ask(&program).unwrap_or_else(|failure| panic!("{failure}"));
-        assert!(report.missing.is_empty(), "acknowledged writes are missing: {report:?}");
-        assert!(report.stale.is_empty(), "reads did not see acknowledged writes: {report:?}");
-        report
+        let report = self.ask(&program).map_err(|failure| failure.to_string())?;
+        if !report.missing.is_empty() {
+            return Err(format!("acknowledged writes are missing: {report:?}"));
+        }
+        if !report.stale.is_empty() {
+            return Err(format!("reads did not see acknowledged writes: {report:?}"));
+        }
+        Ok(report)
     }
 
     fn try_report(&self) -> Result<Report, Failure> {
