@@ -5,7 +5,7 @@ use std::time::Duration;
 use ironkv_tests::kube::until;
 use serde_json::json;
 
-use crate::scene::{NAME, READY_MAX, begin, namespace, selector, settle};
+use crate::scene::{NAME, READY_MAX, begin, namespace, settle, verify};
 
 const KINDS: &str = "services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies";
 
@@ -14,10 +14,10 @@ fn what_is_deleted_or_changed_by_hand_is_put_right() {
     let namespace = namespace("damage");
     let (store, traffic) = begin(&namespace, json!({}));
 
-    let made = || namespace.kubectl(&["get", KINDS, &selector(), "--output=name"]);
+    let made = || namespace.kubectl(&["get", KINDS, &store.selector(), "--output=name"]);
     let before = made();
     assert!(before.lines().count() > 6, "{before}");
-    namespace.kubectl(&["delete", KINDS, &selector()]);
+    namespace.kubectl(&["delete", KINDS, &store.selector()]);
     // The authority of the peers too, and with it the trust in all that it has signed.
     namespace.kubectl(&["delete", "secret", &format!("{NAME}-ca"), &format!("{NAME}-peer-tls")]);
     until("what was deleted", READY_MAX, || {
@@ -34,5 +34,5 @@ fn what_is_deleted_or_changed_by_hand_is_put_right() {
     });
     traffic.wait_for_writes(50, Duration::from_secs(120));
     settle(&store, &traffic);
-    traffic.verify();
+    verify(&store, traffic);
 }

@@ -8,7 +8,7 @@ use ironkv_tests::kube::{Namespace, Store, Traffic, until};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, selector, settle};
+use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, settle, verify};
 
 /// Runs a command of the Docker engine that the machines are containers of.
 fn docker(arguments: &str) {
@@ -25,11 +25,29 @@ fn machine_of(namespace: &Namespace, pod: &str) -> String {
     namespace.get(&["pod", pod])["spec"]["nodeName"].as_str().unwrap().to_owned()
 }
 
-/// What cuts a machine off (`-I`) and lets it back (`-D`): all that is on it runs on, and no packet
-/// comes or goes.
-fn cut(machine: &str, change: &str) -> Vec<String> {
-    let rule = |hook| format!("exec {machine} iptables -w -t mangle {change} {hook} eth0 -j DROP");
-    ["PREROUTING -i", "POSTROUTING -o"].map(rule).to_vec()
+/// What takes a machine away, and what brings it back.
+struct Fault {
+    name: &'static str,
+    begin: Vec<String>,
+    end: Vec<String>,
+}
+
+/// All that is on it runs on, and no packet comes or goes.
+fn cut_off(machine: &str) -> Fault {
+    let rules = |change| {
+        ["PREROUTING -i", "POSTROUTING -o"]
+            .map(|hook| {
+                format!("exec {machine} iptables -w -t mangle {change} {hook} eth0 -j DROP")
+            })
+            .to_vec()
+    };
+    Fault { name: "cut off", begin: rules("-I"), end: rules("-D") }
+}
+
+/// All that is on it stands still, and its kernel goes on accepting connections.
+fn freeze(machine: &str) -> Fault {
+    let [begin, end] = ["pause", "unpause"].map(|change| vec![format!("{change} {machine}")]);
+    Fault { name: "frozen", begin, end }
 }
 
 /// Brings the machine back whatever happens in the test.
@@ -52,15 +70,17 @@ fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
     drain(&namespace, &store, &traffic);
     settle(&store, &traffic);
     if std::env::var_os("IRONKV_E2E_KIND").is_some() {
-        cut_off(&namespace, &store, &traffic);
-        settle(&store, &traffic);
+        for fault in [cut_off, freeze] {
+            take_leader(&namespace, &store, &traffic, fault);
+            settle(&store, &traffic);
+        }
         kill(&namespace, &store, &traffic);
         lose_the_majority(&namespace, &store);
         settle(&store, &traffic);
     } else {
         println!("machines are only cut off, killed and taken in a cluster of kind");
     }
-    traffic.verify();
+    verify(&store, traffic);
 }
 
 fn drain(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
@@ -79,21 +99,26 @@ fn drain(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
     namespace.kubectl(&["uncordon", &machine]);
 }
 
-fn cut_off(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
-    let machine = machine_of(namespace, &leader(store));
-    let _restore = Restore(cut(&machine, "-D"));
-    cut(&machine, "-I").iter().for_each(|rule| docker(rule));
-    let begin = Instant::now();
+fn take_leader(
+    namespace: &Namespace,
+    store: &Store<'_>,
+    traffic: &Traffic,
+    fault: fn(&str) -> Fault,
+) {
+    let Fault { name, begin, end } = fault(&machine_of(namespace, &leader(store)));
+    let _restore = Restore(end);
+    begin.iter().for_each(|command| docker(command));
+    let taken = Instant::now();
     // Its kubelet cannot say that its pod is not ready, and Kubernetes waits for that.
-    let selector = format!("{},ironkv.io/reached=false", selector());
+    let selector = format!("{},ironkv.io/reached=false", store.selector());
     until("no client is sent there", READY_MAX, || {
         let pods = namespace.kubectl(&["get", "pods", "--output=name", &selector]);
         if pods.lines().count() == 1 { Ok(()) } else { Err(pods) }
     });
-    println!("no client is sent to the cut-off leader after {:?}", begin.elapsed());
+    println!("leader {name}: no client is sent there after {:?}", taken.elapsed());
     store.wait_for("Degraded", "True", READY_MAX);
     traffic.wait_for_writes(50, Duration::from_secs(60));
-    println!("leader cut off: longest gap {} ms", traffic.report().longest_gap_ms);
+    println!("leader {name}: longest gap {} ms", traffic.report().longest_gap_ms);
 }
 
 fn kill(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ironkv_tests::kube::until;
 use serde_json::json;
 
-use crate::scene::{READY_MAX, begin, leader, members, namespace, selector, settle, uids};
+use crate::scene::{READY_MAX, begin, leader, members, namespace, settle, uids, verify};
 
 #[test]
 fn a_store_survives_the_loss_of_its_leader_and_of_all_its_pods() {
@@ -13,16 +13,16 @@ fn a_store_survives_the_loss_of_its_leader_and_of_all_its_pods() {
     let (store, traffic) = begin(&namespace, json!({}));
 
     let first = leader(&store);
-    let before = uids(&namespace);
+    let before = uids(&store);
     namespace.kubectl(&["delete", "pod", &first, "--wait=true"]);
     settle(&store, &traffic);
     println!("leader's pod deleted: longest gap {} ms", traffic.report().longest_gap_ms);
-    assert_ne!(uids(&namespace), before);
+    assert_ne!(uids(&store), before);
 
-    namespace.kubectl(&["delete", "pods", &selector(), "--wait=true"]);
+    namespace.kubectl(&["delete", "pods", &store.selector(), "--wait=true"]);
     settle(&store, &traffic);
 
-    traffic.verify();
+    verify(&store, traffic);
     store.delete(Duration::from_secs(120));
 }
 
@@ -40,5 +40,5 @@ fn a_member_whose_volume_is_deleted_is_replaced_by_a_new_one() {
         if new && now.len() == 3 { Ok(()) } else { Err(format!("{now:?}")) }
     });
     settle(&store, &traffic);
-    traffic.verify();
+    verify(&store, traffic);
 }

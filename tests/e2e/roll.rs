@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::scene::{
     NAME, READY_MAX, begin, leader, message, namespace, password, patch, settle, spec, uids,
-    wait_until,
+    verify, wait_until,
 };
 
 /// The same programs under another name, put there by `tests/e2e/run`.
@@ -19,11 +19,11 @@ fn other_image() -> String {
 fn a_new_image_rolls_without_a_lost_write_and_a_bad_one_does_no_harm() {
     let namespace = namespace("roll");
     let (store, traffic) = begin(&namespace, json!({}));
-    let before = uids(&namespace);
+    let before = uids(&store);
 
     patch(&namespace, json!({ "image": other_image() }));
     settle(&store, &traffic);
-    assert!(uids(&namespace).iter().all(|uid| !before.contains(uid)), "every pod is new");
+    assert!(uids(&store).iter().all(|uid| !before.contains(uid)), "every pod is new");
     let report = traffic.report();
     println!("roll: longest gap {} ms, {} writes unknown", report.longest_gap_ms, report.unknown);
     assert!(report.longest_gap_ms < 10_000, "{report:?}");
@@ -36,14 +36,14 @@ fn a_new_image_rolls_without_a_lost_write_and_a_bad_one_does_no_harm() {
     leader(&store);
     patch(&namespace, json!({ "image": other_image() }));
     settle(&store, &traffic);
-    traffic.verify();
+    verify(&store, traffic);
 }
 
 #[test]
 fn settings_and_passwords_change_without_a_restart_where_they_can() {
     let namespace = namespace("settings");
     let (store, traffic) = begin(&namespace, json!({}));
-    let before = uids(&namespace);
+    let before = uids(&store);
 
     patch(
         &namespace,
@@ -66,7 +66,7 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
     };
     is("maxmemory", "104857600");
     is("slowlog-log-slower-than", "12345");
-    assert_eq!(uids(&namespace), before, "no pod was restarted");
+    assert_eq!(uids(&store), before, "no pod was restarted");
 
     let patch_secret = json!({ "stringData": { "password": "another-password" } }).to_string();
     namespace.kubectl(&["patch", "secret", &format!("{NAME}-auth"), "--patch", &patch_secret]);
@@ -74,7 +74,7 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
         let pong = redis("another-password", &["PING"]);
         if pong.trim() == "PONG" { Ok(()) } else { Err(pong) }
     });
-    assert_eq!(uids(&namespace), before, "no pod was restarted");
+    assert_eq!(uids(&store), before, "no pod was restarted");
     settle(&store, &traffic);
 
     let room = |bytes: &str| {
@@ -89,13 +89,13 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
     assert!(refusal.starts_with("MISCONF"), "{refusal}");
     room("67108864");
     settle(&store, &traffic);
-    assert_eq!(uids(&namespace), before, "no pod was restarted");
+    assert_eq!(uids(&store), before, "no pod was restarted");
 
     // The log's segments are made at the start.
     patch(&namespace, json!({ "config": { "log.segment_bytes": "8388608" } }));
-    wait_until(&store, "new pods", |_| uids(&namespace).iter().all(|uid| !before.contains(uid)));
+    wait_until(&store, "new pods", |_| uids(&store).iter().all(|uid| !before.contains(uid)));
     settle(&store, &traffic);
-    traffic.verify();
+    verify(&store, traffic);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::scene::{NAME, begin, members, message, namespace, patch, settle, wait_until};
+use crate::scene::{NAME, begin, members, message, namespace, patch, settle, verify, wait_until};
 
 #[test]
 fn a_store_grows_and_shrinks_under_load_also_while_its_operator_is_killed() {
@@ -30,7 +30,7 @@ fn a_store_grows_and_shrinks_under_load_also_while_its_operator_is_killed() {
     assert_eq!(claims["items"].as_array().unwrap().len(), 3, "volumes of former members are gone");
 
     println!("scaling: {:?}", traffic.report());
-    traffic.verify();
+    verify(&store, traffic);
 }
 
 #[test]
@@ -52,5 +52,5 @@ fn a_paused_store_is_left_alone_and_a_hibernated_one_wakes_with_its_data() {
     patch(&namespace, json!({ "replicas": 3 }));
     settle(&store, &traffic);
     assert_eq!(members(&store), before);
-    traffic.verify();
+    verify(&store, traffic);
 }

@@ -48,6 +48,15 @@ pub(crate) fn settle(store: &Store<'_>, traffic: &Traffic) {
     traffic.wait_for_writes(50, Duration::from_secs(60));
 }
 
+/// Finds every acknowledged write on every member, and nothing on one that another has not.
+pub(crate) fn verify(store: &Store<'_>, traffic: Traffic) {
+    store.wait_for("Ready", "True", READY_MAX);
+    let address = |pod: &Value| pod["status"]["podIP"].as_str().map(ToOwned::to_owned);
+    let addresses: Vec<String> = store.pods().iter().filter_map(address).collect();
+    let report = traffic.verify(&addresses).unwrap_or_else(|problem| panic!("{problem}"));
+    assert_eq!(report.keys.len(), members(store).len(), "{report:?}");
+}
+
 pub(crate) fn patch(namespace: &Namespace, spec: Value) {
     let patch = json!({ "spec": spec }).to_string();
     namespace.kubectl(&["patch", "ikv", NAME, "--type=merge", "--patch", &patch]);
@@ -61,16 +70,9 @@ pub(crate) fn leader(store: &Store<'_>) -> String {
     })
 }
 
-/// Selects what was made for the store.
-pub(crate) fn selector() -> String {
-    format!("--selector=app.kubernetes.io/instance={NAME}")
-}
-
 /// The uids of all its pods: a pod that was replaced has another.
-pub(crate) fn uids(namespace: &Namespace) -> Vec<String> {
-    let pods = namespace.get(&["pods", &selector()]);
-    let items = pods["items"].as_array().cloned().unwrap_or_default();
-    items.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
+pub(crate) fn uids(store: &Store<'_>) -> Vec<String> {
+    store.pods().iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
 }
 
 /// The node ids of the members.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use ironkv_tests::kube::{Kube, Namespace, Store, Traffic, operator};
 use serde_json::json;
 
-use crate::scene::message;
+use crate::scene::{message, verify};
 
 const SECRET: &str = "smoke-auth";
 
@@ -39,5 +39,5 @@ fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
     store.wait_for("Ready", "True", Duration::from_secs(180));
     // The password is a new one, and a mounted Secret takes its time.
     traffic.wait_for_writes(50, Duration::from_secs(180));
-    traffic.verify();
+    verify(&store, traffic);
 }

@@ -44,7 +44,13 @@ enum Action {
         record: PathBuf,
     },
     /// Stop the writing, look for every acknowledged write, sum up.
-    Verify(Store),
+    Verify {
+        #[command(flatten)]
+        store: Store,
+        /// A member to look at too, as host:port; may be given again.
+        #[arg(long = "member")]
+        members: Vec<String>,
+    },
 }
 
 #[derive(Args, Clone)]
@@ -65,7 +71,11 @@ struct Store {
 
 impl Store {
     fn session(&self) -> Session {
-        let session = Session::new(Arc::new(vec![self.address.clone()]));
+        self.session_at(&self.address)
+    }
+
+    fn session_at(&self, address: &str) -> Session {
+        let session = Session::new(Arc::new(vec![address.to_owned()]));
         match &self.password_file {
             Some(file) => session.with_password_file(file.clone()),
             None => session,
@@ -90,10 +100,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
             std::future::pending::<()>().await;
         }
         Action::Report { record } => print(&Report::of(&record::read(&record)?))?,
-        Action::Verify(store) => {
+        Action::Verify { store, members } => {
             let lines = stop(&store).await?;
             let mut report = Report::of(&lines);
-            report.missing = missing(&store, &lines).await?;
+            report.missing = missing(&store, &store.address, &lines).await?;
+            for member in members {
+                report.missing.extend(missing(&store, &member, &lines).await?);
+                report.keys.insert(member.clone(), count_keys(&store, &member).await?);
+            }
             print(&report)?;
         }
     }
@@ -188,21 +202,30 @@ async fn stop(store: &Store) -> Result<Vec<Line>, Box<dyn Error>> {
 }
 
 /// Every acknowledged write that is not there, with what is there instead.
-async fn missing(store: &Store, lines: &[Line]) -> Result<Vec<String>, Box<dyn Error>> {
+async fn missing(
+    store: &Store,
+    address: &str,
+    lines: &[Line],
+) -> Result<Vec<String>, Box<dyn Error>> {
     let acknowledged = lines.iter().filter(|line| line.event == Event::Acknowledged);
     let numbers: Vec<u64> = acknowledged.map(|line| line.number).collect();
-    let mut session = store.session();
+    let mut session = store.session_at(address);
     let mut missing = Vec::new();
     for some in numbers.chunks(KEYS_PER_READ) {
         let commands: Vec<Vec<String>> =
             some.iter().map(|number| vec!["GET".to_owned(), store.key(*number)]).collect();
         for (number, reply) in some.iter().zip(read(&mut session, &commands).await?) {
             if reply.text() != number.to_string() {
-                missing.push(format!("{}: {reply:?}", store.key(*number)));
+                missing.push(format!("{}: {reply:?} at {address}", store.key(*number)));
             }
         }
     }
     Ok(missing)
+}
+
+async fn count_keys(store: &Store, address: &str) -> Result<u64, Box<dyn Error>> {
+    let replies = read(&mut store.session_at(address), &[vec!["DBSIZE".to_owned()]]).await?;
+    Ok(replies[0].text().parse()?)
 }
 
 /// Replies without an error among them: what cannot be read is not yet known to be missing.

@@ -1,5 +1,6 @@
 //! What a client in a pod wrote down about each of its requests, and what follows from it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -118,6 +119,8 @@ pub struct Report {
     pub stale: Vec<String>,
     /// Acknowledged writes that are not there at the end. One is one too many.
     pub missing: Vec<String>,
+    /// How many keys each member has at the end. All have the same.
+    pub keys: BTreeMap<String, u64>,
 }
 
 const ERRORS_KEPT: usize = 8;
@@ -138,6 +141,21 @@ impl Report {
             last_errors: failures[failures.len().saturating_sub(ERRORS_KEPT)..].to_vec(),
             stale: lines.iter().filter(|line| line.event == Event::Stale).map(describe).collect(),
             missing: Vec::new(),
+            keys: BTreeMap::new(),
+        }
+    }
+
+    /// What must never be.
+    pub fn problem(&self) -> Option<&'static str> {
+        let differs = |keys| Some(keys) != self.keys.values().next();
+        if !self.missing.is_empty() {
+            Some("acknowledged writes are missing")
+        } else if !self.stale.is_empty() {
+            Some("reads did not see acknowledged writes")
+        } else if self.keys.values().any(differs) {
+            Some("members do not have the same keys")
+        } else {
+            None
         }
     }
 }

@@ -55,3 +55,19 @@ fn a_store_that_never_answers_again_is_a_gap_until_the_end() {
     assert_eq!(Report::of(&lines).longest_gap_ms, 900);
     assert_eq!(Report::of(&lines[1..]).longest_gap_ms, 100);
 }
+
+#[test]
+fn what_must_never_be_is_a_problem() {
+    let keys = |counts: &[u64]| {
+        let member = |(at, count): (usize, &u64)| (format!("kv-{at}"), *count);
+        counts.iter().enumerate().map(member).collect()
+    };
+    let clean = Report { unknown: 1, keys: keys(&[7, 7, 7]), ..Report::default() };
+    assert_eq!(clean.problem(), None);
+    let missing = Report { missing: vec!["e2e:7".to_owned()], ..clean.clone() };
+    assert!(missing.problem().is_some());
+    let stale = Report { stale: vec!["write 7".to_owned()], ..clean.clone() };
+    assert!(stale.problem().is_some());
+    let unequal = Report { keys: keys(&[7, 7, 8]), ..clean };
+    assert!(unequal.problem().is_some());
+}

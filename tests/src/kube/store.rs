@@ -69,20 +69,24 @@ impl<'a> Store<'a> {
     /// # Panics
     /// When the cluster does not answer.
     pub fn ready_pods(&self) -> Vec<String> {
-        let selector = format!("--selector=app.kubernetes.io/instance={}", self.name);
-        let pods = self.namespace.get(&["pods", &selector]);
-        let is_ready = |pod: &&Value| {
-            let all = pod["status"]["conditions"].as_array();
-            all.is_some_and(|all| {
-                all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
-            })
-        };
-        let items = pods["items"].as_array().into_iter().flatten();
-        items
-            .filter(is_ready)
-            .filter_map(|pod| pod["metadata"]["name"].as_str())
-            .map(str::to_owned)
-            .collect()
+        let is_ready = |pod: &&Value| find_condition(pod, "Ready")["status"] == "True";
+        let pods = self.pods();
+        let name = |pod: &Value| pod["metadata"]["name"].as_str().map(ToOwned::to_owned);
+        pods.iter().filter(is_ready).filter_map(name).collect()
+    }
+
+    /// All its pods.
+    ///
+    /// # Panics
+    /// When the cluster does not answer.
+    pub fn pods(&self) -> Vec<Value> {
+        let pods = self.namespace.get(&["pods", &self.selector()]);
+        pods["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    /// Selects what was made for it, as an argument of kubectl.
+    pub fn selector(&self) -> String {
+        format!("--selector=app.kubernetes.io/instance={}", self.name)
     }
 
     /// Deletes the resource and waits until nothing that the operator made is left but claims of
@@ -92,7 +96,7 @@ impl<'a> Store<'a> {
     /// When something stays.
     pub fn delete(&self, limit: Duration) {
         self.namespace.kubectl(&["delete", "ironkvcluster", &self.name, "--wait=false"]);
-        let selector = format!("--selector=app.kubernetes.io/instance={}", self.name);
+        let selector = self.selector();
         until(&format!("the end of all objects of {}", self.name), limit, || {
             let left = self
                 .namespace
