@@ -9,6 +9,7 @@
 mod damage;
 mod harness;
 mod machines;
+mod many;
 mod pods;
 mod roll;
 mod scale;
