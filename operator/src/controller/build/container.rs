@@ -27,8 +27,9 @@ pub(super) fn container(
         args: Some(vec!["serve".to_owned(), "--config".to_owned(), config]),
         env: Some(environment(cluster)),
         ports: Some(container_ports(cluster)),
-        // Half an hour to load a checkpoint.
-        startup_probe: Some(probe("/startupz", 5, 360)),
+        // Half an hour to load a checkpoint; every second, since a small one takes no longer, and
+        // rolls wait for it.
+        startup_probe: Some(probe("/startupz", 1, 1800)),
         liveness_probe: Some(probe("/livez", 10, 6)),
         readiness_probe: Some(probe("/readyz", 3, 2)),
         resources: Some(cluster.spec.resources.clone().unwrap_or_else(default_resources)),

@@ -19,8 +19,8 @@ use crate::controller::fixtures::cluster;
 /// where a restart of every pod everywhere is worth it.
 fn cases() -> Vec<(&'static str, Value, &'static str)> {
     vec![
-        ("three_nodes", json!({}), "7d3be867f6fd92b4"),
-        ("single_node", json!({ "replicas": 1 }), "7d3be867f6fd92b4"),
+        ("three_nodes", json!({}), "52bfde0154f4d645"),
+        ("single_node", json!({ "replicas": 1 }), "52bfde0154f4d645"),
         (
             "plain",
             json!({
@@ -29,9 +29,9 @@ fn cases() -> Vec<(&'static str, Value, &'static str)> {
                 "networkPolicy": { "enabled": false },
                 "scheduling": { "spread": { "node": "Disabled", "zone": "Disabled" } },
             }),
-            "44214ac6a579c60f",
+            "1fc16c57b3b3ccb9",
         ),
-        ("everything", everything(), "f3c7b029367b437e"),
+        ("everything", everything(), "16413fb88aceae0d"),
     ]
 }
 
