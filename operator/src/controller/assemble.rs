@@ -152,7 +152,7 @@ fn pod_state(pod: &KubePod) -> PodState {
     }
 }
 
-/// Since when Kubernetes has seen the pod unready; a clock that runs behind makes it zero.
+/// Since when Kubernetes has seen the pod unready: some time, also when a clock runs behind.
 fn unready_for(pod: &KubePod, now: Timestamp) -> Duration {
     let ready = condition(pod, "Ready");
     if ready.is_some_and(|ready| ready.status == "True") {
@@ -160,7 +160,7 @@ fn unready_for(pod: &KubePod, now: Timestamp) -> Duration {
     }
     let changed = ready.and_then(|ready| ready.last_transition_time.as_ref());
     let since = changed.or(pod.metadata.creation_timestamp.as_ref()).map_or(now, |time| time.0);
-    Duration::try_from(now.duration_since(since)).unwrap_or_default()
+    Duration::try_from(now.duration_since(since)).unwrap_or_default().max(Duration::from_millis(1))
 }
 
 fn volume(subject: &Subject<'_>, claim: &PersistentVolumeClaim) -> Volume {

@@ -108,6 +108,11 @@ fn recreate_idle_pod(
     })
 }
 
+/// Whether clients may be sent there, as Kubernetes sees it. A member takes part a moment before.
+fn is_ready(place: &Place) -> bool {
+    place.pod.is_some() && place.unready_for.is_zero()
+}
+
 fn set_ordinals(observed: &Observed, ordinals: u32) -> Step {
     Step::SetOrdinals { ordinals, version: observed.stateful_set.version.clone() }
 }
@@ -215,10 +220,7 @@ impl<'a> Case<'a> {
             return Some(Step::Wait(Waiting::Election));
         }
         // Kubernetes sees them ready, so it is the operator that is cut off.
-        let unseen = count(|place, _| {
-            let ready = place.pod.is_some() && place.unready_for.is_zero();
-            ready && *place.answer() == Answer::Silent
-        });
+        let unseen = count(|place, _| is_ready(place) && *place.answer() == Answer::Silent);
         if answering + unseen > voters / 2 {
             return Some(Step::Wait(Waiting::Unknown));
         }
@@ -304,8 +306,8 @@ impl<'a> Case<'a> {
     fn rollable(&self) -> Option<impl Iterator<Item = (&Place, &Pod, &Member)>> {
         let whole = self.wanted_pods().all(|(place, pod)| {
             let member = self.membership.at(place.ordinal);
-            pod.state != PodState::Terminating
-                && (pod.outdated || member.is_some_and(|m| self.membership.takes_part(m)))
+            let is_back = member.is_some_and(|m| self.membership.takes_part(m)) && is_ready(place);
+            pod.state != PodState::Terminating && (pod.outdated || is_back)
         });
         let complete = self.wanted_pods().count() == self.target.replicas as usize;
         let allowed = whole && complete && self.target.roll == UpdateStrategy::Auto;
@@ -320,7 +322,8 @@ impl<'a> Case<'a> {
             self.membership.leader != Some(member.id)
                 && (!member.voter || self.membership.stands_without(member.id))
         };
-        let (place, pod, _) = self.rollable()?.find(|(_, _, member)| free(member))?;
+        let free = self.rollable()?.filter(|(_, _, member)| free(member));
+        let (place, pod, _) = free.min_by_key(|(place, ..)| is_ready(place))?;
         Some(delete_pod(place, pod))
     }
 
@@ -418,7 +421,8 @@ impl<'a> Case<'a> {
             return Step::Wait(Waiting::Pods);
         }
         if self.wanted_pods().any(|(_, pod)| pod.outdated) {
-            return Step::Wait(Waiting::Roll);
+            let back = self.wanted_pods().all(|(place, pod)| pod.outdated || is_ready(place));
+            return Step::Wait(if back { Waiting::Roll } else { Waiting::Pods });
         }
         if !group.members.iter().all(|member| self.is_wanted(member)) {
             return Step::Wait(Waiting::Leave);

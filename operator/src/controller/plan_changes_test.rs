@@ -43,6 +43,24 @@ fn pods_are_rolled_one_after_another_the_leader_last() {
         },
         Step::Wait(Waiting::CatchUp),
     );
+    follows(
+        &start,
+        "no pod goes while no client is sent to a new one",
+        |o, _| {
+            outdated(o, 0..2);
+            o.places[2].unready_for = Duration::from_secs(1);
+        },
+        Step::Wait(Waiting::Pods),
+    );
+    follows(
+        &start,
+        "an old one that no client is sent to goes first",
+        |o, _| {
+            outdated(o, 0..3);
+            o.places[2].unready_for = Duration::from_secs(1);
+        },
+        delete_pod(2),
+    );
 }
 
 #[test]
