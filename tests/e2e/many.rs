@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::Duration;
 
-use ironkv_tests::kube::{Kube, Namespace, operator, until};
+use ironkv_tests::kube::{Kube, Namespace, condition, operator, until};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -24,7 +24,10 @@ fn many_stores_become_ready_and_are_left_in_peace() {
     let stores: Vec<Value> = (0..count).map(store).collect();
     namespace.apply(&json!({ "apiVersion": "v1", "kind": "List", "items": stores }).to_string());
     until("all to be ready", ALL_READY_MAX, || {
-        let ready = resources(&namespace).iter().filter(|one| is_ready(one)).count();
+        let is_ready = |one: &&Value| {
+            one["kind"] == "IronKVCluster" && condition(one, "Ready")["status"] == "True"
+        };
+        let ready = resources(&namespace).iter().filter(is_ready).count();
         if ready == count { Ok(()) } else { Err(format!("{ready} of {count}")) }
     });
     println!("{count} stores ready after {:?}", start.elapsed());
@@ -56,12 +59,6 @@ fn resources(namespace: &Namespace) -> Vec<Value> {
         .as_array()
         .cloned()
         .unwrap_or_default()
-}
-
-fn is_ready(resource: &Value) -> bool {
-    let all = resource["status"]["conditions"].as_array().into_iter().flatten();
-    resource["kind"] == "IronKVCluster"
-        && all.into_iter().any(|one| one["type"] == "Ready" && one["status"] == "True")
 }
 
 fn versions(namespace: &Namespace) -> BTreeMap<String, String> {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ironkv_tests::kube::{Store, until};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::scene::{
     NAME, READY_MAX, begin, leader, message, namespace, password, patch, settle, spec, uids,
@@ -21,7 +22,10 @@ fn a_new_image_rolls_without_a_lost_write_and_a_bad_one_does_no_harm() {
     let (store, traffic) = begin(&namespace, json!({}));
     let before = uids(&store);
 
+    let start = Instant::now();
     patch(&namespace, json!({ "image": other_image() }));
+    store.wait_for("Ready", "True", READY_MAX);
+    println!("rolled in {:?}", start.elapsed());
     settle(&store, &traffic);
     assert!(uids(&store).iter().all(|uid| !before.contains(uid)), "every pod is new");
     let report = traffic.report();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ironkv_tests::kube::{Kube, Namespace, Store, Traffic, operator, until};
+use ironkv_tests::kube::{self, Kube, Namespace, Store, Traffic, operator, until};
 use serde_json::{Value, json};
 
 pub(crate) const NAME: &str = "kv";
@@ -94,9 +94,11 @@ pub(crate) fn wait_until(store: &Store<'_>, what: &str, is_so: impl Fn(&Value) -
 pub(crate) fn message(store: &Store<'_>, condition: &str, reason: &str) -> String {
     until(&format!("{condition} because of {reason}"), READY_MAX, || {
         let resource = store.resource();
-        let all = resource["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let fits = |one: &&Value| one["type"] == condition && one["reason"] == reason;
-        let found = all.iter().find(fits).map(|one| one["message"].as_str().unwrap().to_owned());
-        found.ok_or(resource["status"].clone())
+        let found = kube::condition(&resource, condition);
+        if found["reason"] == reason {
+            Ok(found["message"].as_str().unwrap().to_owned())
+        } else {
+            Err(resource["status"].clone())
+        }
     })
 }

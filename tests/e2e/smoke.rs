@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use ironkv_tests::kube::{Kube, Namespace, Store, Traffic, operator};
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::scene::{message, verify};
 
@@ -15,8 +16,10 @@ fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
     operator::install(&kube);
     let namespace = Namespace::create(&kube, "smoke");
     let mut spec = json!({"replicas": 3, "storage": {"size": "1Gi"}});
+    let start = Instant::now();
     let store = Store::create(&namespace, "smoke", &spec);
     store.wait_for("Ready", "True", Duration::from_secs(180));
+    println!("ready after {:?}", start.elapsed());
     assert_eq!(store.ready_pods().len(), 3);
 
     let traffic = Traffic::start_with_password(&namespace, "smoke", SECRET);

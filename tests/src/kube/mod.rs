@@ -16,6 +16,6 @@ mod wait;
 
 pub use client::{Failure, Kube};
 pub use namespace::Namespace;
-pub use store::Store;
+pub use store::{Store, condition};
 pub use traffic::Traffic;
 pub use wait::until;

@@ -55,7 +55,7 @@ impl<'a> Store<'a> {
             let resource = self.resource();
             let is_seen =
                 resource["status"]["observedGeneration"] == resource["metadata"]["generation"];
-            let found = find_condition(&resource, condition);
+            let found = self::condition(&resource, condition);
             if is_seen && found["status"] == wanted {
                 Ok(())
             } else {
@@ -69,7 +69,7 @@ impl<'a> Store<'a> {
     /// # Panics
     /// When the cluster does not answer.
     pub fn ready_pods(&self) -> Vec<String> {
-        let is_ready = |pod: &&Value| find_condition(pod, "Ready")["status"] == "True";
+        let is_ready = |pod: &&Value| condition(pod, "Ready")["status"] == "True";
         let pods = self.pods();
         let name = |pod: &Value| pod["metadata"]["name"].as_str().map(ToOwned::to_owned);
         pods.iter().filter(is_ready).filter_map(name).collect()
@@ -110,7 +110,8 @@ impl<'a> Store<'a> {
 const KINDS: &str = "ironkvclusters,statefulsets,pods,services,configmaps,poddisruptionbudgets,\
     networkpolicies,serviceaccounts,secrets";
 
-fn find_condition(resource: &Value, kind: &str) -> Value {
+/// A condition in the status of any object; null when it has none of this type.
+pub fn condition(resource: &Value, kind: &str) -> Value {
     let all = resource["status"]["conditions"].as_array().into_iter().flatten();
     all.into_iter().find(|one| one["type"] == kind).cloned().unwrap_or_default()
 }
