@@ -38,6 +38,7 @@ mod snapshot;
 mod start;
 mod status;
 mod types;
+mod unanswered;
 
 pub use admin_status::expected_from_proto;
 pub use apply::ApplyObserver;

@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -28,6 +27,7 @@ use super::peers::{Identity, reason, sized_client};
 use super::shared::Shared;
 use super::snapshot::{CheckpointFile, send_snapshot};
 use super::types::{MemberAddresses, Snapshot, TypeConfig, Vote};
+use super::unanswered::Unanswered;
 use crate::base::ids::NodeId;
 
 /// Pause after a failed attempt to reach a peer.
@@ -153,15 +153,15 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     {
         let (client, route) = (self.client(), self.route());
         Box::pin(async move {
-            let waiting = Arc::new(AtomicUsize::new(0));
-            let sent = waiting.clone();
+            let unanswered = Arc::new(Unanswered::default());
+            let sent = unanswered.clone();
             let requests = input.map(move |request| {
-                sent.fetch_add(1, Ordering::Relaxed);
+                sent.sent(&request);
                 convert::append_to_proto(route.clone(), &request)
             });
             let opened = tokio::time::timeout(APPEND_SILENCE_MAX, client?.append(requests)).await;
             let error = match opened {
-                Ok(Ok(answers)) => return Ok(append_results(answers.into_inner(), waiting)),
+                Ok(Ok(answers)) => return Ok(append_results(answers.into_inner(), unanswered)),
                 Ok(Err(status)) => rpc_error(&status),
                 Err(_) => silence(),
             };
@@ -232,27 +232,24 @@ impl RaftNetworkV2<TypeConfig> for Peer {
 /// The answers of a replication stream; ends with an error after long silence while some are due.
 fn append_results<'s>(
     answers: tonic::Streaming<proto::AppendResponse>,
-    waiting: Arc<AtomicUsize>,
+    unanswered: Arc<Unanswered>,
 ) -> AppendResults<'s> {
-    let results = futures::stream::unfold(Some((answers, waiting)), async |state| {
-        let (mut answers, waiting) = state?;
-        let answer = loop {
-            match tokio::time::timeout(APPEND_SILENCE_MAX, answers.message()).await {
-                Ok(answer) => break answer,
-                Err(_) if waiting.load(Ordering::Relaxed) == 0 => {}
+    let results = futures::stream::unfold(Some((answers, unanswered)), async |state| {
+        let (mut answers, unanswered) = state?;
+        loop {
+            let answer = match tokio::time::timeout(APPEND_SILENCE_MAX, answers.message()).await {
+                Ok(Ok(Some(answer))) => answer,
+                Ok(Ok(None)) => return None,
+                Ok(Err(status)) => return Some((Err(rpc_error(&status)), None)),
+                Err(_) if unanswered.is_empty() => continue,
                 Err(_) => return Some((Err(silence()), None)),
+            };
+            match convert::append_result_from_proto(&answer) {
+                Ok(Ok(matching)) if unanswered.answered(matching) => {}
+                Ok(Ok(matching)) => return Some((Ok(Ok(matching)), Some((answers, unanswered)))),
+                Ok(Err(refused)) => return Some((Ok(Err(refused)), None)),
+                Err(error) => return Some((Err(damaged(&error)), None)),
             }
-        };
-        match answer {
-            Ok(Some(answer)) => {
-                waiting.fetch_sub(1, Ordering::Relaxed);
-                let result =
-                    convert::append_result_from_proto(&answer).map_err(|error| damaged(&error));
-                let next = matches!(result, Ok(Ok(_))).then_some((answers, waiting));
-                Some((result, next))
-            }
-            Ok(None) => None,
-            Err(status) => Some((Err(rpc_error(&status)), None)),
         }
     });
     Box::pin(results)
