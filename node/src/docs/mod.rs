@@ -31,4 +31,6 @@ pub mod decisions {
     pub mod followers_forward_proposals_only {}
     #[doc = include_str!("decisions/005_election_timing.md")]
     pub mod election_timing {}
+    #[doc = include_str!("decisions/006_answers_held_back.md")]
+    pub mod answers_held_back {}
 }
