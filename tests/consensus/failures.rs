@@ -142,3 +142,45 @@ async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
     assert!(gap < Duration::from_secs(3), "no write for {gap:?}");
     eprintln!("leader stopped: no write for {gap:?}");
 }
+
+/// Answers that were on their way when the leader stopped must not count as confirmed afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
+    const READERS: usize = 10;
+    let mut cluster = Cluster::start(3).await;
+    let writers: Vec<Writer> = (0..4).map(|_| Writer::start(&cluster)).collect();
+    for round in 0..12 {
+        let old = cluster.leader().await;
+        set(&cluster, old, &format!("old:{round}")).await;
+        let mut readers = Vec::new();
+        for _ in 0..READERS {
+            readers.push(cluster.client(old).await);
+        }
+        cluster.nodes[old].process().pause();
+        let new = cluster.leader_except(old).await;
+        let value = format!("new:{round}");
+        set(&cluster, new, &value).await;
+        let reads =
+            readers.into_iter().map(|mut reader| async move { reader.line("GET round").await });
+        let reads = tokio::spawn(futures::future::join_all(reads));
+        // They wait in its sockets until it goes on.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        cluster.nodes[old].process().resume();
+        for reply in reads.await.unwrap().into_iter().flatten() {
+            assert!(reply.is_error() || reply.text() == value, "round {round}: {reply:?}");
+        }
+    }
+    drop(writers);
+}
+
+/// Until it is acknowledged.
+async fn set(cluster: &Cluster, node: usize, value: &str) {
+    let command = format!("SET round {value}");
+    for _ in 0..500 {
+        if cluster.client(node).await.line(&command).await.is_ok_and(|reply| !reply.is_error()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("node {node} does not acknowledge {command}");
+}

@@ -9,11 +9,11 @@ use super::types::{LogId, TypeConfig};
 
 /// The last log id of each, oldest first. Answers come in the same order.
 ///
-/// openraft takes an answer for one to the newest request that ends where the answer ends or before,
-/// and a request that only tells a commit ends where the one before it ended. A leader that was
-/// paused would so take an old answer for one to what it has just sent, hold its lease for renewed,
-/// and answer reads though another leads. So an answer is passed on only with that of the last
-/// request which it could be taken for.
+/// openraft takes an answer for one to the newest request that ends where the answer ends or
+/// before, and a request that only tells a commit ends where the one before it ended. A leader that
+/// was paused would so take an old answer for one to what it has just sent, hold its lease for
+/// renewed, and answer reads though another leads. So an answer is passed on only with that of the
+/// last request which it could be taken for.
 #[derive(Debug, Default)]
 pub(super) struct Unanswered(Mutex<VecDeque<Option<LogId>>>);
 
