@@ -148,7 +148,7 @@ async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
 async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
     const READERS: usize = 10;
     let mut cluster = Cluster::start(3).await;
-    let writers: Vec<Writer> = (0..4).map(|_| Writer::start(&cluster)).collect();
+    let _writers: Vec<Writer> = (0..4).map(|_| Writer::start(&cluster)).collect();
     for round in 0..12 {
         let old = cluster.leader().await;
         set(&cluster, old, &format!("old:{round}")).await;
@@ -170,7 +170,6 @@ async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
             assert!(reply.is_error() || reply.text() == value, "round {round}: {reply:?}");
         }
     }
-    drop(writers);
 }
 
 /// Until it is acknowledged.
