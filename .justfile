@@ -25,6 +25,12 @@ fuzz TARGET="" SECONDS="60":
 simulate *OPTIONS:
     tests/simulate {{ OPTIONS }}
 
+# Reads and writes registers and lists a million times on all nodes, without and under faults
+campaign:
+    cargo build --release
+    IRONKV_TEST_LONG=1 IRONKV_BIN="${CARGO_TARGET_DIR:-$PWD/target}/release/ironkv" \
+        cargo test --release --workspace --test faults full_speed -- --nocapture --test-threads 1
+
 # Runs the operator on a Kubernetes cluster made for it (kind) and deleted afterwards
 e2e *FILTER:
     tests/e2e/run {{ FILTER }}

@@ -23,7 +23,7 @@ COPY dist /dist
 FROM ${ROOT} AS root
 
 FROM scratch
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="IronKV" \
       org.opencontainers.image.description="A Redis-compatible store that never loses an acknowledged write, and its operator" \

@@ -4,7 +4,8 @@
 //! above it in this list (`tests/tidy` checks every `use crate::` arrow).
 //!
 //! A request goes `server` -> `dispatch` -> `commands` -> `data`; when it writes it crosses
-//! `consensus` first and is applied by every node from the log. See `docs` for the guided tour.
+//! `consensus` first and is applied by every node from the log. [`docs::architecture`] is the page
+//! to begin with.
 
 pub mod base;
 pub mod resp;

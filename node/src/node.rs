@@ -6,33 +6,26 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use parking_lot::RwLock;
 use tokio::sync::oneshot;
 
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::config::{Config, LiveConfig, Switch, join};
 use crate::base::credentials::{Credentials, FileError};
 use crate::base::disk::{Disk, LockGuard, RealDisk};
-use crate::base::ids::{GroupId, NodeId};
+use crate::base::ids::GroupId;
 use crate::base::net::{Listener, Net, TcpNet};
 use crate::base::shutdown::{self, Shutdown, ShutdownSender};
 use crate::base::telemetry::Telemetry;
 use crate::base::telemetry::logging::LevelHandle;
 use crate::base::threads::{RealThreads, Threads};
 use crate::base::tls::{TlsListener, TlsNet};
-use crate::commands::node_control::NodeControl;
+use crate::commands::run::NodeServices;
 use crate::commands::table;
 use crate::consensus::log::LogOptions;
-use crate::consensus::{
-    Ended, Expected, Group, GroupOptions, MemberAddresses, ProposeError, StartError,
-};
-use crate::data::keyspace::Keyspace;
+use crate::consensus::{Ended, Group, GroupOptions, MemberAddresses, StartError};
 use crate::dispatch::Dispatcher;
-use crate::resp::ReplyError;
 use crate::server::http::{self, Lifecycle};
 use crate::server::{Listeners, RespServer, rpc};
-use crate::services::cluster::RaftStatus;
 use crate::services::sessions::Clients;
 
 /// Most threads for clients that a node chooses by itself.
@@ -81,7 +74,7 @@ impl Surroundings {
 #[derive(Debug, thiserror::Error)]
 pub enum NodeError {
     /// Another process uses the directory, or it cannot be used.
-    #[error("data directory {directory}: {source}; is another node running on it?")]
+    #[error("data directory {directory}: {source}; {}", what_to_do(source))]
     Directory {
         /// The directory.
         directory: PathBuf,
@@ -109,26 +102,29 @@ pub enum NodeError {
     },
 }
 
+fn what_to_do(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::WouldBlock => "is another node running on it?",
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "the user that runs the node must be able to write there"
+        }
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "data.directory must name a directory, or a place where one can be made"
+        }
+        _ => "data.directory must name a directory that the node can write to",
+    }
+}
+
 /// A running node.
 pub struct Node {
-    state: Arc<NodeState>,
+    services: Arc<NodeServices>,
+    group: Group,
     lifecycle: Arc<Lifecycle>,
     shutdown: ShutdownSender,
     resp: Option<RespServer>,
     doors: Vec<oneshot::Receiver<()>>,
     asked_to_stop: Shutdown,
     _lock: Box<dyn LockGuard>,
-}
-
-/// What commands ask the node for.
-struct NodeState {
-    clock: Arc<dyn Clock>,
-    clients: Clients,
-    config: Arc<LiveConfig>,
-    credentials: Credentials,
-    telemetry: Arc<Telemetry>,
-    group: Group,
-    stop: ShutdownSender,
 }
 
 impl Node {
@@ -138,10 +134,10 @@ impl Node {
         let now = config.load().clone();
         let lock = lock(&*world.disk, Path::new(&now.data.directory))?;
         let credentials = Credentials::open(&now, &world.clock)?;
+        warn_of_open_peers(&now, &credentials);
         let lifecycle = Lifecycle::new();
         let (shutdown, stopping) = shutdown::channel();
-        let names = table::rows().iter().map(table::Resolved::full_name).collect();
-        let telemetry = Telemetry::new(&now.telemetry, names, world.level.clone());
+        let telemetry = Telemetry::new(&now.telemetry, table::names(), world.level.clone());
         let mut doors = Vec::new();
         if world.doors == Doors::All {
             let listener = listen_for_http(&*world.net, &now, &credentials).await?;
@@ -167,33 +163,33 @@ impl Node {
             .await
             .map_err(|source| NodeError::Listen { door: "gRPC", address, source })?;
         let (stop, asked_to_stop) = shutdown::channel();
-        let state = Arc::new(NodeState {
+        let services = Arc::new(NodeServices {
             clock: world.clock,
             clients: Clients::new(now.limits.clients_max as usize),
             config,
             credentials,
             telemetry: telemetry.clone(),
-            group: group.clone(),
-            stop,
+            cluster: Arc::new(group.clone()),
+            storage: Arc::new(group.clone()),
+            shutdown: stop,
         });
-        let control: Arc<dyn NodeControl> = state.clone();
         let resp = clients.map(|sockets| {
-            RespServer::start(sockets, &*world.threads, &group, &control, &telemetry.metrics)
+            RespServer::start(sockets, &*world.threads, &group, &services, &telemetry.metrics)
         });
-        lifecycle.started(control);
+        lifecycle.started(services.clone());
         tracing::info!(
             resp = now.resp_address(),
             grpc = now.grpc_address(),
             http = now.http_address(),
             "started"
         );
-        Ok(Self { state, lifecycle, shutdown, resp, doors, asked_to_stop, _lock: lock })
+        Ok(Self { services, group, lifecycle, shutdown, resp, doors, asked_to_stop, _lock: lock })
     }
 
     /// Waits until the node must or wants to stop: `Ok` when a client asked for it (`SHUTDOWN`),
     /// else why it cannot go on.
     pub async fn ended(&self) -> Result<(), String> {
-        let mut ended = self.state.group.ended();
+        let mut ended = self.group.ended();
         let mut asked_to_stop = self.asked_to_stop.clone();
         tokio::select! {
             () = asked_to_stop.stopped() => Ok(()),
@@ -209,36 +205,36 @@ impl Node {
 
     /// Takes over parameters that were changed while the node runs.
     pub fn config_changed(&self) {
-        self.state.config_changed();
+        self.services.config_changed();
     }
 
     /// Reads certificates, keys and passwords again where their files have changed.
     pub fn reload_credentials(&self) {
-        self.state.credentials.reload();
+        self.services.credentials.reload();
     }
 
     /// The group, to look at and to change its members.
     pub fn group(&self) -> &Group {
-        &self.state.group
+        &self.group
     }
 
     /// Runs commands without a connection.
     pub fn dispatcher(&self, seed: u64) -> Dispatcher<Group> {
-        let metrics = self.state.telemetry.metrics.thread();
-        Dispatcher::new(self.state.group.clone(), self.state.clone(), metrics, seed)
+        let metrics = self.services.telemetry.metrics.thread();
+        Dispatcher::new(self.group.clone(), self.services.clone(), metrics, seed)
     }
 
     /// Drains, accepts no more clients, answers what is in flight, hands leadership over, flushes,
     /// ends. Bounded by `raft.shutdown_timeout_ms` after `node.drain_ms`.
     pub async fn stop(mut self) {
-        let patience = self.state.config.load().raft.shutdown_timeout_ms;
+        let patience = self.services.config.load().raft.shutdown_timeout_ms;
         let patience = Duration::from_millis(patience);
         self.lifecycle.stopping();
         self.drain().await;
         if let Some(resp) = self.resp.take() {
             resp.stop(patience / 4).await;
         }
-        self.state.group.stop().await;
+        self.group.stop().await;
         self.shutdown.stop();
         let doors = futures::future::join_all(self.doors);
         // A peer may hold a stream open; the process ends all the same.
@@ -251,109 +247,32 @@ impl Node {
     /// Not ready any more, but still serving: whoever sends clients here may take a moment to hear.
     /// Leadership goes first, so that clients notice no more of the end than a hand-over.
     async fn drain(&self) {
-        let time = Duration::from_millis(self.state.config.load().node.drain_ms);
-        if time.is_zero() || self.state.group.ended().borrow().is_some() {
+        let time = Duration::from_millis(self.services.config.load().node.drain_ms);
+        if time.is_zero() || self.group.ended().borrow().is_some() {
             return;
         }
         let end = tokio::time::Instant::now() + time;
-        self.state.group.hand_over().await;
-        let mut ended = self.state.group.ended();
+        self.group.hand_over().await;
+        let mut ended = self.group.ended();
         // Nothing is served any more when the group ends by itself.
         let _ = tokio::time::timeout_at(end, ended.wait_for(Option::is_some)).await;
     }
 }
 
-impl NodeControl for NodeState {
-    fn clock(&self) -> &dyn Clock {
-        &*self.clock
-    }
-
-    fn clients(&self) -> &Clients {
-        &self.clients
-    }
-
-    fn config(&self) -> &LiveConfig {
-        &self.config
-    }
-
-    fn credentials(&self) -> &Credentials {
-        &self.credentials
-    }
-
-    fn telemetry(&self) -> &Telemetry {
-        &self.telemetry
-    }
-
-    fn keyspace(&self) -> &RwLock<Keyspace> {
-        self.group.keyspace()
-    }
-
-    fn read_time_ms(&self) -> u64 {
-        self.group.read_time_ms()
-    }
-
-    fn status(&self) -> RaftStatus {
-        self.group.status()
-    }
-
-    fn applied_index(&self) -> u64 {
-        self.group.applied_index()
-    }
-
-    fn replicas_with(&self, index: u64) -> u32 {
-        self.group.replicas_with(index)
-    }
-
-    fn read_barrier(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
-        Box::pin(async { self.group.read_barrier().await.map_err(|error| error.reply()) })
-    }
-
-    fn set_parameter<'a>(
-        &'a self,
-        name: &'a str,
-        value: &'a [u8],
-    ) -> BoxFuture<'a, Result<(), ReplyError>> {
-        Box::pin(async move {
-            self.group.set_parameter(name, value).await.map_err(|error| match error {
-                ProposeError::NotExecuted(refusal) => refusal.reply(),
-                ProposeError::Unknown => ReplyError::new("UNKNOWN it may or may not be set"),
-            })
-        })
-    }
-
-    fn checkpoint_now(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
-        Box::pin(async {
-            let written = self.group.checkpoint_now().await;
-            written.map(drop).map_err(|error| ReplyError::new(format!("ERR {error}")))
-        })
-    }
-
-    fn reload(&self) -> BoxFuture<'_, Result<(), ReplyError>> {
-        Box::pin(async {
-            let reloaded = self.group.reload().await;
-            reloaded.map_err(|error| ReplyError::new(format!("ERR nothing was reloaded: {error}")))
-        })
-    }
-
-    fn begin_checkpoint(&self) {
-        let group = self.group.clone();
-        let checkpoint = async move {
-            if let Err(error) = group.checkpoint_now().await {
-                tracing::error!(%error, "no checkpoint was written");
-            }
-        };
-        self.group.run_on_raft_thread(Box::new(|| Box::pin(checkpoint)));
-    }
-
-    fn transfer_leader(&self, to: Option<NodeId>) -> BoxFuture<'_, Result<(), ReplyError>> {
-        Box::pin(async move {
-            let transferred = self.group.transfer_leader(to, Expected::Any, false).await;
-            transferred.map(drop).map_err(|error| ReplyError::new(format!("ERR {error}")))
-        })
-    }
-
-    fn shut_down(&self) {
-        self.stop.stop();
+/// Passwords hold for clients only: the gRPC port forwards writes and changes members without one.
+fn warn_of_open_peers(config: &Config, credentials: &Credentials) {
+    let host = &config.listen.grpc_host;
+    let loopback = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let passwords = credentials.has_passwords() || !config.security.requirepass.is_empty();
+    if passwords && !loopback && credentials.peers().is_none() {
+        tracing::warn!(
+            host,
+            port = config.listen.grpc_port,
+            "the gRPC port asks for no password: without TLS between peers, every host that \
+             reaches it may read and write the data and change members; set tls.peer_mode to on, \
+             or keep the port on a network that only nodes share"
+        );
     }
 }
 

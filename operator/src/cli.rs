@@ -18,7 +18,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Watch the clusters and look after them.
+    /// Watch the clusters and reconcile them.
     Run(Run),
     /// Print the definition of the custom resource as YAML.
     Crd,
@@ -26,7 +26,7 @@ enum Action {
     Version,
 }
 
-/// Does what the command line says.
+/// Runs the command of the command line.
 pub fn run() -> ExitCode {
     let done = match Cli::parse().action {
         Action::Run(run) => run.run().map_err(|error| error.to_string()),

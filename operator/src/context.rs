@@ -1,5 +1,5 @@
-//! What every reconcile shares, and what is remembered between two of them to save work. Nothing
-//! that decides is here: a process that forgets all of it does the same.
+//! What all reconciles share, and what the operator remembers between two reconciles to save work.
+//! No decision depends on it: a process that has just started decides the same.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,46 +12,48 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::crd::IronKVCluster;
 use crate::metrics::Metrics;
+use crate::names::Uid;
 use crate::node_admin::NodeAdmin;
 
-/// Retries begin after this and double.
+/// The first retry comes after this time, and each further one after twice the previous time.
 const RETRY_MIN: Duration = Duration::from_millis(500);
 const RETRY_MAX: Duration = Duration::from_secs(60);
 
-/// What was applied last, by kind and name: a hash of what was sent and the version it became.
-pub type Applied = HashMap<(String, String), (u64, String)>;
+/// The objects that were applied last, by kind and name: the hash of the request, and the resource
+/// version of the result.
+pub(crate) type Applied = HashMap<(String, String), (u64, String)>;
 
-/// What every reconcile shares.
-pub struct Context {
-    /// Kubernetes.
-    pub client: Client,
-    /// The nodes.
-    pub nodes: Arc<dyn NodeAdmin>,
-    /// Events.
-    pub recorder: Recorder,
-    /// Figures.
-    pub metrics: Metrics,
-    /// Image of the store when nothing else says which.
-    pub default_image: String,
-    memories: Mutex<HashMap<String, Memory>>,
+/// What all reconciles share.
+pub(crate) struct Context {
+    /// The client of Kubernetes.
+    pub(crate) client: Client,
+    /// The client of the nodes.
+    pub(crate) nodes: Arc<dyn NodeAdmin>,
+    /// The recorder of events.
+    pub(crate) recorder: Recorder,
+    /// The metrics.
+    pub(crate) metrics: Metrics,
+    /// The image of the store for a new cluster without `spec.image`.
+    pub(crate) default_image: String,
+    memories: Mutex<HashMap<Uid, Memory>>,
 }
 
-/// What is remembered of one cluster.
+/// What the operator remembers about one cluster.
 #[derive(Default)]
-pub struct Memory {
-    /// Objects that need not be sent again.
-    pub applied: Applied,
-    /// Failures in a row.
-    pub failures: u32,
-    /// The last event, not to be repeated while nothing else happened.
-    pub told: Option<(&'static str, String)>,
-    /// A hash of the certificates and what was made of them.
-    pub tls: Option<(u64, Arc<ClientConfig>)>,
+pub(crate) struct Memory {
+    /// Objects that need not be applied again.
+    pub(crate) applied: Applied,
+    /// The number of consecutive failures.
+    pub(crate) failures: u32,
+    /// The reason and the message of the last problem that was recorded as an event.
+    pub(crate) last_problem: Option<(&'static str, String)>,
+    /// The hash of the certificates, and the TLS configuration made from them.
+    pub(crate) tls: Option<(u64, Arc<ClientConfig>)>,
 }
 
 impl Context {
-    /// For one process.
-    pub fn new(
+    /// A context without memories.
+    pub(crate) fn new(
         client: Client,
         nodes: Arc<dyn NodeAdmin>,
         recorder: Recorder,
@@ -62,33 +64,39 @@ impl Context {
         Self { client, nodes, recorder, metrics, default_image, memories }
     }
 
-    /// Takes out what is remembered of the resource with this uid.
-    pub fn recall(&self, uid: &str) -> Memory {
+    /// Takes the memory of the resource with this uid.
+    pub(crate) fn recall(&self, uid: &Uid) -> Memory {
         self.memories.lock().remove(uid).unwrap_or_default()
     }
 
-    /// Remembers.
-    pub fn remember(&self, uid: &str, memory: Memory) {
+    /// Stores the memory of a resource.
+    pub(crate) fn remember(&self, uid: &Uid, memory: Memory) {
         let mut memories = self.memories.lock();
-        memories.insert(uid.to_owned(), memory);
+        memories.insert(uid.clone(), memory);
         self.metrics.set_clusters(memories.len());
     }
 
-    /// Forgets a resource that is gone.
-    pub fn forget(&self, uid: &str) {
+    /// Deletes the memory of a resource that was deleted.
+    pub(crate) fn forget(&self, uid: &Uid) {
         let mut memories = self.memories.lock();
         memories.remove(uid);
         self.metrics.set_clusters(memories.len());
     }
 
-    /// Tells an event; one that cannot be told stops nothing.
-    pub async fn tell(&self, cluster: &IronKVCluster, type_: EventType, reason: &str, note: &str) {
+    /// Publishes an event. A failure is logged and otherwise ignored.
+    pub(crate) async fn publish_event(
+        &self,
+        cluster: &IronKVCluster,
+        type_: EventType,
+        reason: &str,
+        note: &str,
+    ) {
         let event = Event {
             type_,
             reason: reason.to_owned(),
-            // The API server takes 1 kB.
+            // The API server accepts 1 kB.
             note: Some(note.chars().take(1000).collect()),
-            // Events of one action are counted together under the first one's note.
+            // Events with the same action are merged into one with the note of the first.
             action: note.chars().take(128).collect(),
             secondary: None,
         };
@@ -100,8 +108,8 @@ impl Context {
 }
 
 impl Memory {
-    /// After how long the next try is due.
-    pub fn retry_after(&self) -> Duration {
+    /// The time until the next attempt.
+    pub(crate) fn retry_after(&self) -> Duration {
         let doubled = RETRY_MIN.saturating_mul(1 << self.failures.min(16));
         doubled.min(RETRY_MAX)
     }

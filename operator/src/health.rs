@@ -1,4 +1,4 @@
-//! The operator's own HTTP door: probes and figures.
+//! The HTTP port of the operator: probes and metrics.
 
 use std::net::SocketAddr;
 
@@ -11,17 +11,17 @@ use tokio::sync::watch;
 
 use crate::metrics::Metrics;
 
-/// What the door shows.
+/// What the HTTP port serves.
 #[derive(Clone, Debug)]
-pub struct Health {
-    /// Figures.
-    pub metrics: Metrics,
-    /// Whether it is known who acts: this process or another.
-    pub ready: watch::Receiver<bool>,
+pub(crate) struct Health {
+    /// The metrics.
+    pub(crate) metrics: Metrics,
+    /// Whether the operator is ready: this process or another one holds the lease.
+    pub(crate) ready: watch::Receiver<bool>,
 }
 
-/// Serves until the process ends.
-pub async fn serve(listen: SocketAddr, health: Health) -> std::io::Result<()> {
+/// Serves the HTTP port until the process ends.
+pub(crate) async fn serve(listen: SocketAddr, health: Health) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::bind(listen).await?;
     tracing::info!(%listen, "probes and metrics");
     axum::serve(listener, router(health)).await

@@ -1,23 +1,24 @@
-//! Runs IronKV clusters on Kubernetes: watches [`crd::IronKVCluster`], observes what there is, asks
-//! the nodes, and takes one careful step after another towards what was asked for.
+//! Runs IronKV clusters on Kubernetes: it watches `IronKVCluster` resources, observes their objects
+//! and nodes, and takes one safe step after another towards the spec.
 //!
-//! The module list is the architecture: each layer uses only those before it.
+//! The module list is the architecture: each layer uses only those before it. Begin with the page
+//! [`docs::architecture`].
 
-pub mod names;
+mod names;
 
-pub mod crd;
+mod crd;
 
-pub mod telemetry;
+mod telemetry;
 
-pub mod metrics;
+mod metrics;
 
-pub mod node_admin;
+mod node_admin;
 
-pub mod context;
+mod context;
 
-pub mod controller;
+mod controller;
 
-pub mod health;
+mod health;
 
 mod run;
 

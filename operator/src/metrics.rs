@@ -1,4 +1,4 @@
-//! Figures for Prometheus.
+//! Metrics for Prometheus.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -11,9 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// Figures of this process.
+/// The metrics of this process.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     registry: Arc<Registry>,
     reconciles: Histogram,
     running: Gauge,
@@ -51,18 +51,18 @@ impl Default for Metrics {
         };
         registry.register_with_unit(
             "reconcile_duration",
-            "How long reconciles took",
+            "Duration of reconciles",
             Unit::Seconds,
             this.reconciles.clone(),
         );
-        registry.register("reconciles_running", "Reconciles under way", this.running.clone());
+        registry.register("reconciles_running", "Running reconciles", this.running.clone());
         registry.register(
             "queue_depth",
-            "Triggers of watches that wait to be looked at",
+            "Triggers of watches that wait for a reconcile",
             this.waiting.clone(),
         );
         registry.register("reconcile_errors", "Failed reconciles", this.errors.clone());
-        registry.register("steps", "Steps made", this.steps.clone());
+        registry.register("steps", "Executed steps", this.steps.clone());
         registry.register_with_unit(
             "last_reconcile_timestamp",
             "Unix time of the end of the last reconcile",
@@ -71,12 +71,12 @@ impl Default for Metrics {
         );
         registry.register(
             "clusters",
-            "IronKVCluster resources that are looked after",
+            "IronKVCluster resources that the operator manages",
             this.clusters.clone(),
         );
         registry.register(
             "leader",
-            "1 while this process acts, 0 while it stands by",
+            "1 while this process is active, 0 while it stands by",
             this.leader.clone(),
         );
         Self { registry: Arc::new(registry), ..this }
@@ -84,53 +84,48 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// As Prometheus reads them.
-    pub fn text(&self) -> Result<String, std::fmt::Error> {
+    /// The metrics in the text format of OpenMetrics.
+    pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         prometheus_client::encoding::text::encode(&mut text, &self.registry)?;
         Ok(text)
     }
 
-    /// A reconcile begins.
-    pub fn begin(&self) {
+    /// Records that a reconcile begins.
+    pub(crate) fn begin(&self) {
         self.running.inc();
     }
 
-    /// A reconcile ended.
-    pub fn end(&self, duration: Duration, unix_s: f64) {
+    /// Records that a reconcile has ended.
+    pub(crate) fn end(&self, duration: Duration, unix_s: f64) {
         self.running.dec();
         self.reconciles.observe(duration.as_secs_f64());
         self.last.set(unix_s);
     }
 
-    /// A reconcile failed.
-    pub fn error(&self, reason: &str) {
+    /// Records that a reconcile has failed.
+    pub(crate) fn error(&self, reason: &str) {
         self.errors.get_or_create(&Reason { reason: reason.to_owned() }).inc();
     }
 
-    /// A step was made.
-    pub fn step(&self, step: &'static str) {
+    /// Records that a step was executed.
+    pub(crate) fn step(&self, step: &'static str) {
         self.steps.get_or_create(&StepName { step }).inc();
     }
 
-    /// Triggers that wait.
-    pub fn set_waiting(&self, count: usize) {
+    /// Records the number of triggers that wait.
+    pub(crate) fn set_waiting(&self, count: usize) {
         self.waiting.set(count as i64);
     }
 
-    /// Resources that are looked after.
-    pub fn set_clusters(&self, count: usize) {
+    /// Records the number of clusters that the operator manages.
+    pub(crate) fn set_clusters(&self, count: usize) {
         self.clusters.set(count as i64);
     }
 
-    /// Whether this process acts.
-    pub fn set_leader(&self, leads: bool) {
+    /// Records whether this process holds the lease.
+    pub(crate) fn set_leader(&self, leads: bool) {
         self.leader.set(i64::from(leads));
-    }
-
-    /// Whether this process acts.
-    pub fn is_leader(&self) -> bool {
-        self.leader.get() == 1
     }
 }
 

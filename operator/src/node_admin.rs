@@ -1,4 +1,4 @@
-//! Asking nodes and telling them what to do: the port, and the gRPC client behind it.
+//! The admin API of the nodes: a trait, and its implementation with a gRPC client.
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -22,132 +22,137 @@ use tokio_rustls::rustls::ClientConfig;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Response, Status};
 
-/// For a connection; a pod that does not answer within it counts as silent.
+use crate::names::Uid;
+
+/// A pod that accepts no connection within this time counts as silent.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
-/// A change waits for a commit; joining also for a first contact with the cluster.
+/// A change waits for a commit, and a join also for the first connection to the cluster.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(20);
-/// Connections that nobody used for so long belong to pods that are gone.
+/// A connection that was not used for this long belongs to a pod that no longer exists.
 const IDLE_MAX: Duration = Duration::from_secs(120);
 
-/// One pod's admin door. Reached by address, so that an answer is that of this very pod; known by
-/// name, which its certificate must carry.
+/// The admin port of one pod. The connection goes to the IP address, so that the answer comes from
+/// exactly this pod. The certificate must be for the DNS name.
 #[derive(Clone, Debug)]
-pub struct Door {
-    /// The pod's uid.
-    pub pod_uid: String,
-    /// Its address and port.
-    pub address: SocketAddr,
+pub(crate) struct PodEndpoint {
+    /// The uid of the pod.
+    pub(crate) pod_uid: Uid,
+    /// Its IP address and port.
+    pub(crate) address: SocketAddr,
     /// Its DNS name.
-    pub host: String,
-    /// How to speak to it; plain text without.
-    pub tls: Option<Arc<ClientConfig>>,
+    pub(crate) host: String,
+    /// The TLS configuration; `None` for plain text.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
 }
 
-/// A membership change or a hand-over, with the node it is about.
+/// A membership change or a leadership transfer, with the node id of the member concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(crate) enum Change {
     /// Give a learner a vote.
     Promote(u64),
-    /// Take a voter's vote.
+    /// Make a voter a learner.
     Demote(u64),
-    /// End a membership.
+    /// Remove a member.
     Remove(u64),
-    /// Hand the leadership over to it.
+    /// Transfer the leadership to this member.
     Transfer(u64),
 }
 
-/// Why a node did not do it.
+/// Why a request to a node failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AdminError {
-    /// Nothing was done.
+pub(crate) enum AdminError {
+    /// The node did not receive the request.
     #[error("no answer from the node: {0}")]
     Unreachable(String),
-    /// The cluster has moved on since the decision; nothing was done.
-    #[error("overtaken: {0}")]
-    Overtaken(String),
-    /// The store's own guards say no; nothing was done.
+    /// The cluster has changed since the decision, so the request was not executed.
+    #[error("superseded: {0}")]
+    Superseded(String),
+    /// The checks of the store refused the request, so it was not executed.
     #[error("refused by the store: {0}")]
     Refused(String),
-    /// It may or may not have been done; the next look tells.
+    /// The request may or may not have been executed. The next reconcile observes which.
     #[error("the outcome is unknown: {0}")]
     Unknown(String),
 }
 
-/// What the operator asks of nodes.
+/// Requests of the operator to nodes.
 #[tonic::async_trait]
-pub trait NodeAdmin: Send + Sync {
-    /// What the node says of itself and its cluster.
-    async fn status(&self, door: &Door) -> Result<StatusResponse, AdminError>;
+pub(crate) trait NodeAdmin: Send + Sync {
+    /// Returns the status of the node and of its cluster.
+    async fn status(&self, endpoint: &PodEndpoint) -> Result<StatusResponse, AdminError>;
     /// Makes this empty node the first member.
-    async fn init(&self, door: &Door, cluster_id: &str) -> Result<(), AdminError>;
+    async fn init(&self, endpoint: &PodEndpoint, cluster_id: &str) -> Result<(), AdminError>;
     /// Makes this node a learner of the cluster that one of the `seeds` belongs to.
     async fn join(
         &self,
-        door: &Door,
+        endpoint: &PodEndpoint,
         seeds: Vec<String>,
         cluster_id: &str,
     ) -> Result<(), AdminError>;
-    /// Makes a change that was decided on the `expected` membership.
+    /// Executes a change if the membership is still the `expected` one.
     async fn change(
         &self,
-        door: &Door,
+        endpoint: &PodEndpoint,
         change: Change,
         expected: LogId,
         cluster_id: &str,
     ) -> Result<(), AdminError>;
-    /// Sets parameters of the whole cluster; answers which were different.
+    /// Sets parameters of the whole cluster. Returns those that were different.
     async fn set_parameters(
         &self,
-        door: &Door,
+        endpoint: &PodEndpoint,
         parameters: HashMap<String, String>,
         cluster_id: &str,
     ) -> Result<Vec<String>, AdminError>;
 }
 
-/// The real nodes.
+/// The nodes, reached over gRPC.
 #[derive(Debug, Default)]
-pub struct Nodes {
-    connections: Mutex<HashMap<String, Connection>>,
+pub(crate) struct Nodes {
+    connections: Mutex<HashMap<Uid, Connection>>,
 }
 
 #[derive(Debug)]
 struct Connection {
-    door: Door,
+    endpoint: PodEndpoint,
     client: AdminServiceClient<Channel>,
     used: Instant,
 }
 
 impl Nodes {
-    /// The connection to this pod; a new one when its address or its certificates changed.
-    fn client(&self, door: &Door) -> AdminServiceClient<Channel> {
+    /// The client for this pod, with a new connection if its address or its certificates changed.
+    fn client(&self, endpoint: &PodEndpoint) -> AdminServiceClient<Channel> {
         let now = Instant::now();
         let mut connections = self.connections.lock();
-        if let Some(known) = connections.get_mut(&door.pod_uid).filter(|known| known.fits(door)) {
+        if let Some(known) =
+            connections.get_mut(&endpoint.pod_uid).filter(|known| known.fits(endpoint))
+        {
             known.used = now;
             return known.client.clone();
         }
         connections.retain(|_, connection| now.duration_since(connection.used) < IDLE_MAX);
-        let client = AdminServiceClient::new(connect(door));
-        let connection = Connection { door: door.clone(), client: client.clone(), used: now };
-        connections.insert(door.pod_uid.clone(), connection);
+        let client = AdminServiceClient::new(connect(endpoint));
+        let connection =
+            Connection { endpoint: endpoint.clone(), client: client.clone(), used: now };
+        connections.insert(endpoint.pod_uid.clone(), connection);
         client
     }
 }
 
 impl Connection {
-    fn fits(&self, door: &Door) -> bool {
-        let same_tls = match (&self.door.tls, &door.tls) {
+    fn fits(&self, endpoint: &PodEndpoint) -> bool {
+        let same_tls = match (&self.endpoint.tls, &endpoint.tls) {
             (Some(ours), Some(theirs)) => Arc::ptr_eq(ours, theirs),
             (None, None) => true,
             _ => false,
         };
-        same_tls && self.door.address == door.address
+        same_tls && self.endpoint.address == endpoint.address
     }
 }
 
-fn connect(door: &Door) -> Channel {
-    let (address, host, tls) = (door.address, door.host.clone(), door.tls.clone());
+fn connect(endpoint: &PodEndpoint) -> Channel {
+    let (address, host, tls) = (endpoint.address, endpoint.host.clone(), endpoint.tls.clone());
     let connector = tower::service_fn(move |_: Uri| {
         let (host, tls) = (host.clone(), tls.clone());
         async move {
@@ -186,7 +191,7 @@ fn error_of(status: &Status) -> AdminError {
     let text = status.message().to_owned();
     match status.code() {
         Code::Unavailable => AdminError::Unreachable(innermost(status)),
-        Code::Aborted | Code::ResourceExhausted => AdminError::Overtaken(text),
+        Code::Aborted | Code::ResourceExhausted => AdminError::Superseded(text),
         Code::FailedPrecondition | Code::InvalidArgument | Code::Unimplemented => {
             AdminError::Refused(text)
         }
@@ -194,7 +199,7 @@ fn error_of(status: &Status) -> AdminError {
     }
 }
 
-/// The cause at the bottom says the most: "connection refused", "certificate has expired".
+/// The innermost cause is the most specific, such as "connection refused".
 fn innermost(status: &Status) -> String {
     let mut cause = status.source();
     while let Some(next) = cause.and_then(std::error::Error::source) {
@@ -205,36 +210,36 @@ fn innermost(status: &Status) -> String {
 
 #[tonic::async_trait]
 impl NodeAdmin for Nodes {
-    async fn status(&self, door: &Door) -> Result<StatusResponse, AdminError> {
-        let mut client = self.client(door);
+    async fn status(&self, endpoint: &PodEndpoint) -> Result<StatusResponse, AdminError> {
+        let mut client = self.client(endpoint);
         within(STATUS_TIMEOUT, client.status(StatusRequest {})).await
     }
 
-    async fn init(&self, door: &Door, cluster_id: &str) -> Result<(), AdminError> {
-        let mut client = self.client(door);
+    async fn init(&self, endpoint: &PodEndpoint, cluster_id: &str) -> Result<(), AdminError> {
+        let mut client = self.client(endpoint);
         let request = InitRequest { cluster_id: cluster_id.to_owned() };
         within(CHANGE_TIMEOUT, client.init(request)).await.map(drop)
     }
 
     async fn join(
         &self,
-        door: &Door,
+        endpoint: &PodEndpoint,
         seeds: Vec<String>,
         cluster_id: &str,
     ) -> Result<(), AdminError> {
-        let mut client = self.client(door);
+        let mut client = self.client(endpoint);
         let request = JoinRequest { seeds, expected_cluster_id: cluster_id.to_owned() };
         within(CHANGE_TIMEOUT, client.join(request)).await.map(drop)
     }
 
     async fn change(
         &self,
-        door: &Door,
+        endpoint: &PodEndpoint,
         change: Change,
         expected: LogId,
         cluster_id: &str,
     ) -> Result<(), AdminError> {
-        let mut client = self.client(door);
+        let mut client = self.client(endpoint);
         let (cluster_id, expected_membership) = (cluster_id.to_owned(), Some(expected));
         let node = |node_id| NodeRequest {
             node_id,
@@ -257,11 +262,11 @@ impl NodeAdmin for Nodes {
 
     async fn set_parameters(
         &self,
-        door: &Door,
+        endpoint: &PodEndpoint,
         parameters: HashMap<String, String>,
         cluster_id: &str,
     ) -> Result<Vec<String>, AdminError> {
-        let mut client = self.client(door);
+        let mut client = self.client(endpoint);
         let request = SetParametersRequest { parameters, cluster_id: cluster_id.to_owned() };
         within(CHANGE_TIMEOUT, client.set_parameters(request)).await.map(|answer| answer.changed)
     }

@@ -1,4 +1,4 @@
-//! `run`: the process. One of its replicas acts, the others stand by.
+//! The command `run`: the operator process. One of its replicas is active, the others stand by.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,7 +19,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::context::Context;
-use crate::controller::{Shared, Touched, optional_kinds, reconcile_known, retry, stores};
+use crate::controller::{
+    AffectedCluster, OptionalKinds, Shared, optional_kinds, reconcile_guarded, retry, stores,
+};
 use crate::crd::IronKVCluster;
 use crate::health::{self, Health};
 use crate::metrics::Metrics;
@@ -27,38 +29,38 @@ use crate::names;
 use crate::node_admin::Nodes;
 use crate::telemetry::{self, LogFormat};
 
-/// A request that gets no byte for so long is given up; longer than a watch is quiet.
+/// A request that receives no byte for this long is aborted. It is longer than a watch is silent.
 const READ_TIMEOUT: Duration = Duration::from_secs(295);
-/// Another replica takes over this long after the last sign of life, at most.
+/// Another replica takes over at most this long after the last renewal of the lease.
 const LEASE_DURATION_S: u64 = 15;
-/// The lease is renewed this long before it ends; clocks may differ by as much.
+/// The lease is renewed this long before it ends. Clocks may differ by this much.
 const LEASE_GRACE_S: u64 = 5;
-/// How often what is missing at the start is looked for again.
+/// How often a start checks again for something that is missing.
 const START_RETRY: Duration = Duration::from_secs(2);
-/// Several changes of a moment make one reconcile.
+/// Changes within this time lead to one reconcile.
 const DEBOUNCE: Duration = Duration::from_millis(100);
-/// Clusters that are worked on at the same time.
+/// The number of clusters that are reconciled at the same time.
 const CONCURRENCY: u16 = 16;
 
-/// Watch the clusters and look after them.
+/// Watch the clusters and reconcile them.
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Image of clusters that name none.
+    /// Image of the store for new clusters without spec.image.
     #[arg(long, env = "IRONKV_OPERATOR_IMAGE")]
     image: String,
-    /// Namespaces to look after, separated by commas; all when absent.
+    /// Namespaces to watch, separated by commas; all when absent.
     #[arg(long, env = "IRONKV_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',')]
     watch_namespaces: Vec<String>,
     /// Address and port of /livez, /readyz and /metrics.
     #[arg(long, env = "IRONKV_OPERATOR_LISTEN", default_value = "0.0.0.0:8080")]
     listen: SocketAddr,
-    /// Namespace of the lease by which replicas agree who acts.
+    /// Namespace of the lease by which replicas elect the active one.
     #[arg(long, env = "POD_NAMESPACE", default_value = "default")]
     namespace: String,
     /// This replica's name in the lease.
     #[arg(long, env = "POD_NAME", default_value = "ironkv-operator")]
     identity: String,
-    /// How log lines look.
+    /// Format of log lines.
     #[arg(long, env = "IRONKV_OPERATOR_LOG_FORMAT", value_enum, default_value = "json")]
     log_format: LogFormat,
     /// A level, or a filter such as info,ironkv_operator=debug.
@@ -66,7 +68,7 @@ pub(crate) struct Run {
     log_level: String,
 }
 
-/// Why the process ends.
+/// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunError {
     #[error("cannot log: {0}")]
@@ -84,7 +86,7 @@ pub(crate) enum RunError {
 }
 
 impl Run {
-    /// Runs until a signal ends it.
+    /// Runs until a signal arrives.
     pub(crate) fn run(self) -> Result<(), RunError> {
         telemetry::start(self.log_format, &self.log_level).map_err(RunError::Telemetry)?;
         tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.serve())
@@ -104,20 +106,20 @@ impl Run {
             served = health::serve(listen, health) => {
                 served.map_err(|error| RunError::Listen { listen, error })
             }
-            worked = self.work(client, metrics, ready) => worked,
+            ended = self.run_with_lease(client, metrics, ready) => ended,
             _ = terminate.recv() => Ok(()),
             _ = interrupt.recv() => Ok(()),
         }
     }
 
-    /// Stands by until the lease is had, then acts until it is lost, for ever.
-    async fn work(
+    /// Waits for the lease, runs the controllers until it is lost, and repeats.
+    async fn run_with_lease(
         &self,
         client: Client,
         metrics: Metrics,
         ready: watch::Sender<bool>,
     ) -> Result<(), RunError> {
-        definition(&client).await;
+        wait_for_definition(&client).await;
         let lease = LeaseManagerBuilder::new(client.clone(), names::LEASE)
             .with_namespace(&self.namespace)
             .with_identity(&self.identity)
@@ -127,7 +129,7 @@ impl Run {
             .await
             .map_err(Box::new)?;
         let (mut leads, _) = lease.watch().await;
-        // Who acts is known from here on: somebody does.
+        // From here on, some replica holds the lease.
         ready.send_replace(true);
         let reporter = Reporter {
             controller: names::MANAGER.to_owned(),
@@ -145,7 +147,7 @@ impl Run {
             tracing::info!(identity = self.identity, "acts");
             metrics.set_leader(true);
             tokio::select! {
-                acted = self.act(&context) => acted?,
+                ended = self.run_controllers(&context) => ended?,
                 _ = leads.wait_for(|leads| !*leads) => {}
             }
             metrics.set_leader(false);
@@ -153,26 +155,26 @@ impl Run {
         }
     }
 
-    async fn act(&self, context: &Arc<Context>) -> Result<(), RunError> {
+    async fn run_controllers(&self, context: &Arc<Context>) -> Result<(), RunError> {
         let kinds = optional_kinds(&context.client).await;
         let everywhere = [None];
         let named: Vec<Option<&str>> =
             self.watch_namespaces.iter().map(|name| Some(name.as_str())).collect();
         let scopes = if named.is_empty() { &everywhere[..] } else { &named };
-        let controllers = scopes.iter().map(|namespace| control(context, *namespace, kinds));
+        let controllers = scopes.iter().map(|namespace| run_controller(context, *namespace, kinds));
         try_join_all(controllers).await.map(drop)
     }
 }
 
-/// Looks after the clusters of one namespace, or of all.
-async fn control(
+/// Runs the controller for the clusters of one namespace, or of all.
+async fn run_controller(
     context: &Arc<Context>,
     namespace: Option<&str>,
-    kinds: crate::controller::OptionalKinds,
+    kinds: OptionalKinds,
 ) -> Result<(), RunError> {
     let client = &context.client;
-    let (stores, touches) = stores::watch(client, namespace);
-    let (task, touches) = stores::forward(touches, context.metrics.clone());
+    let (stores, changes) = stores::watch(client, namespace);
+    let (task, affected) = stores::forward(changes, context.metrics.clone());
     let _abort = AbortOnDrop(task);
     if stores.wait_until_ready().await.is_err() {
         return Ok(());
@@ -182,8 +184,8 @@ async fn control(
     let config = controller::Config::default().debounce(DEBOUNCE).concurrency(CONCURRENCY);
     Controller::new(clusters, watcher::Config::default())
         .with_config(config)
-        .reconcile_on(touches.map(|touched: Touched| touched.reference()))
-        .run(reconcile_known, retry, shared)
+        .reconcile_on(affected.map(|cluster: AffectedCluster| cluster.reference()))
+        .run(reconcile_guarded, retry, shared)
         .for_each(|done| async move {
             if let Err(error) = done {
                 tracing::debug!(%error, "reconcile");
@@ -201,15 +203,15 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Waits for the definition of the resource, which may be installed after the operator.
-async fn definition(client: &Client) {
+/// Waits for the definition of the resource, because it may be installed after the operator.
+async fn wait_for_definition(client: &Client) {
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let name = IronKVCluster::crd_name();
     loop {
         let reason = match definitions.get_opt(name).await {
             Ok(found) if is_crd_established().matches_object(found.as_ref()) => return,
             Ok(_) => "it is not there".to_owned(),
-            // An operator of single namespaces need not be allowed to look.
+            // An operator for single namespaces may lack the permission to read it.
             Err(kube::Error::Api(status)) if status.is_forbidden() => return,
             Err(error) => error.to_string(),
         };

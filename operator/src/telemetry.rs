@@ -7,17 +7,17 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
+pub(crate) enum LogFormat {
+    /// Text for people.
     Text,
-    /// For machines.
+    /// JSON for machines.
     Json,
 }
 
 /// Sets up logging; `level` is a filter such as `info` or `info,kube=debug`.
-pub fn start(format: LogFormat, level: &str) -> Result<(), String> {
+pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), String> {
     let filter: EnvFilter =
         level.parse().map_err(|error| format!("--log-level {level}: {error}"))?;
     let lines = fmt::layer().with_writer(io::stderr);

@@ -10,11 +10,11 @@ use std::hint::black_box;
 use bytes::{Bytes, BytesMut};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use ironkv::base::ids::DatabaseId;
-use ironkv::commands::args::Args;
-use ironkv::commands::command::Run;
-use ironkv::commands::context::{ReadContext, WriteContext};
+use ironkv::commands::request::Call;
+use ironkv::commands::run::execute::{EntryContext, execute_call};
 use ironkv::commands::table;
 use ironkv::data::keyspace::{Event, Keyspace};
+use ironkv::resp::Reply;
 use ironkv::resp::client::encode_request;
 use ironkv::resp::decode::{Batch, Decoder};
 
@@ -47,29 +47,13 @@ impl Engine {
         engine
     }
 
-    fn run(&mut self, words: &[Bytes]) {
-        let command = table::find(words).unwrap().command;
-        let args = Args::new(&words[1..]);
+    fn run(&mut self, argv: &[Bytes]) {
+        let call = Call::new(DatabaseId(0), &table::find(argv).unwrap(), argv);
         self.index += 1;
-        match command.run {
-            Run::Read(run) => {
-                let context = ReadContext::new(&self.keyspace, DatabaseId(0), NOW_MS, self.index);
-                black_box(run(&context, args)).unwrap();
-            }
-            Run::Write(run) => {
-                let mut context = WriteContext::new(
-                    &mut self.keyspace,
-                    DatabaseId(0),
-                    NOW_MS,
-                    self.index,
-                    self.index,
-                    &mut self.events,
-                );
-                black_box(run(&mut context, args)).unwrap();
-                self.events.clear();
-            }
-            _ => unreachable!("only reads and writes are measured"),
-        }
+        let mut entry = EntryContext::new(self.index, NOW_MS, self.index);
+        let reply = execute_call(&call, &mut self.keyspace, &mut entry, &mut self.events);
+        assert!(!matches!(black_box(reply), Reply::Error(_)));
+        self.events.clear();
     }
 
     fn some_key(&mut self) -> Bytes {

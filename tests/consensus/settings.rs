@@ -1,10 +1,13 @@
 //! Settings that change while the group runs, by `CONFIG SET` and by the file.
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ironkv_tests::client::Client;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
+use ironkv_tests::reply::Reply;
 use tokio::time::{Instant, sleep};
 
 async fn set(client: &mut Client, parameters: &str) {
@@ -147,6 +150,85 @@ async fn parameters_of_the_cluster_are_set_by_any_node_and_only_where_they_diffe
     assert_eq!(admin.set_parameters(&wanted, "").await.unwrap(), [""; 0], "nothing was changed");
     let other = admin.set_parameters(&wanted, &"0".repeat(32)).await.unwrap_err();
     assert!(other.message().contains(&own), "{other:?}");
+}
+
+/// The two values that one CONFIG SET gives, as a node has them at one moment.
+async fn pair(client: &mut Client) -> Option<(String, String)> {
+    let reply = client.line("CONFIG GET hash-max-listpack-*").await.ok()?;
+    let words: Vec<String> = reply.elements()?.iter().map(Reply::text).collect();
+    let of = |name: &str| words.chunks(2).find(|row| row[0] == name).map(|row| row[1].clone());
+    Some((of("hash-max-listpack-entries")?, of("hash-max-listpack-value")?))
+}
+
+/// Looks at a node until it is told to stop; how often.
+async fn watch_pairs(mut client: Client, stop: Arc<AtomicBool>) -> usize {
+    let mut seen = 0;
+    while !stop.load(Ordering::Relaxed)
+        && let Some((entries, value)) = pair(&mut client).await
+    {
+        assert_eq!(entries, value, "one of two parameters was set");
+        seen += 1;
+    }
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_parameters_are_set_together_or_not_at_all_though_the_leader_dies() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let mut client = cluster.client(follower).await;
+    set(&mut client, "hash-max-listpack-entries 1000 hash-max-listpack-value 1000").await;
+    for round in 0..3 {
+        let leader = cluster.leader().await;
+        let survivors: Vec<usize> = (0..3).filter(|index| *index != leader).collect();
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut watchers = Vec::new();
+        for index in &survivors {
+            let client = cluster.client(*index).await;
+            watchers.push(tokio::spawn(watch_pairs(client, stop.clone())));
+        }
+        let mut setter = cluster.client(survivors[round % 2]).await;
+        let stopped = stop.clone();
+        let setting = tokio::spawn(async move {
+            let (mut last, mut number) = (0, 2000 * (round + 1));
+            while !stopped.load(Ordering::Relaxed) {
+                number += 1;
+                let parameters =
+                    format!("hash-max-listpack-entries {number} hash-max-listpack-value {number}");
+                match setter.line(&format!("CONFIG SET {parameters}")).await {
+                    Ok(reply) if !reply.is_error() => last = number,
+                    Ok(reply) if reply.text().starts_with("UNKNOWN") => {}
+                    Ok(reply) => assert!(reply.text().starts_with("CLUSTERDOWN"), "{reply:?}"),
+                    Err(_) => break,
+                }
+            }
+            last
+        });
+        sleep(Duration::from_millis(300 + 7 * round as u64)).await;
+        cluster.nodes[leader].process().kill();
+        cluster.leader_except(leader).await;
+        sleep(Duration::from_millis(300)).await;
+        stop.store(true, Ordering::Relaxed);
+        let last = setting.await.expect("a setter");
+        for watcher in watchers {
+            assert!(watcher.await.expect("a watcher") > 5);
+        }
+        cluster.start_node(leader).await;
+        cluster.settle().await;
+        for index in 0..3 {
+            let seen = pair(&mut cluster.client(index).await).await.expect("an answer");
+            assert_eq!(seen.0, seen.1, "node {index}");
+            let entries: usize = seen.0.parse().unwrap();
+            assert!(entries >= last, "node {index} has {entries}, {last} was acknowledged");
+        }
+    }
+    let mut client = cluster.client(follower).await;
+    let refused = client.line("CONFIG SET maxmemory 1mb maxmemory-policy wrong").await.unwrap();
+    let text = refused.text();
+    assert!(text.contains("possibly related to argument 'maxmemory-policy'"), "{text}");
+    let unchanged = client.line("CONFIG GET maxmemory").await.unwrap();
+    assert_eq!(unchanged.elements().unwrap()[1].text(), "0");
+    cluster.equal_digests().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -6,7 +6,7 @@ use ironkv_tests::cluster::Cluster;
 use ironkv_tests::history::History;
 use ironkv_tests::registers::{self, Call};
 
-use crate::load::Context;
+use crate::load::{Context, Pace};
 use crate::workloads::Lists;
 
 /// A connection that asked for stale reads gets them from a node that is cut off.
@@ -44,7 +44,7 @@ async fn stale_reads_of_a_follower_are_caught() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn transactions_without_multi_are_caught() {
     let cluster = Cluster::start(1).await;
-    let context = Context::new(&cluster);
+    let context = Context::new(&cluster, Pace::Thinking);
     let mut lists = Lists::new(&context);
     lists.atomic = false;
     let clients: Vec<_> = (0..8).map(|_| tokio::spawn(lists.clone().run())).collect();

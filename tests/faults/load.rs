@@ -1,7 +1,7 @@
 //! Every workload at once on one cluster, and what they recorded.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use ironkv_tests::cluster::Cluster;
@@ -10,22 +10,35 @@ use tokio::task::JoinHandle;
 
 use crate::workloads::{Accounts, Lists, Locks, Registers};
 
+/// How fast a client asks again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// After some milliseconds, so that a history of many faults stays short.
+    Thinking,
+    /// At once: what goes wrong only within microseconds shows only then.
+    FullSpeed,
+}
+
 /// What every client of a workload needs.
 #[derive(Debug, Clone)]
 pub struct Context {
     /// Unique to the run, so that no run sees another's keys.
     pub prefix: String,
+    pub pace: Pace,
     addresses: Arc<Vec<String>>,
+    operations: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
 }
 
 impl Context {
     /// A context that talks to the cluster's nodes.
-    pub fn new(cluster: &Cluster) -> Self {
+    pub fn new(cluster: &Cluster, pace: Pace) -> Self {
         let addresses = cluster.nodes.iter().map(|node| node.resp_address.clone()).collect();
         Self {
             prefix: format!("run{}:", rand::random::<u32>()),
+            pace,
             addresses: Arc::new(addresses),
+            operations: Arc::default(),
             stop: Arc::default(),
         }
     }
@@ -35,10 +48,18 @@ impl Context {
         Session::new(Arc::clone(&self.addresses))
     }
 
-    /// Whether to go on, after a moment of thought.
+    /// Whether to go on with one more operation.
     pub async fn goes_on(&self) -> bool {
-        tokio::time::sleep(Duration::from_millis(rand::random_range(2..20))).await;
+        if self.pace == Pace::Thinking {
+            tokio::time::sleep(Duration::from_millis(rand::random_range(2..20))).await;
+        }
+        self.operations.fetch_add(1, Ordering::Relaxed);
         !self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Operations begun so far, by all clients.
+    pub fn operations(&self) -> u64 {
+        self.operations.load(Ordering::Relaxed)
     }
 
     /// Ends the loops of all clients.
@@ -67,7 +88,7 @@ pub struct Recorded {
 impl Load {
     /// Starts all clients; they go on until [`Load::finish`].
     pub fn start(cluster: &Cluster, how_long: Duration) -> Self {
-        let context = Context::new(cluster);
+        let context = Context::new(cluster, Pace::Thinking);
         let recorded = Recorded {
             registers: Registers::new(&context, how_long),
             locks: Locks::new(&context, how_long),

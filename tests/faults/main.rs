@@ -3,9 +3,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod clocks;
 mod controls;
+mod disks;
+mod full_speed;
 mod guard;
 mod load;
+mod members;
 mod nemesis;
 mod workloads;
 

@@ -86,7 +86,7 @@ pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration
         sleep(Duration::from_millis(rand::random_range(1500..2500))).await;
         let bit = match fault {
             Fault::KillFollower | Fault::KillAll => true,
-            Fault::PauseFollower => !answers(cluster, follower(leader)).await,
+            Fault::PauseFollower => !answers(cluster, (leader + 1) % cluster.nodes.len()).await,
             Fault::IsolateFollower => cluster.links.held_back() > held,
             Fault::KillLeader | Fault::PauseLeader | Fault::IsolateLeader => {
                 elected_without(cluster, leader, term).await
@@ -111,9 +111,10 @@ pub async fn heal(cluster: &mut Cluster) {
     cluster.start_all().await;
 }
 
-async fn inflict(cluster: &mut Cluster, fault: Fault, leader: usize) {
-    let follower = follower(leader);
+/// Does it, and does not put it right.
+pub async fn inflict(cluster: &mut Cluster, fault: Fault, leader: usize) {
     let nodes = cluster.nodes.len();
+    let follower = (leader + 1) % nodes;
     match fault {
         Fault::KillLeader => cluster.nodes[leader].process().kill(),
         Fault::KillFollower => cluster.nodes[follower].process().kill(),
@@ -135,10 +136,6 @@ async fn inflict(cluster: &mut Cluster, fault: Fault, leader: usize) {
             let _refused = cluster.nodes[leader].admin().transfer(0).await;
         }
     }
-}
-
-fn follower(leader: usize) -> usize {
-    (leader + 1) % 3
 }
 
 async fn term(cluster: &mut Cluster) -> u64 {

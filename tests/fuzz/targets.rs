@@ -6,9 +6,8 @@ mod recovery;
 
 use bytes::{Bytes, BytesMut};
 use ironkv::base::ids::DatabaseId;
-use ironkv::commands::args::Args;
-use ironkv::commands::command::Run;
-use ironkv::commands::context::{ReadContext, WriteContext};
+use ironkv::commands::declare::Run;
+use ironkv::commands::run::execute::{EntryContext, execute_call};
 use ironkv::commands::{request, table};
 pub use ironkv::consensus::fuzzing::{entry, message};
 use ironkv::data::keyspace::Keyspace;
@@ -89,24 +88,13 @@ pub fn arguments(data: &[u8]) {
     let _digest = keyspace.digest();
 }
 
-fn run(keyspace: &mut Keyspace, words: &[Bytes], index: u64) {
-    let Ok(resolved) = table::find(words) else { return };
-    if !resolved.command.arity.accepts(words.len()) {
-        return;
-    }
-    let args = Args::new(&words[resolved.words()..]);
-    let (database, now_ms) = (DatabaseId(0), 1_700_000_000_000);
-    match resolved.command.run {
-        Run::Read(function) => {
-            let _reply = function(&ReadContext::new(keyspace, database, now_ms, index), args);
-        }
-        Run::Write(function) => {
-            let mut events = Vec::new();
-            let mut context =
-                WriteContext::new(keyspace, database, now_ms, index, index, &mut events);
-            let _reply = function(&mut context, args);
-        }
-        Run::Session(_) | Run::Node(_) | Run::Container(_) => {}
+fn run(keyspace: &mut Keyspace, argv: &[Bytes], index: u64) {
+    let Ok(found) = table::find(argv) else { return };
+    let command = found.command;
+    if command.arity.accepts(argv.len()) && matches!(command.run, Run::Read(_) | Run::Write(_)) {
+        let call = request::Call::new(DatabaseId(0), &found, argv);
+        let mut entry = EntryContext::new(index, 1_700_000_000_000, index);
+        let _reply = execute_call(&call, keyspace, &mut entry, &mut Vec::new());
     }
 }
 

@@ -60,7 +60,7 @@ fn passwords_and_peer_certificates_are_on_unless_they_are_switched_off() {
 }
 
 #[test]
-fn what_a_user_writes_takes_the_type_of_its_key() {
+fn values_of_the_user_get_the_type_of_their_key() {
     let config = named("everything");
     assert_eq!(config.checkpoint.bytes_per_second_max, 64 << 20);
     assert!(!config.telemetry.latency_tracking);

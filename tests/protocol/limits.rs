@@ -139,3 +139,15 @@ async fn a_long_pipeline_is_answered_whole() {
     assert!(replies.iter().all(|reply| format!("{reply:?}") == "+OK"));
     assert_eq!(client.line("GET k99").await.unwrap().text(), "19999");
 }
+
+/// The client sends all of it before it reads; without the reply it would see a broken pipe alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_that_is_too_long_is_refused_with_a_reply_that_arrives() {
+    let cluster = Cluster::start(1).await;
+    let mut client = cluster.client(0).await;
+    let value = "x".repeat(100 << 20);
+    client.send_raw(&encode(&["SET", "key", &value])).await.expect("all of it is read");
+    let reply = client.receive().await.unwrap();
+    assert_eq!(format!("{reply:?}"), "-ERR Protocol error: invalid bulk length");
+    assert!(client.is_closed_by_server().await);
+}

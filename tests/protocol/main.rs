@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
+mod client_memory;
+mod command_line;
 mod counters;
 mod http;
 mod limits;

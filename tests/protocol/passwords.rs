@@ -95,3 +95,20 @@ async fn one_command_is_sent_without_another_client() {
     assert!(run(&[], &["GET", "key"]).2.contains("NOAUTH"));
     assert!(run(&["--password", "wrong"], &["GET", "key"]).2.contains("WRONGPASS"));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_warns_of_a_grpc_port_that_passwords_do_not_guard() {
+    const WARNING: &str = "the gRPC port asks for no password";
+    let open = ("listen.grpc_host", "0.0.0.0");
+    let advertised = ("advertise.host", "127.0.0.1");
+    let password = ("security.requirepass", "secret");
+    for (settings, warns) in [
+        (vec![open, advertised, password], true),
+        (vec![open, advertised], false),
+        (vec![password], false),
+    ] {
+        let cluster = Cluster::start_with(1, &settings).await;
+        let log = std::fs::read_to_string(cluster.nodes[0].directory.join("node.log")).unwrap();
+        assert_eq!(log.contains(WARNING), warns, "{settings:?}: {log}");
+    }
+}

@@ -76,7 +76,7 @@ fn session(number: u64) -> Session {
 fn answer(reply: Reply) -> Answer {
     match &reply {
         Reply::Error(error) => match error.code() {
-            "CLUSTERDOWN" | "TRYAGAIN" | "EXECABORT" | "MISCONF" => Answer::Refused,
+            "BUSY" | "CLUSTERDOWN" | "TRYAGAIN" | "EXECABORT" | "MISCONF" => Answer::Refused,
             _ => Answer::Reply(reply),
         },
         _ => Answer::Reply(reply),

@@ -1,17 +1,23 @@
 //! The doors of a simulated node: turmoil's network, tasks for threads, a clock that can be wrong.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, LocalBoxFuture};
 use ironkv::base::clock::Clock;
 use ironkv::base::net::{Listener, Net, Stream};
+use ironkv::base::random::entropy;
 use ironkv::base::threads::{ThreadMain, Threads};
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 use turmoil::net::{TcpListener, TcpStream};
 
+use crate::random::Random;
 use crate::trace::{Trace, Traced};
 
 /// Wall time at which every simulation begins: 2026-01-01, so that traces do not depend on today.
@@ -56,15 +62,52 @@ impl Listener for SimulatedListener {
     }
 }
 
-/// Every "thread" is a task of the host's runtime.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct SimulatedThreads;
+/// Every "thread" is a task of the host's runtime. The apply thread can be made to lag.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SimulatedThreads {
+    apply_lag_ms_max: Arc<AtomicU64>,
+}
+
+impl SimulatedThreads {
+    /// From now on the apply thread waits up to this long before each time that it goes on.
+    pub(crate) fn let_apply_lag(&self, ms_max: u64) {
+        self.apply_lag_ms_max.store(ms_max, Ordering::Relaxed);
+    }
+
+    async fn lag(self, mut main: LocalBoxFuture<'static, ()>) {
+        let mut random = Random::new(entropy());
+        while poll_once(&mut main).await.is_pending() {
+            match self.apply_lag_ms_max.load(Ordering::Relaxed) {
+                0 => {}
+                ms_max => sleep(Duration::from_millis(random.below(ms_max))).await,
+            }
+        }
+    }
+}
+
+/// Lets the future go on once; when it is not at its end, waits until it is woken again.
+async fn poll_once(main: &mut LocalBoxFuture<'static, ()>) -> Poll<()> {
+    let mut polled = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut polled, true) {
+            return Poll::Ready(Poll::Pending);
+        }
+        main.as_mut().poll(context).map(Poll::Ready)
+    })
+    .await
+}
 
 impl Threads for SimulatedThreads {
-    fn spawn(&self, _name: &str, main: ThreadMain) -> oneshot::Receiver<()> {
+    fn spawn(&self, name: &str, main: ThreadMain) -> oneshot::Receiver<()> {
         let (ended, wait) = oneshot::channel();
+        let threads = self.clone();
+        let lags = name.starts_with("apply");
         tokio::task::spawn_local(async move {
-            main().await;
+            if lags {
+                threads.lag(main()).await;
+            } else {
+                main().await;
+            }
             // Nobody may be waiting: that is no error.
             let _ = ended.send(());
         });
@@ -76,12 +119,29 @@ impl Threads for SimulatedThreads {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SimulatedClock {
     skew_us: Arc<AtomicI64>,
+    /// What the clock gains in a second, microseconds.
+    drift_us: Arc<AtomicI64>,
+    /// Since when, microseconds of the simulation.
+    drifts_since_us: Arc<AtomicU64>,
+    suspended_us: Arc<AtomicU64>,
 }
 
 impl SimulatedClock {
     /// Sets how wrong the clock is, in milliseconds.
     pub(crate) fn skew(&self, ms: i64) {
         self.skew_us.store(ms * 1000, Ordering::Relaxed);
+        self.drift(0);
+    }
+
+    /// From now on the clock gains so many microseconds in a second.
+    pub(crate) fn drift(&self, us: i64) {
+        self.drift_us.store(us, Ordering::Relaxed);
+        self.drifts_since_us.store(self.awake_us(), Ordering::Relaxed);
+    }
+
+    /// The machine was suspended for so long a moment ago, as far as its clocks tell.
+    pub(crate) fn suspend(&self, duration: Duration) {
+        self.suspended_us.fetch_add(duration.as_micros() as u64, Ordering::Relaxed);
     }
 }
 
@@ -89,6 +149,17 @@ impl Clock for SimulatedClock {
     fn unix_us(&self) -> u64 {
         let elapsed = turmoil::sim_elapsed().unwrap_or_default().as_micros();
         let right = EPOCH_US + u64::try_from(elapsed).unwrap_or(u64::MAX);
-        right.saturating_add_signed(self.skew_us.load(Ordering::Relaxed))
+        let drifts_us =
+            self.awake_us().saturating_sub(self.drifts_since_us.load(Ordering::Relaxed));
+        let drift_us = drifts_us as i64 / 1_000_000 * self.drift_us.load(Ordering::Relaxed);
+        right.saturating_add_signed(self.skew_us.load(Ordering::Relaxed) + drift_us)
+    }
+
+    fn boot_us(&self) -> u64 {
+        self.awake_us() + self.suspended_us.load(Ordering::Relaxed)
+    }
+
+    fn awake_us(&self) -> u64 {
+        turmoil::sim_elapsed().map_or(0, |elapsed| elapsed.as_micros() as u64)
     }
 }

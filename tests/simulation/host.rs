@@ -1,6 +1,6 @@
 //! One simulated machine: what outlives a crash of its node, and one life of the node.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,22 +8,29 @@ use std::time::Duration;
 use futures::future::LocalBoxFuture;
 use ironkv::base::config::{LiveConfig, Sources, load};
 use ironkv::base::disk::MemoryDisk;
-use ironkv::base::ids::NodeId;
-use ironkv::consensus::{Change, Expected, Group};
-use ironkv::node::{Doors, Node, Surroundings};
+use ironkv::consensus::Group;
+use ironkv::node::{Doors, Node, NodeError, Surroundings};
 
 use crate::client::SimulatedClient;
+use crate::deadlines::use_deadlines;
 use crate::doors::{SimulatedClock, SimulatedNet, SimulatedThreads};
 use crate::locks::use_locks;
+use crate::member::Membership;
 use crate::random::Random;
 use crate::trace::Trace;
-use crate::workload::{Record, use_lists, use_registers};
+use crate::workload::{Record, use_everything_once, use_lists, use_long_registers, use_registers};
 
-/// The names of all machines.
+/// The machines that a cluster begins with.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
-/// Something to do with a group, inside the simulated machine.
-type Errand = Box<dyn FnOnce(Group) -> LocalBoxFuture<'static, ()>>;
+/// Machines that may join it.
+pub(crate) const SPARES: [&str; 2] = ["n4", "n5"];
+
+/// After this a supervisor starts a node again whose start failed.
+const RESTART_PAUSE: Duration = Duration::from_millis(500);
+
+/// Something to do inside the simulated machine, with its group or as a client of it.
+type Errand<T> = Box<dyn FnOnce(T) -> LocalBoxFuture<'static, ()>>;
 
 /// See the module. Clones are the same machine.
 #[derive(Clone)]
@@ -31,25 +38,43 @@ pub(crate) struct Host {
     pub(crate) name: &'static str,
     pub(crate) disk: MemoryDisk,
     pub(crate) clock: SimulatedClock,
+    pub(crate) threads: SimulatedThreads,
+    pub(crate) membership: Membership,
     record: Record,
     sent: Trace,
     random: Rc<RefCell<Random>>,
-    errands: Rc<RefCell<Vec<Errand>>>,
+    errands: Rc<RefCell<Vec<Errand<Group>>>>,
+    clients: Rc<RefCell<Vec<Errand<SimulatedClient>>>>,
+    /// Settings of its own, in force from its next start.
+    pub(crate) flags: Rc<RefCell<Vec<(String, String)>>>,
     /// What the node held when it was last asked.
     digest: Rc<RefCell<Option<String>>>,
+    /// Whether a client of the node has used everything once after the chaos.
+    pub(crate) used: Rc<Cell<bool>>,
 }
 
 impl Host {
-    pub(crate) fn new(name: &'static str, record: &Record, sent: &Trace, random: u64) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        membership: Membership,
+        record: &Record,
+        sent: &Trace,
+        random: u64,
+    ) -> Self {
         Self {
             name,
+            membership,
             disk: MemoryDisk::new(),
             clock: SimulatedClock::default(),
+            threads: SimulatedThreads::default(),
             record: record.clone(),
             sent: sent.clone(),
             random: Rc::new(RefCell::new(Random::new(random))),
             errands: Rc::default(),
+            clients: Rc::default(),
+            flags: Rc::default(),
             digest: Rc::default(),
+            used: Rc::default(),
         }
     }
 
@@ -58,8 +83,13 @@ impl Host {
         self.digest.borrow().clone()
     }
 
+    /// Waits for a new digest.
+    pub(crate) fn forget_digest(&self) {
+        *self.digest.borrow_mut() = None;
+    }
+
     /// Has `question` answered by this machine's node, now or when it runs again. The answer is
-    /// there once the simulation has gone on for long enough.
+    /// there once the simulation has gone on for long enough. Questions do not wait for each other.
     pub(crate) fn ask<A, F>(
         &self,
         question: impl FnOnce(Group) -> F + 'static,
@@ -68,62 +98,88 @@ impl Host {
         A: 'static,
         F: Future<Output = A> + 'static,
     {
-        let answer = Rc::new(RefCell::new(None));
-        let kept = answer.clone();
-        self.errands.borrow_mut().push(Box::new(move |group| {
-            Box::pin(async move {
-                let answer = question(group).await;
-                *kept.borrow_mut() = Some(answer);
-            })
-        }));
-        answer
+        leave(&self.errands, question)
     }
 
-    /// One life of a node: from its start to its crash.
+    /// As [`Host::ask`], with a client of the node.
+    pub(crate) fn call<A, F>(
+        &self,
+        question: impl FnOnce(SimulatedClient) -> F + 'static,
+    ) -> Rc<RefCell<Option<A>>>
+    where
+        A: 'static,
+        F: Future<Output = A> + 'static,
+    {
+        leave(&self.clients, question)
+    }
+
+    /// One life of a node: from its start to its crash, or until it is removed. A machine that is
+    /// not to be a member has none.
     pub(crate) async fn live(&self) -> Result<(), String> {
-        let node = Node::start(self.config(), self.surroundings())
-            .await
-            .map_err(|error| format!("{}: {error}", self.name))?;
-        self.join_cluster(&node).await;
+        if self.membership.is_removed() {
+            self.disk.erase();
+            self.membership.begin_anew();
+        }
+        if !self.membership.is_wanted() {
+            return Ok(());
+        }
+        loop {
+            match Node::start(self.config(), self.surroundings()).await {
+                Ok(node) => match self.serve(&node).await {
+                    Ok(()) => return Ok(()),
+                    Err(reason) => return self.end(reason),
+                },
+                // Only a node without an identity needs room to start: its supervisor tries again.
+                Err(error) if self.membership.node_id().is_none() && lacks_room(&error) => {
+                    tokio::time::sleep(RESTART_PAUSE).await;
+                }
+                Err(error) => return self.end(error.to_string()),
+            }
+        }
+    }
+
+    /// A node that was removed ends by itself, and so does one that finds its files damaged; every
+    /// other end fails the simulation.
+    fn end(&self, reason: String) -> Result<(), String> {
+        if reason.contains("was removed") {
+            self.membership.note_removed();
+        } else if reason.contains("damaged") && self.membership.decays() {
+            self.membership.note_damaged();
+        } else {
+            return Err(format!("{}: {reason}", self.name));
+        }
+        Ok(())
+    }
+
+    async fn serve(&self, node: &Node) -> Result<(), String> {
+        self.used.set(false);
+        let work = async {
+            self.membership.enter(node).await;
+            self.start_clients(node);
+            futures::future::join(self.report(node), self.run_errands(node)).await;
+        };
+        tokio::select! {
+            ended = node.ended() => ended,
+            () = work => Ok(()),
+        }
+    }
+
+    fn start_clients(&self, node: &Node) {
         let client = || {
             let number = self.random.borrow_mut().next();
-            (SimulatedClient::new(&node, number), self.record.clone(), Random::new(number))
+            (SimulatedClient::new(node, number), self.record.clone(), Random::new(number))
         };
         let (registers, lists, locks) = (client(), client(), client());
+        let (deadlines, everything, long) = (client(), client(), client());
         tokio::task::spawn_local(use_registers(registers.0, registers.1, registers.2));
         tokio::task::spawn_local(use_lists(lists.0, lists.1, lists.2));
         tokio::task::spawn_local(use_locks(locks.0, locks.1, locks.2));
-        let doing = futures::future::join(self.report(&node), self.run_errands(&node));
-        tokio::select! {
-            ended = node.ended() => ended.map_err(|error| format!("{}: {error}", self.name)),
-            _ = doing => Ok(()),
-        }
-    }
-
-    /// The first node begins the cluster; the others join and are promoted.
-    async fn join_cluster(&self, node: &Node) {
-        let group = node.group();
-        if group.identity().is_none() {
-            if self.name == NODES[0] {
-                group.init(None).await.expect("an empty node can begin a cluster");
-            } else {
-                let seeds = [format!("{}:6380", NODES[0])];
-                while group.join(&seeds, None).await.is_err() {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-            }
-        }
-        if self.name == NODES[0] {
-            return;
-        }
-        let Some(own) = group.identity().map(|identity| identity.node_id) else { return };
-        let group = group.clone();
-        // Goes on beside the clients: a learner serves too.
+        tokio::task::spawn_local(use_deadlines(deadlines.0, deadlines.1, deadlines.2));
+        tokio::task::spawn_local(use_long_registers(long.0, long.1, long.2));
+        let used = self.used.clone();
         tokio::task::spawn_local(async move {
-            while !is_voter(&group, own) {
-                let _ = group.change(Change::Promote(own), Expected::Any, false).await;
-                tokio::time::sleep(Duration::from_millis(200)).await;
-            }
+            use_everything_once(everything.0, everything.1).await;
+            used.set(true);
         });
     }
 
@@ -143,7 +199,11 @@ impl Host {
         loop {
             let errands = std::mem::take(&mut *self.errands.borrow_mut());
             for errand in errands {
-                errand(node.group().clone()).await;
+                tokio::task::spawn_local(errand(node.group().clone()));
+            }
+            for errand in std::mem::take(&mut *self.clients.borrow_mut()) {
+                let number = self.random.borrow_mut().next();
+                tokio::task::spawn_local(errand(SimulatedClient::new(node, number)));
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -157,8 +217,13 @@ impl Host {
                 flag("listen.grpc_host", self.name),
                 flag("advertise.host", self.name),
                 flag("log.segment_bytes", "1048576"),
+                // So that followers that lag are served from the disk.
+                flag("log.cache_bytes", "16384"),
                 flag("checkpoint.log_bytes_min", "1048576"),
-            ],
+            ]
+            .into_iter()
+            .chain(self.flags.borrow().iter().cloned())
+            .collect(),
             ..Sources::default()
         };
         let loaded = load(&sources).expect("the settings of the simulation are valid");
@@ -170,15 +235,34 @@ impl Host {
             disk: Arc::new(self.disk.clone()),
             net: Arc::new(SimulatedNet(self.sent.clone())),
             clock: Arc::new(self.clock.clone()),
-            threads: Arc::new(SimulatedThreads),
+            threads: Arc::new(self.threads.clone()),
             level: None,
             doors: Doors::Peers,
         }
     }
 }
 
-fn is_voter(group: &Group, id: NodeId) -> bool {
-    use ironkv::services::cluster::MemberRole;
-    let status = group.status();
-    status.members.iter().any(|member| member.node_id == id && member.role == MemberRole::Voter)
+/// Queues an errand; what comes of it is put where the answer says.
+fn leave<T, A, F>(
+    errands: &RefCell<Vec<Errand<T>>>,
+    question: impl FnOnce(T) -> F + 'static,
+) -> Rc<RefCell<Option<A>>>
+where
+    T: 'static,
+    A: 'static,
+    F: Future<Output = A> + 'static,
+{
+    let answer = Rc::new(RefCell::new(None));
+    let kept = answer.clone();
+    errands.borrow_mut().push(Box::new(move |subject| {
+        Box::pin(async move {
+            let answer = question(subject).await;
+            *kept.borrow_mut() = Some(answer);
+        })
+    }));
+    answer
+}
+
+fn lacks_room(error: &NodeError) -> bool {
+    error.to_string().contains("no storage space")
 }

@@ -7,22 +7,38 @@
 #![allow(clippy::panic, clippy::print_stdout)]
 
 mod apart;
+mod changes;
 mod client;
+mod deadlines;
+mod decay;
+mod disks;
 mod doors;
+mod eligibility;
 mod faults;
 mod host;
+mod incarnations;
+mod leases;
 mod locks;
+mod member;
+mod plan;
 mod random;
 mod reads;
+mod reset_time;
+mod time;
 mod trace;
 mod votes;
 mod workload;
 mod world;
 
 use apart::{Run, is_one_seed, number};
+use changes::KINDS;
+use faults::FAULTS;
 
-/// Seeds of a run without wishes.
+/// Seeds of a run without wishes, one after the other beside other tests.
 const SEEDS: u64 = 6;
+
+/// With so many seeds every fault and every change of members must have been made.
+const SEEDS_OF_ALL_FAULTS: u64 = 100;
 
 /// The test below, which every process of one seed runs.
 const HISTORIES: &str = "histories_are_linearizable_and_replicas_equal_under_seeded_faults";
@@ -32,21 +48,32 @@ fn histories_are_linearizable_and_replicas_equal_under_seeded_faults() {
     if is_one_seed() {
         return;
     }
-    let seeds = match number("IRONKV_SIMULATION_SEED") {
-        Some(seed) => seed..seed + 1,
-        None => 0..number("IRONKV_SIMULATION_SEEDS").unwrap_or(SEEDS),
+    let seeds: Vec<u64> = match number("IRONKV_SIMULATION_SEED") {
+        Some(seed) => vec![seed],
+        None => (0..number("IRONKV_SIMULATION_SEEDS").unwrap_or(SEEDS)).collect(),
     };
-    let mut failed = Vec::new();
-    for seed in seeds {
-        let run = Run::start(HISTORIES, seed, "run").and_then(Run::end).expect("a process");
-        println!("{}", run.summary);
-        if run.good {
-            let _ = std::fs::remove_file(run.trace);
-        } else {
-            failed.push(format!("{} (trace: {})", run.summary, run.trace.display()));
+    let count = seeds.len() as u64;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let at_once = if count > SEEDS { processors } else { 1 };
+    let (mut failed, mut summaries) = (Vec::new(), String::new());
+    for seeds in seeds.chunks(at_once) {
+        let start = |seed: &u64| Run::start(HISTORIES, *seed, "run").expect("a process");
+        let runs: Vec<Run> = seeds.iter().map(start).collect();
+        for run in runs {
+            let run = run.end().expect("a process");
+            println!("{}", run.summary);
+            if run.good {
+                let _ = std::fs::remove_file(run.trace);
+            } else {
+                failed.push(format!("{} (trace: {})", run.summary, run.trace.display()));
+            }
+            summaries.push_str(&run.summary);
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+    let mut kinds = FAULTS.iter().chain(&KINDS);
+    let missing = kinds.find(|kind| !summaries.contains(&format!("\"{kind}\": ")));
+    assert!(count < SEEDS_OF_ALL_FAULTS || missing.is_none(), "never made: {missing:?}");
 }
 
 #[test]

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use ironkv::consensus::Group;
+use ironkv_proto::admin::v1::StandingRequest;
 use ironkv_proto::raft::v1::{Vote, VoteRequest};
-use ironkv_proto::types::v1::{LogId, Route};
+use ironkv_proto::types::v1::{Lineage, LogId, Route};
 
 use crate::host::NODES;
 use crate::world::{LONG, World};
 
 /// The machine that is asked for its vote, and its node's rivals.
-const VOTER: usize = 2;
+pub(crate) const VOTER: usize = 2;
 /// In this order, because a vote may go over to a candidate with a greater id.
 const CANDIDATES: [u64; 2] = [2, 1];
 
@@ -19,12 +20,15 @@ const SHORT: Duration = Duration::from_millis(50);
 
 /// Asks for a vote as a candidate does that has every entry; whether it is granted, or why it is
 /// not even considered.
-async fn ask_vote(group: Group, term: u64, candidate: u64) -> Result<bool, String> {
+pub(crate) async fn ask_vote(group: Group, term: u64, candidate: u64) -> Result<bool, String> {
     let identity = group.identity().ok_or("no identity yet")?;
     let route = Route {
         cluster_id: identity.cluster_id.0.clone().into_bytes().into(),
         group_id: identity.group_id.0,
         target_node_id: identity.node_id.0,
+        sender_node_id: candidate,
+        sender: Some(lineage(&group, candidate)?),
+        target: None,
     };
     let vote = Vote { term, node_id: candidate, committed: false };
     let last = LogId { term: term - 1, leader_node_id: candidate, index: 1 << 40 };
@@ -36,6 +40,16 @@ async fn ask_vote(group: Group, term: u64, candidate: u64) -> Result<bool, Strin
     };
     let answer = group.handle_vote(request, false).await;
     answer.map(|answer| answer.granted).map_err(|status| status.message().to_owned())
+}
+
+/// What the true directory of a node says of itself, as far as this one knows it.
+fn lineage(group: &Group, id: u64) -> Result<Lineage, String> {
+    let identity = group.identity().ok_or("no identity yet")?;
+    let cluster_id = identity.cluster_id.0.clone();
+    let question = StandingRequest { cluster_id, node_id: id, lineage: None };
+    let answer = group.standing_of(&question).map_err(|error| error.to_string())?;
+    let own = answer.lineage.filter(|_| identity.node_id.0 == id);
+    Ok(own.unwrap_or(Lineage { registered: answer.registered, ..Lineage::default() }))
 }
 
 #[test]

@@ -10,12 +10,17 @@ use ironkv_tests::list_append::{self, Lists, Step};
 use ironkv_tests::registers;
 
 use crate::client::{Answer, SimulatedClient};
+use crate::deadlines::Deadlines;
 use crate::locks::Locks;
 use crate::random::Random;
 
 const REGISTERS: u64 = 3;
+/// Registers with long values.
+const LONG_REGISTERS: u64 = 8;
+const LONG_BYTES: usize = 24_000;
 const LISTS: u64 = 3;
 pub(crate) const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 type Register = History<registers::Call<u64>, registers::Answer<u64>>;
 
@@ -23,21 +28,28 @@ type Register = History<registers::Call<u64>, registers::Answer<u64>>;
 #[derive(Clone)]
 pub(crate) struct Record {
     registers: Vec<Register>,
+    long_registers: Vec<Register>,
     lists: History<Vec<Step>, Lists>,
     pub(crate) locks: Locks,
+    pub(crate) deadlines: Deadlines,
     next_value: Rc<Cell<u64>>,
     /// False once the chaos is over: clients stop.
     pub(crate) running: Rc<Cell<bool>>,
+    /// Whether long values are written too.
+    pub(crate) writes_much: Rc<Cell<bool>>,
 }
 
 impl Record {
     pub(crate) fn new() -> Self {
         Self {
             registers: (0..REGISTERS).map(|_| Register::new()).collect(),
+            long_registers: (0..LONG_REGISTERS).map(|_| Register::new()).collect(),
             lists: History::new(),
             locks: Locks::default(),
+            deadlines: Deadlines::default(),
             next_value: Rc::new(Cell::new(1)),
             running: Rc::new(Cell::new(true)),
+            writes_much: Rc::default(),
         }
     }
 
@@ -48,29 +60,34 @@ impl Record {
         value
     }
 
+    fn all_registers(&self) -> impl Iterator<Item = &Register> {
+        self.registers.iter().chain(&self.long_registers)
+    }
+
     /// Judges all histories.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (number, register) in self.registers.iter().enumerate() {
+        for (number, register) in self.all_registers().enumerate() {
             registers::check(&register.operations())
                 .map_err(|error| format!("register {number}: {error}"))?;
         }
         self.locks.check()?;
+        self.deadlines.check()?;
         list_append::check(&self.lists.operations()).map_err(|error| format!("lists: {error}"))
     }
 
     /// Operations that returned.
     pub(crate) fn returned(&self) -> usize {
-        let registers: usize = self.registers.iter().map(|register| register.counts().0).sum();
-        registers + self.lists.counts().0 + self.locks.returned()
+        let registers: usize = self.all_registers().map(|register| register.counts().0).sum();
+        registers + self.lists.counts().0 + self.locks.returned() + self.deadlines.returned()
     }
 
     /// All that was asked and answered, for comparing two runs of one seed.
     pub(crate) fn trace(&self) -> String {
-        let registers =
-            self.registers.iter().map(|register| format!("{:?}", register.operations()));
+        let registers = self.all_registers().map(|one| format!("{:?}", one.operations()));
         let mut trace: Vec<_> = registers.collect();
         trace.push(format!("{:?}", self.lists.operations()));
         trace.push(self.locks.trace());
+        trace.push(self.deadlines.trace());
         trace.join("\n")
     }
 }
@@ -79,27 +96,76 @@ impl Record {
 pub(crate) async fn use_registers(mut client: SimulatedClient, record: Record, mut random: Random) {
     while record.running.get() {
         let number = random.below(REGISTERS);
-        let mut pen = record.registers[number as usize].client();
-        let key = format!("register:{number}");
         let write = random.below(2) == 0;
         let value = record.value();
         let call = if write { registers::Call::Write(value) } else { registers::Call::Read };
-        let pending = pen.invoke(call);
-        let text = value.to_string();
-        let words = if write { vec!["SET", &key, &text] } else { vec!["GET", &key] };
-        match tokio::time::timeout(ANSWER_WITHIN, client.call(&words)).await {
-            Ok(Answer::Reply(Reply::Status(_))) if write => pending.returned(None),
-            Ok(Answer::Reply(Reply::Bulk(bytes))) if !write => {
+        use_register(&mut client, &record, number, call).await;
+        tokio::time::sleep(Duration::from_millis(random.below(100))).await;
+    }
+}
+
+/// Reads and writes registers with long values until the chaos is over.
+pub(crate) async fn use_long_registers(
+    mut client: SimulatedClient,
+    record: Record,
+    mut random: Random,
+) {
+    while record.running.get() && record.writes_much.get() {
+        let number = REGISTERS + random.below(LONG_REGISTERS);
+        let value = record.value();
+        let call = match random.below(8) {
+            0 => registers::Call::Read,
+            _ => registers::Call::Write(value),
+        };
+        use_register(&mut client, &record, number, call).await;
+        tokio::time::sleep(Duration::from_millis(random.below(100))).await;
+    }
+}
+
+/// Whether it was answered. Registers above the short ones are long.
+async fn use_register(
+    client: &mut SimulatedClient,
+    record: &Record,
+    number: u64,
+    call: registers::Call<u64>,
+) -> bool {
+    let register = record.all_registers().nth(number as usize).expect("a register");
+    let mut pen = register.client();
+    let key = format!("register:{number}");
+    let bytes = if number < REGISTERS { 0 } else { LONG_BYTES };
+    let (words, write) = match &call {
+        // Zeros before the number make it long.
+        registers::Call::Write(value) => {
+            (vec!["SET".to_owned(), key, format!("{value:0bytes$}")], true)
+        }
+        registers::Call::Read => (vec!["GET".to_owned(), key], false),
+    };
+    let pending = pen.invoke(call);
+    let commands = [words];
+    match tokio::time::timeout(ANSWER_WITHIN, client.run(&commands)).await {
+        Ok(mut answers) => match answers.remove(0) {
+            Answer::Reply(Reply::Status(_)) if write => pending.returned(None),
+            Answer::Reply(Reply::Bulk(bytes)) if !write => {
                 let number = std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok());
                 pending.returned(number);
             }
-            Ok(Answer::Reply(Reply::Null)) if !write => pending.returned(None),
-            Ok(Answer::Reply(reply)) => panic!("{words:?} was answered {reply:?}"),
-            Ok(Answer::Refused) => pending.failed(),
-            Ok(Answer::Unknown) | Err(_) => pending.unknown(),
+            Answer::Reply(Reply::Null) if !write => pending.returned(None),
+            Answer::Reply(reply) => panic!("{} was answered {reply:?}", commands[0][0]),
+            Answer::Refused => {
+                pending.failed();
+                return false;
+            }
+            Answer::Unknown => {
+                pending.unknown();
+                return false;
+            }
+        },
+        Err(_) => {
+            pending.unknown();
+            return false;
         }
-        tokio::time::sleep(Duration::from_millis(random.below(100))).await;
     }
+    true
 }
 
 /// Appends to and reads several lists in one transaction until the chaos is over.
@@ -114,19 +180,52 @@ pub(crate) async fn use_lists(mut client: SimulatedClient, record: Record, mut r
                 }
             })
             .collect();
-        let mut pen = record.lists.client();
-        let pending = pen.invoke(steps.clone());
-        let commands = transaction(&steps);
-        match tokio::time::timeout(ANSWER_WITHIN, client.run(&commands)).await {
-            Ok(answers) => match answers.into_iter().next_back() {
-                Some(Answer::Reply(Reply::Array(replies))) => pending.returned(lists(&replies)),
-                Some(Answer::Refused) => pending.failed(),
-                Some(Answer::Reply(reply)) => panic!("{commands:?} was answered {reply:?}"),
-                Some(Answer::Unknown) | None => pending.unknown(),
-            },
-            Err(_) => pending.unknown(),
-        }
+        use_several_lists(&mut client, &record, steps).await;
         tokio::time::sleep(Duration::from_millis(random.below(150))).await;
+    }
+}
+
+/// Whether it was answered.
+async fn use_several_lists(
+    client: &mut SimulatedClient,
+    record: &Record,
+    steps: Vec<Step>,
+) -> bool {
+    let mut pen = record.lists.client();
+    let commands = transaction(&steps);
+    let pending = pen.invoke(steps);
+    let answers = tokio::time::timeout(ANSWER_WITHIN, client.run(&commands)).await;
+    match answers.ok().and_then(|answers| answers.into_iter().next_back()) {
+        Some(Answer::Reply(Reply::Array(replies))) => {
+            pending.returned(lists(&replies));
+            return true;
+        }
+        Some(Answer::Refused) => pending.failed(),
+        Some(Answer::Reply(reply)) => panic!("{commands:?} was answered {reply:?}"),
+        Some(Answer::Unknown) | None => pending.unknown(),
+    }
+    false
+}
+
+/// Once the chaos is over: writes each register, then reads all that there is, and asks again until
+/// it is answered. So the histories tell what was lost.
+pub(crate) async fn use_everything_once(mut client: SimulatedClient, record: Record) {
+    while record.running.get() {
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+    let registers = if record.writes_much.get() { REGISTERS + LONG_REGISTERS } else { REGISTERS };
+    for number in 0..registers {
+        while !use_register(&mut client, &record, number, registers::Call::Read).await {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+        let write = || registers::Call::Write(record.value());
+        while !use_register(&mut client, &record, number, write()).await {
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+    let reads = || (0..LISTS).map(|key| Step::Read { key: key as u32 }).collect();
+    while !use_several_lists(&mut client, &record, reads()).await {
+        tokio::time::sleep(ASK_AGAIN).await;
     }
 }
 

@@ -1,12 +1,16 @@
 //! Three nodes in one process: chaos first, then peace, then the checkers.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ironkv::consensus::Group;
 
+use crate::client::SimulatedClient;
 use crate::faults::Faults;
 use crate::host::{Host, NODES};
+use crate::member::{Cluster, Membership};
+use crate::plan::Plan;
 use crate::random::Random;
 use crate::trace::Trace;
 use crate::workload::Record;
@@ -16,6 +20,11 @@ pub(crate) const FORMING: Duration = Duration::from_secs(5);
 
 /// Longer than leases, the restart guard and an election.
 pub(crate) const LONG: Duration = Duration::from_secs(5);
+
+/// Longer than between two digests of a node, and than their questions take.
+const DIGESTING: Duration = Duration::from_secs(2);
+/// The name of a machine that runs on a copy of another one's disk.
+const COPY: &str = "n4";
 
 /// What one simulation gave.
 pub(crate) struct Outcome {
@@ -29,10 +38,12 @@ pub(crate) struct Outcome {
 /// Runs one seed from birth to judgement.
 pub(crate) fn simulate(seed: u64) -> Outcome {
     let mut random = Random::new(seed);
-    let mut world = World::new(&mut random);
-    let mut faults = Faults::new(&mut world, random);
+    let plan = Plan::of(seed);
+    let mut world = World::with_spares(&mut random, plan.spares());
+    world.prepare(plan);
+    let mut faults = Faults::new(&mut world, random, plan);
     let verdict = faults.run();
-    let made = faults.made;
+    let made = faults.made();
     let verdict = verdict.and_then(|()| world.judge());
     let (sent, record) = (world.sent.text(), &world.record);
     Outcome {
@@ -48,12 +59,18 @@ pub(crate) struct World {
     pub(crate) sim: turmoil::Sim<'static>,
     pub(crate) hosts: Vec<Host>,
     pub(crate) record: Record,
+    pub(crate) cluster: Cluster,
     sent: Trace,
 }
 
 impl World {
     /// At its beginning: nothing runs before the first step.
     pub(crate) fn new(random: &mut Random) -> Self {
+        Self::with_spares(random, &[])
+    }
+
+    /// The same with more machines, whose nodes are no members yet.
+    pub(crate) fn with_spares(random: &mut Random, spares: &[&'static str]) -> Self {
         ironkv::base::random::seed_this_thread(random.next());
         let mut sim = turmoil::Builder::new()
             .rng_seed(random.next())
@@ -64,16 +81,44 @@ impl World {
             .tcp_capacity(4096)
             .ephemeral_ports(10_000..=65_000)
             .build();
-        let (record, sent) = (Record::new(), Trace::default());
-        let hosts = NODES.map(|name| Host::new(name, &record, &sent, random.next())).to_vec();
+        let (record, sent, cluster) = (Record::new(), Trace::default(), Cluster::default());
+        let names: Vec<_> = NODES.iter().chain(spares).copied().collect();
+        let host = |name: &&'static str| {
+            let others = names.iter().filter(|other| *other != name);
+            let seeds = others.map(|other| format!("{other}:6380")).collect();
+            let wanted = NODES.contains(name);
+            let membership = Membership::new(&cluster, seeds, *name == NODES[0], wanted);
+            Host::new(name, membership, &record, &sent, random.next())
+        };
+        let hosts: Vec<_> = names.iter().map(host).collect();
         for host in &hosts {
-            let host = host.clone();
-            sim.host(host.name, move || {
-                let host = host.clone();
-                async move { host.live().await.map_err(Into::into) }
-            });
+            start(&mut sim, host.clone());
         }
-        Self { sim, hosts, record, sent }
+        Self { sim, hosts, record, cluster, sent }
+    }
+
+    fn prepare(&self, plan: Plan) {
+        self.record.writes_much.set(plan.disks_fill);
+        for (key, value) in plan.flags() {
+            self.set_flag(key, value);
+        }
+    }
+
+    /// A setting of all nodes, in force from their next start.
+    pub(crate) fn set_flag(&self, key: &str, value: &str) {
+        for host in &self.hosts {
+            host.flags.borrow_mut().push((key.to_owned(), value.to_owned()));
+        }
+    }
+
+    /// Starts another machine on a copy of the disk of one; its number.
+    pub(crate) fn start_copy(&mut self, of: usize) -> usize {
+        let membership = Membership::new(&self.cluster, Vec::new(), false, true);
+        let mut host = Host::new(COPY, membership, &self.record, &self.sent, 0);
+        host.disk = self.hosts[of].disk.copy();
+        start(&mut self.sim, host.clone());
+        self.hosts.push(host);
+        self.hosts.len() - 1
     }
 
     /// A cluster of three voters without load.
@@ -98,22 +143,42 @@ impl World {
 
     /// Cuts the power of a machine; `seed` picks what its disk keeps of what was not flushed.
     pub(crate) fn crash(&mut self, host: usize, seed: u64) {
-        self.sim.crash(NODES[host]);
+        self.sim.crash(self.hosts[host].name);
         self.hosts[host].disk.crash(seed);
     }
 
     /// Cuts a machine off from all others.
     pub(crate) fn isolate(&mut self, host: usize) {
-        for other in NODES.into_iter().filter(|other| *other != NODES[host]) {
-            self.sim.partition(NODES[host], other);
+        let name = self.hosts[host].name;
+        for other in self.hosts.iter().filter(|other| other.name != name) {
+            self.sim.partition(name, other.name);
         }
     }
 
     /// Undoes all cuts.
     pub(crate) fn repair(&mut self) {
-        for (index, one) in NODES.into_iter().enumerate() {
-            for other in &NODES[index + 1..] {
-                self.sim.repair(one, *other);
+        for (index, one) in self.hosts.iter().enumerate() {
+            for other in &self.hosts[index + 1..] {
+                self.sim.repair(one.name, other.name);
+            }
+        }
+    }
+
+    /// Has a machine that is no member become one, if there is such a machine.
+    pub(crate) fn want_another(&mut self) {
+        let idle = self.hosts.iter().find(|host| !host.membership.is_wanted());
+        if let Some(host) = idle {
+            host.membership.want(true);
+            self.sim.bounce(host.name);
+        }
+    }
+
+    /// Machines whose nodes were removed and that are to be members get an empty disk and begin
+    /// anew.
+    pub(crate) fn replace_removed(&mut self) {
+        for host in &self.hosts {
+            if host.membership.is_removed() && host.membership.is_wanted() {
+                self.sim.bounce(host.name);
             }
         }
     }
@@ -128,27 +193,95 @@ impl World {
         question: impl FnOnce(Group) -> F + 'static,
     ) -> A {
         let answer = self.hosts[host].ask(question);
+        self.wait_for(host, &answer)
+    }
+
+    /// Lets time pass until a client of a machine's node has done something.
+    ///
+    /// # Panics
+    /// When it does not within a simulated minute.
+    pub(crate) fn call<A: 'static, F: Future<Output = A> + 'static>(
+        &mut self,
+        host: usize,
+        question: impl FnOnce(SimulatedClient) -> F + 'static,
+    ) -> A {
+        let answer = self.hosts[host].call(question);
+        self.wait_for(host, &answer)
+    }
+
+    fn wait_for<A>(&mut self, host: usize, answer: &RefCell<Option<A>>) -> A {
         let end = self.sim.elapsed() + Duration::from_secs(60);
         loop {
             if let Some(answer) = answer.take() {
                 return answer;
             }
-            assert!(self.sim.elapsed() < end, "{} does not answer", NODES[host]);
+            assert!(self.sim.elapsed() < end, "{} does not answer", self.hosts[host].name);
             self.sim.step().expect("no node fails");
         }
+    }
+
+    /// The machine whose node leads.
+    ///
+    /// # Panics
+    /// When none does.
+    pub(crate) fn leader(&mut self) -> usize {
+        self.leader_of(&[0, 1, 2])
+    }
+
+    /// Of these machines the one whose node leads.
+    ///
+    /// # Panics
+    /// When none does.
+    pub(crate) fn leader_of(&mut self, hosts: &[usize]) -> usize {
+        let mut leads = |host: &&usize| self.ask(**host, async |group| group.is_leader());
+        *hosts.iter().find(&mut leads).expect("a node leads")
     }
 
     fn digests(&self) -> Vec<Option<String>> {
         self.hosts.iter().map(Host::digest).collect()
     }
 
+    /// Lets time pass until members tell anew what they hold.
+    pub(crate) fn settle(&mut self) -> Result<(), String> {
+        self.replace_removed();
+        self.hosts.iter().for_each(Host::forget_digest);
+        self.step(DIGESTING)
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Host> {
+        self.hosts.iter().filter(|host| host.membership.is_wanted())
+    }
+
+    /// Whether every member has served every key and all hold the same.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.members().all(|host| host.used.get()) && self.difference().is_none()
+    }
+
+    /// The digests of members that do not hold the same.
+    fn difference(&self) -> Option<Vec<Option<String>>> {
+        let all: Vec<_> = self.members().map(Host::digest).collect();
+        let same = all.iter().all(|digest| digest.is_some() && *digest == all[0]);
+        (!same).then_some(all)
+    }
+
     fn judge(&self) -> Result<(), String> {
         self.record.check()?;
-        let mut different = self.digests();
-        different.dedup();
-        if different.len() == 1 && different[0].is_some() {
-            return Ok(());
+        if self.record.deadlines.expired() == 0 {
+            return Err("no key was seen to expire".to_owned());
         }
-        Err(format!("the nodes do not hold the same: {different:?}"))
+        if let Some(host) = self.members().find(|host| !host.used.get()) {
+            return Err(format!("{} does not serve every key again", host.name));
+        }
+        match self.difference() {
+            None => Ok(()),
+            Some(different) => Err(format!("the nodes do not hold the same: {different:?}")),
+        }
     }
+}
+
+fn start(sim: &mut turmoil::Sim<'static>, host: Host) {
+    sim.host(host.name, move || {
+        let host = host.clone();
+        async move { host.live().await.map_err(Into::into) }
+    });
 }

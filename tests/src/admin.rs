@@ -124,6 +124,15 @@ impl Admin {
         self.client.clone().demote(request).await.map(drop)
     }
 
+    /// Takes a member out for good, if the membership is still the one that this log entry brought.
+    ///
+    /// # Errors
+    /// As [`Self::remove`], or the membership is another one.
+    pub async fn remove_if(&self, node_id: u64, expected: Option<LogId>) -> Result<(), Status> {
+        let request = NodeRequest { expected_membership: expected, ..node(node_id) };
+        self.client.clone().remove(request).await.map(drop)
+    }
+
     /// Hands leadership to a voter; 0 lets the leader choose.
     ///
     /// # Errors

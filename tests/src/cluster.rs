@@ -1,5 +1,6 @@
 //! A cluster of real processes behind wires that can be cut.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ironkv_proto::admin::v1::StatusResponse;
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::admin;
 use crate::certificates::Authority;
 use crate::client::{Client, ClientError};
+use crate::disk::SmallDisk;
 use crate::links::Links;
 use crate::network::Network;
 use crate::node::{Node, Place, Settings};
@@ -31,9 +33,15 @@ pub struct Cluster {
     /// The wires.
     pub links: Links,
     settings: Settings,
+    /// Size of the disk that each node gets for itself; `None` for the machine's.
+    disk_megabytes: Option<u32>,
+    /// By index, if they have one.
+    pub disks: Vec<SmallDisk>,
     directory: Option<TempDir>,
     /// Address and wrapper of each node that is not simply on 127.0.0.1.
     places: Vec<(String, Vec<String>)>,
+    /// What new nodes run; `None` for the program under test.
+    pub program: Option<PathBuf>,
     /// Signs the certificates of peers; `None` without TLS between them.
     pub authority: Option<Authority>,
 }
@@ -73,7 +81,25 @@ impl Cluster {
         cluster.grow(nodes).await
     }
 
-    async fn grow(self, nodes: usize) -> Self {
+    /// A cluster whose nodes have small disks of their own. Needs root.
+    ///
+    /// # Panics
+    /// When a disk cannot be mounted or the cluster cannot be formed.
+    pub async fn start_on_small_disks(
+        nodes: usize,
+        megabytes: u32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let mut cluster = Self::empty(settings);
+        cluster.disk_megabytes = Some(megabytes);
+        cluster.grow(nodes).await
+    }
+
+    /// Forms a cluster of this many voters out of an empty one.
+    ///
+    /// # Panics
+    /// When that does not succeed in time.
+    pub async fn grow(self, nodes: usize) -> Self {
         let mut cluster = self;
         cluster.add_process().await;
         cluster.nodes[0].admin().init().await.expect("an empty node is initialised");
@@ -97,8 +123,11 @@ impl Cluster {
             nodes: Vec::new(),
             links: Links::new(),
             settings: settings.iter().map(own).collect(),
+            disk_megabytes: None,
+            disks: Vec::new(),
             directory: Some(tempfile::tempdir().expect("a temporary directory")),
             places: Vec::new(),
+            program: None,
             authority: None,
         }
     }
@@ -133,9 +162,13 @@ impl Cluster {
         };
         let place = Place { index, directory, host, ports, peer_port, wrapper };
         let mut node = Node::prepare(place, &self.settings).expect("a writable directory");
+        if let Some(megabytes) = self.disk_megabytes {
+            self.disks.push(SmallDisk::mount(&node.data(), megabytes).expect("root can mount"));
+        }
         if let Some(authority) = &self.authority {
             node.trust(authority).expect("a writable directory");
         }
+        node.program.clone_from(&self.program);
         self.nodes.push(node);
         self.start_node(index).await;
         index
@@ -241,6 +274,15 @@ impl Cluster {
     /// When it is refused.
     pub async fn client(&self, index: usize) -> Client {
         self.nodes[index].client().await.expect("a node that listens")
+    }
+
+    /// A connection to a node's Redis door that waits this long for each reply.
+    ///
+    /// # Panics
+    /// When it is refused.
+    pub async fn client_with_patience(&self, index: usize, patience: Duration) -> Client {
+        let address = &self.nodes[index].resp_address;
+        Client::connect_with_patience(address, patience).await.expect("a node that listens")
     }
 
     /// A connection to the leader.

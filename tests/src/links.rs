@@ -32,8 +32,27 @@ pub struct Links {
 struct Shared {
     cuts: watch::Sender<HashSet<Direction>>,
     delays: Mutex<HashMap<Direction, Duration>>,
+    /// Connections that carry this many bytes at once stand still from then on.
+    large: watch::Sender<HashMap<Direction, usize>>,
+    refusals: watch::Sender<Refusals>,
+    refused: AtomicU64,
+    /// By the node that is connected to: how often its connections were ended.
+    resets: watch::Sender<HashMap<usize, u64>>,
     owners: Mutex<HashMap<u32, usize>>,
     held: AtomicU64,
+}
+
+/// What connections are answered with instead of being passed on.
+#[derive(Debug, Default)]
+struct Refusals {
+    all: Option<u16>,
+    by_node: HashMap<usize, u16>,
+}
+
+impl Refusals {
+    fn of(&self, to: usize) -> Option<u16> {
+        self.by_node.get(&to).copied().or(self.all)
+    }
 }
 
 impl Links {
@@ -42,6 +61,10 @@ impl Links {
         let shared = Shared {
             cuts: watch::Sender::new(HashSet::new()),
             delays: Mutex::default(),
+            large: watch::Sender::default(),
+            refusals: watch::Sender::default(),
+            refused: AtomicU64::new(0),
+            resets: watch::Sender::default(),
             owners: Mutex::default(),
             held: AtomicU64::new(0),
         };
@@ -93,8 +116,42 @@ impl Links {
         self.shared.delays.lock().insert(direction, by);
     }
 
-    /// Undoes every cut and delay.
+    /// Holds a connection back once it carries this many bytes at once: a stream of log entries
+    /// stands still, and heartbeats beside it do not.
+    pub fn hold_large(&self, direction: Direction, bytes: usize) {
+        self.shared.large.send_modify(|large| {
+            large.insert(direction, bytes);
+        });
+    }
+
+    /// Ends every connection and answers every request on new ones with this HTTP status, as a
+    /// proxy with a wrong policy does.
+    pub fn refuse_all(&self, status: u16) {
+        self.shared.refusals.send_modify(|refusals| refusals.all = Some(status));
+    }
+
+    /// The same on the connections to one node.
+    pub fn refuse(&self, to: usize, status: u16) {
+        self.shared.refusals.send_modify(|refusals| {
+            refusals.by_node.insert(to, status);
+        });
+    }
+
+    /// Ends every connection that others have made to a node, wherever a message is at that moment.
+    /// New ones are passed on.
+    pub fn reset(&self, to: usize) {
+        self.shared.resets.send_modify(|resets| *resets.entry(to).or_default() += 1);
+    }
+
+    /// How many requests were answered so.
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// Undoes every cut, delay and refusal.
     pub fn heal(&self) {
+        self.shared.refusals.send_replace(Refusals::default());
+        self.shared.large.send_replace(HashMap::new());
         self.shared.delays.lock().clear();
         self.shared.cuts.send_modify(HashSet::clear);
     }
@@ -105,6 +162,29 @@ impl Links {
     }
 
     async fn connect(self, to: usize, target: String, incoming: TcpStream) {
+        let mut refusals = self.shared.refusals.subscribe();
+        let status = refusals.borrow_and_update().of(to);
+        let mut resets = self.shared.resets.subscribe();
+        let count = |resets: &HashMap<usize, u64>| resets.get(&to).copied();
+        let before = count(&resets.borrow_and_update());
+        match status {
+            Some(status) => {
+                tokio::select! {
+                    _ended = refuse(incoming, status, &self.shared.refused) => {}
+                    _healed = refusals.wait_for(|now| now.of(to) != Some(status)) => {}
+                }
+            }
+            None => {
+                tokio::select! {
+                    () = self.pass(to, target, incoming) => {}
+                    _refused = refusals.wait_for(|now| now.of(to).is_some()) => {}
+                    _reset = resets.wait_for(|resets| count(resets) != before) => {}
+                }
+            }
+        }
+    }
+
+    async fn pass(&self, to: usize, target: String, incoming: TcpStream) {
         let Ok(outgoing) = TcpStream::connect(&target).await else { return };
         let from = self.owner_of(&incoming);
         let (incoming, outgoing) = match (incoming.set_nodelay(true), outgoing.set_nodelay(true)) {
@@ -129,6 +209,7 @@ impl Links {
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             if let Some(direction) = direction {
                 self.wait_until_open(direction).await;
+                self.wait_if_large(direction, length).await;
             }
             if to.write_all(&buffer[..length]).await.is_err() {
                 break;
@@ -152,6 +233,15 @@ impl Links {
         }
     }
 
+    async fn wait_if_large(&self, direction: Direction, length: usize) {
+        let mut large = self.shared.large.subscribe();
+        let limit = |large: &HashMap<Direction, usize>| large.get(&direction).copied();
+        if limit(&large.borrow_and_update()).is_some_and(|limit| length >= limit) {
+            self.shared.held.fetch_add(1, Ordering::Relaxed);
+            let _ended = large.wait_for(|large| limit(large).is_none()).await;
+        }
+    }
+
     /// The node whose process holds the other end of a connection.
     fn owner_of(&self, stream: &TcpStream) -> Option<usize> {
         let (theirs, ours) = (stream.peer_addr().ok()?, stream.local_addr().ok()?);
@@ -172,6 +262,51 @@ impl Default for Links {
     fn default() -> Self {
         Self::new()
     }
+}
+
+const FRAME_HEADER_BYTES: usize = 9;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const ACKNOWLEDGEMENT: u8 = 1;
+const END_OF_STREAM_AND_HEADERS: u8 = 5;
+/// `:status` in the static table of HPACK, to be followed by a literal that is not indexed.
+const STATUS_NAME: u8 = 8;
+
+/// Speaks as much HTTP/2 as it takes to answer every request with one status and no body.
+async fn refuse(mut stream: TcpStream, status: u16, refused: &AtomicU64) -> io::Result<()> {
+    let mut preface = [0; 24];
+    stream.read_exact(&mut preface).await?;
+    stream.write_all(&frame(SETTINGS, 0, [0; 4], &[])).await?;
+    loop {
+        let mut header = [0; FRAME_HEADER_BYTES];
+        stream.read_exact(&mut header).await?;
+        let length = u32::from_be_bytes([0, header[0], header[1], header[2]]) as usize;
+        let (kind, flags) = (header[3], header[4]);
+        let id = [header[5], header[6], header[7], header[8]];
+        let mut payload = vec![0; length];
+        stream.read_exact(&mut payload).await?;
+        let answer = match kind {
+            HEADERS => {
+                refused.fetch_add(1, Ordering::Relaxed);
+                let mut block = vec![STATUS_NAME, 3];
+                block.extend(status.to_string().bytes());
+                frame(HEADERS, END_OF_STREAM_AND_HEADERS, id, &block)
+            }
+            SETTINGS if flags & ACKNOWLEDGEMENT == 0 => frame(SETTINGS, ACKNOWLEDGEMENT, id, &[]),
+            PING if flags & ACKNOWLEDGEMENT == 0 => frame(PING, ACKNOWLEDGEMENT, id, &payload),
+            _ => continue,
+        };
+        stream.write_all(&answer).await?;
+    }
+}
+
+fn frame(kind: u8, flags: u8, stream: [u8; 4], payload: &[u8]) -> Vec<u8> {
+    let length = (payload.len() as u32).to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream);
+    frame.extend(payload);
+    frame
 }
 
 fn socket_inode(local_port: u16, remote_port: u16) -> Option<String> {

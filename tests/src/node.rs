@@ -40,6 +40,8 @@ pub struct Node {
     pub process: Option<Process>,
     /// Words before the program, such as `ip netns exec a`.
     pub wrapper: Vec<String>,
+    /// What runs; `None` for the program under test.
+    pub program: Option<PathBuf>,
     /// What its configuration file was made of.
     pub settings: Settings,
     /// The files of its certificate for peers, when it has one.
@@ -81,6 +83,7 @@ impl Node {
             http_address: at(http),
             process: None,
             wrapper: place.wrapper,
+            program: None,
             settings: Vec::new(),
             peer_files: None,
             admin_tls: None,
@@ -134,6 +137,11 @@ impl Node {
         self.configure(&self.settings)
     }
 
+    /// From its next start the program runs behind these words.
+    pub fn wrap(&mut self, wrapper: Vec<String>) {
+        self.wrapper = wrapper;
+    }
+
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.join("data")
@@ -150,7 +158,8 @@ impl Node {
     /// When it cannot be started.
     pub fn spawn(&mut self) {
         let mut words = self.wrapper.clone();
-        words.push(process::ironkv().display().to_string());
+        let program = self.program.clone().unwrap_or_else(process::ironkv);
+        words.push(program.display().to_string());
         let mut command = Command::new(&words[0]);
         command.args(&words[1..]).arg("serve").arg("--config").arg(self.config());
         process::without_settings(&mut command);

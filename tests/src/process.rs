@@ -131,7 +131,7 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A command of [`ironkv`].
+/// A command of [`ironkv()`].
 pub fn ironkv_command() -> Command {
     let mut command = Command::new(ironkv());
     without_settings(&mut command);

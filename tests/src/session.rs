@@ -11,7 +11,8 @@ use crate::reply::Reply;
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Errors that promise that nothing was executed.
-const REFUSALS: [&str; 9] = [
+const REFUSALS: [&str; 10] = [
+    "BUSY",
     "CLUSTERDOWN",
     "TRYAGAIN",
     "MOVED",

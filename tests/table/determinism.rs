@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use ironkv::base::ids::DatabaseId;
-use ironkv::commands::args::Args;
-use ironkv::commands::command::Run;
-use ironkv::commands::context::WriteContext;
-use ironkv::commands::table::{self, Resolved};
+use ironkv::commands::declare::{Resolved, Run};
+use ironkv::commands::request::Call;
+use ironkv::commands::run::execute::{EntryContext, execute_call};
+use ironkv::commands::table;
 use ironkv::data::keyspace::Keyspace;
 
 use crate::script;
@@ -19,20 +19,12 @@ struct Replica {
 }
 
 impl Replica {
-    fn apply(&mut self, resolved: &Resolved, words: &[Bytes], seed: u64) -> String {
-        let Run::Write(function) = resolved.command.run else { unreachable!("only writes") };
+    fn apply(&mut self, found: &Resolved, argv: &[Bytes], seed: u64) -> String {
         self.index += 1;
-        let now_ms = START_MS + self.index;
+        let mut entry = EntryContext::new(self.index, START_MS + self.index, seed);
+        let call = Call::new(DatabaseId(0), found, argv);
         let mut events = Vec::new();
-        let mut context = WriteContext::new(
-            &mut self.keyspace,
-            DatabaseId(0),
-            now_ms,
-            self.index,
-            seed,
-            &mut events,
-        );
-        let reply = function(&mut context, Args::new(&words[resolved.words()..]));
+        let reply = execute_call(&call, &mut self.keyspace, &mut entry, &mut events);
         format!("{reply:?} {events:?}")
     }
 }

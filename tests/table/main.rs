@@ -13,7 +13,7 @@ mod parity;
 
 use std::collections::HashSet;
 
-use ironkv::commands::command::Run;
+use ironkv::commands::declare::Run;
 use ironkv::commands::table;
 use ironkv_tests::client::Client;
 use ironkv_tests::cluster::Cluster;

@@ -169,7 +169,7 @@ fn module_depth(path: &str) -> usize {
 }
 
 /// Statements that may hold a path, each with the number of its first line.
-fn uses(code: &str) -> Vec<(usize, String)> {
+pub fn uses(code: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     let mut lines = code.lines().enumerate();
     while let Some((index, line)) = lines.next() {

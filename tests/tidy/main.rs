@@ -5,8 +5,12 @@
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 
+mod cycles;
 mod layers;
 mod masked;
+mod paths;
+mod purity;
+mod references;
 mod sizes;
 mod tree;
 mod words;
@@ -44,8 +48,18 @@ fn every_folder_has_its_place_in_the_layer_order() {
 }
 
 #[test]
+fn no_files_use_each_other_in_a_circle() {
+    check("cycles between files", cycles::cycles());
+}
+
+#[test]
 fn only_consensus_knows_openraft() {
     check("uses of openraft outside consensus/", layers::foreign_openraft());
+}
+
+#[test]
+fn decisions_of_the_operator_use_no_client() {
+    check("ways from deciding to acting", purity::impure_decisions());
 }
 
 #[test]
@@ -71,4 +85,14 @@ fn nothing_names_a_place_of_one_machine() {
 #[test]
 fn words_the_glossary_replaces_are_not_used() {
     check("words that glossary.md replaces", words::replaced_words());
+}
+
+#[test]
+fn documents_link_to_files_that_exist() {
+    check("links that lead nowhere", references::broken_links());
+}
+
+#[test]
+fn documents_name_tests_that_exist() {
+    check("names of tests that do not exist", references::missing_tests());
 }

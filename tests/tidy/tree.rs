@@ -63,7 +63,11 @@ fn walk(root: &Path, folder: &Path, files: &mut Vec<Source>) {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         let kind = entry.file_type().unwrap();
-        if kind.is_dir() && !matches!(name.as_str(), "target" | ".git" | "corpus" | "artifacts") {
+        // In a second work tree `.git` is a file.
+        if matches!(name.as_str(), "target" | ".git" | "corpus" | "artifacts") {
+            continue;
+        }
+        if kind.is_dir() {
             walk(root, &path, files);
         } else if kind.is_file()
             && let Ok(text) = fs::read_to_string(&path)

@@ -1,12 +1,23 @@
-//! The only reader of wall-clock time. Monotonic time is `tokio::time::Instant`, which the
-//! simulator controls; wall time comes from a [`Clock`], which the simulator skews.
+//! The only reader of clocks. Timeouts use `tokio::time::Instant`, which the simulator controls;
+//! wall time, and whether the machine was suspended, come from a [`Clock`], which the simulator
+//! makes wrong.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A source of wall-clock time.
+use rustix::time::{ClockId, Timespec, clock_gettime};
+
+/// A source of time.
 pub trait Clock: Send + Sync + 'static {
-    /// Microseconds since the Unix epoch.
+    /// Microseconds since the Unix epoch. May be wrong, and may step in both directions.
     fn unix_us(&self) -> u64;
+
+    /// Microseconds since the machine started, the time for which it was suspended included
+    /// (`CLOCK_BOOTTIME`). Never runs backwards.
+    fn boot_us(&self) -> u64;
+
+    /// Microseconds since the machine started, without the time for which it was suspended
+    /// (`CLOCK_MONOTONIC`, the clock of every `Instant`). Never runs backwards.
+    fn awake_us(&self) -> u64;
 
     /// Milliseconds since the Unix epoch.
     fn unix_ms(&self) -> u64 {
@@ -30,4 +41,16 @@ impl Clock for SystemClock {
         now.duration_since(UNIX_EPOCH)
             .map_or(0, |elapsed| u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX))
     }
+
+    fn boot_us(&self) -> u64 {
+        microseconds(clock_gettime(ClockId::Boottime))
+    }
+
+    fn awake_us(&self) -> u64 {
+        microseconds(clock_gettime(ClockId::Monotonic))
+    }
+}
+
+const fn microseconds(time: Timespec) -> u64 {
+    time.tv_sec as u64 * 1_000_000 + time.tv_nsec as u64 / 1000
 }

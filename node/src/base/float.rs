@@ -3,8 +3,8 @@
 
 use std::fmt::Write;
 
-/// Whole numbers below this are written without an exponent, as Redis does.
-const WHOLE_MAX: f64 = (1_u64 << 52) as f64;
+/// Whole numbers up to this are written with all their digits, as Redis does.
+const WHOLE_MAX: f64 = (1_u64 << 62) as f64;
 
 /// `1.5`, `3`, `1e+20`, `inf`, `-0`.
 pub fn format_double(number: f64) -> String {
@@ -17,7 +17,7 @@ pub fn format_double(number: f64) -> String {
     if number == 0.0 {
         return if number.is_sign_negative() { "-0" } else { "0" }.to_owned();
     }
-    if number.abs() < WHOLE_MAX && number.fract() == 0.0 {
+    if number.abs() <= WHOLE_MAX && number.fract() == 0.0 {
         return (number as i64).to_string();
     }
     shortest(number)
@@ -67,7 +67,12 @@ mod tests {
 
     #[test]
     fn doubles_look_as_redis_writes_them() {
-        let cases: [(f64, &str); 19] = [
+        let cases: [(f64, &str); 24] = [
+            (1_152_921_504_606_846_976.0, "1152921504606846976"),
+            (-1_152_921_504_606_846_976.0, "-1152921504606846976"),
+            (9_007_199_254_740_992.0, "9007199254740992"),
+            (4_611_686_018_427_387_904.0, "4611686018427387904"),
+            (4_611_686_018_427_388_928.0, "4611686018427389000"),
             (0.0, "0"),
             (-0.0, "-0"),
             (3.0, "3"),

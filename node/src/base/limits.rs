@@ -10,6 +10,10 @@ pub const DATABASES: u8 = 16;
 /// a value travels through the log.
 pub const BULK_BYTES_MAX: usize = 64 << 20;
 
+/// Longest name that a command may give to a key (Redis: as a bulk string). Longer names that are
+/// there already can be read and removed.
+pub const KEY_BYTES_MAX: u64 = 1 << 20;
+
 /// Most arguments of one command (Redis: `INT_MAX`). Their bytes are bounded by
 /// [`QUERY_BUFFER_BYTES_MAX`] long before.
 pub const ARGUMENTS_MAX: usize = i32::MAX as usize;
@@ -36,8 +40,9 @@ pub const UNAUTHENTICATED_ARGUMENTS_MAX: usize = 10;
 /// Longest bulk string before the client is authenticated (Redis: 16 KiB).
 pub const UNAUTHENTICATED_BULK_BYTES_MAX: usize = 16 * 1024;
 
-/// Bytes of commands queued by MULTI; an entry could not hold more.
-pub const TRANSACTION_BYTES_MAX: usize = ENTRY_BYTES_MAX;
+/// Memory that the commands queued by MULTI take: an entry of the largest size, and as much again
+/// for what many small commands take beside their contents.
+pub const TRANSACTION_BYTES_MAX: u64 = 2 * ENTRY_BYTES_MAX as u64;
 
 /// Words of one slow log entry; the rest is counted (`SLOWLOG_ENTRY_MAX_ARGC`).
 pub const SLOW_LOG_ARGUMENTS_MAX: usize = 32;
@@ -54,6 +59,13 @@ pub const RANDOM_MEMBERS_MAX: usize = 1 << 22;
 
 /// HTTP connections at a time; more wait in the kernel.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
+
+/// Bytes of requests that may wait in one queue.
+pub const QUEUE_BYTES_MAX: u64 = 256 << 20;
+
+/// A member that has not answered its leader for this long, and a leader that was not heard for
+/// this long, is told to clients as one that does not answer.
+pub const MEMBER_SILENCE_MAX: std::time::Duration = std::time::Duration::from_millis(1500);
 
 /// Entries a node may be behind what it knows to be committed and still be called ready.
 pub const READY_LAG_ENTRIES_MAX: u64 = 10_000;
@@ -74,8 +86,26 @@ pub const DEBUG_SLEEP_MAX: std::time::Duration = std::time::Duration::from_secs(
 /// Redis: below it, handing it over costs more than freeing it.
 pub const FREE_AT_ONCE_BYTES_MAX: usize = 64 * 1024;
 
-/// Keys chosen for eviction in one go, so that choosing never keeps writers waiting for long.
-pub const EVICT_BATCH_KEYS: usize = 1000;
+/// Keys evicted by one log entry: a few milliseconds of apply.
+pub const EVICT_BATCH_KEYS: usize = 8192;
+
+/// Keys chosen for eviction under one lock, so that choosing never keeps writers waiting for long.
+pub const EVICT_KEYS_PER_LOCK: usize = 64;
+
+/// How long writes that need memory wait for evictions before they are refused. Reached only when
+/// `maxmemory` was lowered by far: a few entries of evictions make room for any write.
+pub const EVICTION_WAIT_MAX: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Bytes of the names in one item of expirations or evictions. A longer name goes alone.
+pub const REMOVAL_BATCH_BYTES: usize = ENTRY_BATCH_BYTES;
+
+/// Items of a part of a pattern between two stars that holds `?` or classes: such a part is looked
+/// for with 64 items a step, so a match costs 64 steps for each byte of the text at most.
+pub const PATTERN_WILD_ITEMS_MAX: usize = 4096;
+
+/// What a read may look at under the lock, in elements or 64 bytes of a string: below a quarter of
+/// a millisecond. More is read from a snapshot, so that writers do not wait.
+pub const READ_COST_UNDER_LOCK_MAX: u64 = 2000;
 
 /// Deepest nesting of a reply between nodes; no command answers deeper than `COMMAND DOCS`.
 pub const REPLY_DEPTH_MAX: usize = 64;
@@ -85,6 +115,14 @@ pub const STATUS_TEXTS_MAX: usize = 512;
 
 /// Largest message between nodes: one entry of the largest size and its frame.
 pub const PEER_MESSAGE_BYTES_MAX: usize = ENTRY_BYTES_MAX + (16 << 20);
+
+/// Bytes of a long answer to a forwarded request that travel in one message, so that other clients'
+/// answers come in between.
+pub const FORWARD_PIECE_BYTES: usize = 256 << 10;
+
+/// Bytes of all replies to one forwarded request; what exceeds them is answered with an error.
+/// Clients of the leader have no such maximum beside `client-output-buffer-limit`, as in Redis.
+pub const FORWARDED_REPLY_BYTES_MAX: usize = 512 << 20;
 
 /// HTTP/2 window of a connection between nodes: what may be under way without an acknowledgement.
 pub const PEER_WINDOW_BYTES: u32 = 16 << 20;
@@ -101,11 +139,22 @@ pub const APPLY_BATCH_ENTRIES: usize = 256;
 /// Bytes at which a group entry is full enough; more waits for the next one.
 pub const ENTRY_BATCH_BYTES: usize = 1 << 20;
 
+/// Longest part of a request in one entry. A request that is longer is proposed in pieces of this
+/// size, which other entries come between.
+pub const ENTRY_PIECE_BYTES: usize = 1 << 20;
+
+/// A request that is proposed in pieces has a second more for as many bytes of it.
+pub const LARGE_REQUEST_BYTES_PER_S: u64 = 8 << 20;
+
 /// Expired keys removed by one log entry.
 pub const EXPIRE_BATCH_KEYS: usize = 1000;
 
 /// Most members of one group; more voters only make every write slower.
 pub const MEMBERS_MAX: usize = 64;
+
+/// Age of what a member last told of its feature level above which it counts as silent: several
+/// heartbeats.
+pub const FEATURE_REPORT_AGE_MAX: std::time::Duration = std::time::Duration::from_millis(1500);
 
 /// Entries behind the leader at which a member still counts as caught up.
 pub const CAUGHT_UP_ENTRIES: u64 = 1000;
@@ -115,3 +164,6 @@ pub const TLS_HANDSHAKES_MAX: usize = 256;
 
 /// Longest TLS handshake before the connection is closed: several round trips round the world.
 pub const TLS_HANDSHAKE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Incarnations that a data directory remembers without knowing that one of them is registered.
+pub const LINEAGE_MAX: usize = 32;

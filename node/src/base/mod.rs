@@ -1,11 +1,14 @@
 //! What every layer uses: identities, limits, and the small doors to time, disk, network and
 //! threads.
 
+pub mod blocking;
 pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod discard;
 pub mod disk;
+pub mod feature_level;
+pub mod group_time;
 pub mod hash;
 pub mod float;
 pub mod ids;

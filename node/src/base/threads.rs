@@ -4,6 +4,8 @@
 
 use futures::future::LocalBoxFuture;
 
+use super::blocking::enter_thread;
+
 /// Makes the future inside the new thread, so that it need not be `Send`.
 pub type ThreadMain = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>;
 
@@ -20,7 +22,9 @@ pub struct RealThreads;
 impl Threads for RealThreads {
     fn spawn(&self, name: &str, main: ThreadMain) -> tokio::sync::oneshot::Receiver<()> {
         let (ended, wait) = tokio::sync::oneshot::channel();
+        let own_name = name.to_owned();
         let run = move || {
+            enter_thread(&own_name);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::output::{self, Failure, Outcome};
+use super::stopped;
 use crate::base::disk::{Disk, RealDisk};
-use crate::base::ids::GroupId;
 use crate::consensus::log::{Log, LogOptions};
+use crate::consensus::{check_facts, parts};
 use crate::data::checkpoint;
-use crate::data::meta::Meta;
 
 #[derive(Debug, Args)]
 pub(super) struct Check {
-    /// Data directory of a node that does not run.
+    /// Data directory of a stopped node.
     directory: PathBuf,
 }
 
@@ -22,28 +22,29 @@ impl Check {
     pub(super) fn run(self) -> Outcome {
         let disk = RealDisk;
         let directory = &self.directory;
-        if !directory.join("meta.redb").exists() {
-            return Err(Failure::new(format!("{} holds no node", directory.display()))
-                .try_next("name the directory that was given as --data-directory"));
-        }
-        let _lock = disk.lock(&directory.join("lock")).map_err(|error| {
-            Failure::new(format!("{}: {error}", directory.display()))
-                .try_next("stop the node that runs on it first")
-        })?;
-        let meta = Meta::open(&disk, directory)?;
+        let (_lock, meta) = stopped::open(directory)?;
         let facts = meta.facts();
-        let group = directory.join(format!("group-{}", GroupId::FIRST));
+        let group = directory.join(stopped::group_name());
         let text = |id: Option<String>| id.unwrap_or_else(|| "none yet".to_owned());
         output::line(format!("node        {}", text(facts.node_id.map(|id| id.to_string()))));
-        output::line(format!("cluster     {}", text(facts.cluster_id.map(|id| id.to_string()))));
-        if let Some(reason) = facts.removed {
-            output::line(format!("removed     {reason}; this directory cannot be used again"));
+        output::line(format!(
+            "cluster     {}",
+            text(facts.cluster_id.as_ref().map(ToString::to_string))
+        ));
+        parts::check_data(&disk, &facts, directory, &group)?;
+        for entry in &facts.skipped {
+            output::line(format!(
+                "skipped     entry {} with checksum {:016x}",
+                entry.index, entry.checksum
+            ));
         }
-        let checkpoint = match facts.checkpoint {
+        let checkpoint = match &facts.checkpoint {
             Some(name) => check_checkpoint(&disk, &group.join(name))?,
             None => 0,
         };
-        check_log(&group.join("log"), checkpoint)
+        check_log(&group.join("log"), checkpoint)?;
+        // What is whole may be refused all the same, as that of a node that was removed.
+        check_facts(&facts).map_err(|refusal| Failure::new(format!("no node starts: {refusal}")))
     }
 }
 
@@ -71,4 +72,42 @@ fn check_log(directory: &Path, checkpoint: u64) -> Outcome {
     }
     output::line(format!("log         entries {first} to {last}, whole"));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::data::meta::Meta;
+
+    fn check(directory: &Path) -> Result<(), String> {
+        let check = Check { directory: directory.to_owned() };
+        check.run().map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_directory_that_no_node_starts_on_is_told_so() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(check(directory.path()).unwrap_err().contains("holds no node"));
+        drop(Meta::open(&RealDisk, directory.path()).unwrap());
+        let log = directory.path().join(stopped::group_name()).join("log");
+        std::fs::create_dir_all(log).unwrap();
+        assert_eq!(check(directory.path()), Ok(()));
+        let meta = Meta::open(&RealDisk, directory.path()).unwrap();
+        meta.update(|facts| facts.removed = Some("voted out".to_owned())).unwrap();
+        drop(meta);
+        let text = check(directory.path()).unwrap_err();
+        assert!(text.starts_with("no node starts: ") && text.contains("voted out"), "{text}");
+    }
+
+    #[test]
+    fn a_log_without_its_facts_is_no_empty_directory() {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join(stopped::group_name()).join("log");
+        std::fs::create_dir_all(&log).unwrap();
+        std::fs::write(log.join("segment-00000000000000000001"), "x").unwrap();
+        let text = check(directory.path()).unwrap_err();
+        assert!(text.contains("meta.redb is missing"), "{text}");
+    }
 }

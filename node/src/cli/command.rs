@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::connection::Connection;
+use super::client::connection::Connection;
+use super::client::hints::no_reply;
+use super::client::tls::TlsFlags;
 use super::output::{self, Failure, Outcome};
-use super::tls::TlsFlags;
 use crate::resp::Reply;
 
 #[derive(Debug, Args)]
@@ -19,7 +20,7 @@ pub(super) struct Command {
     /// Password sent with AUTH.
     #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
     password: Option<String>,
-    /// File whose first line is that password.
+    /// File whose first line is the password for AUTH.
     #[arg(long, value_name = "FILE", conflicts_with = "password")]
     password_file: Option<PathBuf>,
     /// Milliseconds to wait for the connection and for the reply.
@@ -44,7 +45,7 @@ impl Command {
             connection.authenticate(password.as_deref()).await?;
             connection.call(&words).await
         });
-        match reply.map_err(|error| Failure::new(format!("{}: {error}", self.address)))? {
+        match reply.map_err(|error| no_reply(&self.address, &error))? {
             Reply::Error(error) => Err(Failure::new(error.0)),
             reply => {
                 let mut lines = Vec::new();

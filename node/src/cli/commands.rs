@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 
 use super::output::{self, Outcome};
-use crate::commands::command::{Flags, Run};
-use crate::commands::table::{self, Resolved};
+use crate::commands::declare::{Flags, Resolved, Run};
+use crate::commands::table;
 
 #[derive(Debug, Args)]
 pub(super) struct Commands {
@@ -65,7 +65,7 @@ fn json(row: &Resolved) -> serde_json::Value {
         Run::Read(_) => "read",
         Run::Write(_) => "write",
         Run::Session(_) => "session",
-        Run::Node(_) => "node",
+        Run::Node(_) | Run::Describe(_) => "node",
         Run::Container(_) => "container",
     };
     serde_json::json!({

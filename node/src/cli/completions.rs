@@ -4,7 +4,7 @@ use clap::{Args, CommandFactory};
 use clap_complete::Shell;
 
 use super::Cli;
-use super::output::Outcome;
+use super::output::{self, Outcome};
 
 #[derive(Debug, Args)]
 pub(super) struct Completions {
@@ -14,12 +14,9 @@ pub(super) struct Completions {
 
 impl Completions {
     pub(super) fn run(self) -> Outcome {
-        clap_complete::generate(
-            self.shell,
-            &mut Cli::command(),
-            "ironkv",
-            &mut std::io::stdout().lock(),
-        );
+        let mut script = Vec::new();
+        clap_complete::generate(self.shell, &mut Cli::command(), "ironkv", &mut script);
+        output::print(&script);
         Ok(())
     }
 }

@@ -1,17 +1,21 @@
 //! `ironkv health`: asks a node for a linearizable answer, once or again and again.
 //!
-//! A check is a read of a key that does not exist. It succeeds only when the node has a leader with
-//! a quorum behind it, so it tells more than an open port or a PING.
+//! A check is a read of a key. It succeeds only when the node has a leader with a quorum behind it,
+//! so it tells more than an open port or a PING. A follower that sends clients to the leader
+//! (`routing.redirect: moved`) is asked for a read of its own, which it answers only while it hears
+//! such a leader.
 
+use std::io;
 use std::time::Duration;
 
 use clap::Args;
 use hdrhistogram::Histogram;
 use tokio::time::{Instant, sleep};
 
-use super::connection::Connection;
+use super::client::connection::Connection;
+use super::client::hints;
+use super::client::tls::{Dialer, TlsFlags};
 use super::output::{self, Failure, Outcome};
-use super::tls::{Dialer, TlsFlags};
 use crate::resp::Reply;
 
 #[derive(Debug, Args)]
@@ -22,16 +26,17 @@ pub(super) struct Health {
     /// Password sent with AUTH.
     #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
     password: Option<String>,
-    /// Checks to make; 0 goes on until interrupted.
+    /// Number of checks; 0 checks until it is interrupted.
     #[arg(long, short = 'n', default_value_t = 1)]
     count: u64,
     /// Milliseconds between two checks.
     #[arg(long, default_value_t = 1000)]
     delay_ms: u64,
-    /// Milliseconds after which a check has failed.
+    /// Milliseconds after which a check counts as failed.
     #[arg(long, default_value_t = 2000)]
     timeout_ms: u64,
-    /// Also write a key (`ironkv:health`) and read it back.
+    /// Also write a key (`ironkv:health`, gone after a minute) and read it back. Where the node
+    /// sends clients to the leader the key is written there.
     #[arg(long)]
     write: bool,
     /// Print only the summary.
@@ -79,7 +84,7 @@ impl Health {
             let outcome = self.check(dialer, &mut connection).await;
             let elapsed = start.elapsed();
             tally.done += 1;
-            let line = match &outcome {
+            let line = match outcome {
                 Ok(()) => {
                     let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
                     tally.latency_us.saturating_record(micros);
@@ -88,7 +93,8 @@ impl Health {
                 Err(error) => {
                     tally.failed += 1;
                     connection = None;
-                    format!("{} failed: {error}", self.address)
+                    let reason = self.explain(dialer, error).await;
+                    format!("{} failed: {reason}", self.address)
                 }
             };
             if !self.quiet {
@@ -97,26 +103,81 @@ impl Health {
         }
     }
 
-    async fn check(&self, dialer: &Dialer, kept: &mut Option<Connection>) -> std::io::Result<()> {
+    async fn open(
+        &self,
+        dialer: &Dialer,
+        address: &str,
+        limit: Duration,
+    ) -> io::Result<Connection> {
+        let mut opened = Connection::open(dialer, address, limit).await?;
+        opened.authenticate(self.password.as_deref()).await?;
+        Ok(opened)
+    }
+
+    async fn check(&self, dialer: &Dialer, kept: &mut Option<Connection>) -> io::Result<()> {
+        let limit = Duration::from_millis(self.timeout_ms);
         let connection = match kept {
             Some(connection) => connection,
-            None => {
-                let limit = Duration::from_millis(self.timeout_ms);
-                let mut opened = Connection::open(dialer, &self.address, limit).await?;
-                opened.authenticate(self.password.as_deref()).await?;
-                kept.insert(opened)
-            }
+            None => kept.insert(self.open(dialer, &self.address, limit).await?),
         };
         if self.write {
-            accept(connection.call(&[b"SET", b"ironkv:health", b"ok"]).await?)?;
+            let reply = connection.call(&WRITE).await?;
+            match moved_to(&reply) {
+                None => accept(reply)?,
+                Some(leader) => {
+                    accept(self.open(dialer, leader, limit).await?.call(&WRITE).await?)?;
+                }
+            }
         }
-        accept(connection.call(&[b"GET", b"ironkv:health"]).await?)
+        let reply = connection.call(&READ).await?;
+        if moved_to(&reply).is_none() {
+            return accept(reply);
+        }
+        accept(connection.call(&[b"READONLY"]).await?)?;
+        accept(connection.call(&READ).await?)
+    }
+
+    /// A node without a leader lets requests wait for one, for longer than a check may take. What
+    /// it knows it answers at once.
+    async fn explain(&self, dialer: &Dialer, error: io::Error) -> String {
+        if error.kind() != io::ErrorKind::TimedOut {
+            return match hints::advice(&error) {
+                Some(advice) => format!("{error} ({advice})"),
+                None => error.to_string(),
+            };
+        }
+        let state = async {
+            let mut connection = self.open(dialer, &self.address, STATE_TIMEOUT).await?;
+            connection.call(&[b"CLUSTER", b"INFO"]).await
+        };
+        let waited = format!("no answer within {} ms", self.timeout_ms);
+        match state.await {
+            Ok(Reply::Bulk(info) | Reply::Verbatim(_, info)) if has_no_leader(&info) => {
+                format!("{waited}: it hears no leader that has a majority, and waits for one")
+            }
+            Ok(_) => format!("{waited}: it hears its leader, but requests take longer"),
+            Err(_) => format!("{waited}, not even about its state: it may be frozen"),
+        }
     }
 }
 
-fn accept(reply: Reply) -> std::io::Result<()> {
+const WRITE: [&[u8]; 5] = [b"SET", b"ironkv:health", b"ok", b"EX", b"60"];
+const READ: [&[u8]; 2] = [b"GET", b"ironkv:health"];
+const STATE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The address of the leader, where the reply says that it must be asked.
+fn moved_to(reply: &Reply) -> Option<&str> {
+    let Reply::Error(error) = reply else { return None };
+    error.0.strip_prefix("MOVED ")?.split(' ').nth(1)
+}
+
+fn has_no_leader(info: &[u8]) -> bool {
+    memchr::memmem::find(info, b"cluster_state:fail").is_some()
+}
+
+fn accept(reply: Reply) -> io::Result<()> {
     match reply {
-        Reply::Error(error) => Err(std::io::Error::other(error.0.into_owned())),
+        Reply::Error(error) => Err(io::Error::other(error.0.into_owned())),
         _ => Ok(()),
     }
 }
@@ -134,5 +195,19 @@ impl Tally {
             ms(0.99),
             ms(1.0),
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::ReplyError;
+
+    #[test]
+    fn a_redirect_names_the_leader() {
+        let moved = Reply::Error(ReplyError::new("MOVED 2736 127.0.0.1:6381"));
+        assert_eq!(moved_to(&moved), Some("127.0.0.1:6381"));
+        assert_eq!(moved_to(&Reply::Error(ReplyError::new("MASTERDOWN no"))), None);
+        assert!(has_no_leader(b"cluster_enabled:1\r\ncluster_state:fail\r\n"));
     }
 }

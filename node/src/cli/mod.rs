@@ -1,18 +1,18 @@
 //! The command line. The folder is the tree: one file or folder a subcommand.
 
-mod admin;
 mod bench;
 mod check;
+mod client;
 mod cluster;
 mod command;
 mod commands;
 mod completions;
-mod connection;
 mod dev;
 mod health;
 mod output;
+mod recover;
 mod serve;
-mod tls;
+mod stopped;
 
 use std::process::ExitCode;
 
@@ -29,20 +29,25 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Run one node.
+    ///
+    /// Sizes take units: 64mb is 64 x 1024 x 1024 bytes, 64m is 64 million; likewise k, kb, g and
+    /// gb. Names of other keys end in the unit of their numbers, such as _ms and _s.
     Serve(serve::Serve),
     /// Run a whole cluster on this machine.
     Dev(dev::Dev),
-    /// Form a cluster, show it, change its members.
+    /// Form a cluster, show it, and change its members.
     Cluster(cluster::Cluster),
     /// Send one command to a server and print its reply.
     Command(command::Command),
     /// Check that a node serves, once or continuously.
     Health(health::Health),
-    /// Load a server that speaks RESP and print throughput and latency.
+    /// Measure the throughput and latency of a server that speaks RESP.
     Bench(bench::Bench),
     /// Verify the data directory of a stopped node.
     Check(check::Check),
-    /// Print every command of the server.
+    /// Repair a node that does not start.
+    Recover(recover::Recover),
+    /// Print all commands of the server.
     Commands(commands::Commands),
     /// Print a shell completion script.
     Completions(completions::Completions),
@@ -58,6 +63,7 @@ pub fn run() -> ExitCode {
         Action::Health(health) => health.run(),
         Action::Bench(bench) => bench.run(),
         Action::Check(check) => check.run(),
+        Action::Recover(recover) => recover.run(),
         Action::Commands(commands) => commands.run(),
         Action::Completions(completions) => completions.run(),
     };

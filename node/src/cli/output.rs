@@ -25,10 +25,22 @@ impl Failure {
         Self { what: what.to_string(), next: None }
     }
 
+    /// Says where it happened.
+    pub(super) fn at(mut self, place: &str) -> Self {
+        self.what = format!("{place}: {}", self.what);
+        self
+    }
+
     /// Adds the next step.
     pub(super) fn try_next(mut self, next: impl Into<String>) -> Self {
         self.next = Some(next.into());
         self
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.what.fmt(f)
     }
 }
 
@@ -48,9 +60,15 @@ pub(super) fn exit(outcome: Outcome) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// One line on standard output. A closed pipe (`ironkv … | head`) ends the process quietly.
+/// One line on standard output.
 pub(super) fn line(text: impl Display) {
-    if writeln!(std::io::stdout().lock(), "{text}").is_err() {
+    print(format!("{text}\n").as_bytes());
+}
+
+/// Bytes on standard output. A closed pipe (`ironkv … | head`) ends the process quietly.
+pub(super) fn print(bytes: &[u8]) {
+    let mut output = std::io::stdout().lock();
+    if output.write_all(bytes).and_then(|()| output.flush()).is_err() {
         #[expect(clippy::disallowed_methods, reason = "a reader that left wants no more")]
         std::process::exit(0);
     }

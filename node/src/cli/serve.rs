@@ -17,10 +17,10 @@ const FILE_POLL: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// YAML file to read. Environment and flags win over it.
+    /// YAML file to read. Environment variables and flags take precedence over it.
     #[arg(long, env = "IRONKV_CONFIG")]
     config: Option<PathBuf>,
-    /// Print every key with its value and where it came from, and end.
+    /// Print every key with its value and the source of the value, and exit.
     #[arg(long)]
     print_config: bool,
     #[command(flatten)]

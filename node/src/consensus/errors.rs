@@ -1,6 +1,11 @@
 //! Why a request to the group has no answer.
 
+use crate::base::feature_level::FeatureLevel;
 use crate::resp::ReplyError;
+
+/// What clients read when the time of a request ends before a leader has taken it.
+const NO_LEADER: &str =
+    "CLUSTERDOWN no leader with a majority was reached in time; nothing was executed";
 
 /// Why a proposal has no replies.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +40,19 @@ pub enum Refusal {
     /// `maxmemory` is reached and nothing can be evicted.
     #[error("out of memory")]
     OutOfMemory,
+    /// Some members would not understand it; nothing of it is in the log.
+    #[error(
+        "{what} needs feature level {needed}; the cluster runs at level {in_force} until all \
+         members are upgraded"
+    )]
+    NeedsLevel {
+        /// The subject of the sentence.
+        what: &'static str,
+        /// What every member must understand first.
+        needed: FeatureLevel,
+        /// What they do now, as far as the node that refuses it knows.
+        in_force: FeatureLevel,
+    },
     /// Refused by every replica alike; the text says why.
     #[error("{0}")]
     Invalid(String),
@@ -44,16 +62,20 @@ impl Refusal {
     /// The reply to the client. Nothing was executed, so clients may try again where it says so.
     pub fn reply(&self) -> ReplyError {
         match self {
-            Self::NoLeader => ReplyError::new("CLUSTERDOWN no leader that can be reached"),
-            Self::TooLarge => {
-                ReplyError::new("ERR request is larger than a log entry may be; split it")
-            }
+            Self::NoLeader => ReplyError::new(NO_LEADER),
+            Self::TooLarge => ReplyError::new(
+                "ERR request is larger than a log entry may be (limits.entry_bytes_max): send \
+                 smaller values, or fewer commands in one MULTI",
+            ),
             Self::Stopping => ReplyError::new("TRYAGAIN this node is stopping; use another"),
             Self::DiskFull => ReplyError::new(
                 "MISCONF too little room on the leader's disk; writes are refused for now",
             ),
-            Self::Busy => ReplyError::new("TRYAGAIN too many requests are waiting"),
+            Self::Busy => ReplyError::new(
+                "BUSY too many bytes of requests are waiting; nothing of this one was executed",
+            ),
             Self::OutOfMemory => ReplyError::OUT_OF_MEMORY,
+            Self::NeedsLevel { .. } => ReplyError::new(format!("ERR {self}")),
             Self::Invalid(text) => ReplyError::new(text.clone()),
         }
     }
@@ -77,7 +99,7 @@ impl ReadError {
     /// The reply to the client.
     pub fn reply(&self) -> ReplyError {
         ReplyError::new(match self {
-            Self::NoLeader => "CLUSTERDOWN no leader that can be reached",
+            Self::NoLeader => NO_LEADER,
             Self::TooStale => "MASTERDOWN this node is too far behind its leader for stale reads",
             Self::Stopping => "TRYAGAIN this node is stopping; use another",
         })

@@ -1,29 +1,31 @@
 //! The handle of one Raft group: propose, read, ask, change. Works the same on every node.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use parking_lot::RwLock;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 
-use super::admin_client::AdminClient;
-use super::convert::log_id_to_position;
-use super::entry::Item;
-use super::errors::{ProposeError, ReadError, Refusal};
-use super::forward::{Answer, Job, Work};
-use super::log::LogPosition;
-use super::membership::{self, Change, ChangeError, Expected};
-use super::peers::Identity;
-use super::shared::{Ended, Shared, replies_of};
-use super::status;
-use super::types::MemberAddresses;
 use crate::base::config::ReadMode;
+use crate::base::feature_level::FeatureLevel;
+use crate::base::group_time::GroupTime;
 use crate::base::ids::{ClusterId, NodeId};
+use crate::base::planted::{Bug, planted};
 use crate::base::threads::ThreadMain;
+use crate::commands::Executed;
 use crate::commands::request::Request;
-use crate::data::keyspace::Keyspace;
-use crate::resp::Reply;
+use crate::consensus::background::checkpoint_trigger;
+use crate::consensus::errors::{ProposeError, ReadError};
+use crate::consensus::membership::admin_client::AdminClient;
+use crate::consensus::membership::change::{self, Change, ChangeError, Expected};
+use crate::consensus::network::channels::Identity;
+use crate::consensus::network::convert::log_id_to_position;
+use crate::consensus::proposal::entry::Item;
+use crate::consensus::proposal::forward::{Answer, Work};
+use crate::consensus::shared::{Ended, Shared};
+use crate::consensus::status;
+use crate::consensus::storage::log::LogPosition;
+use crate::consensus::types::MemberAddresses;
+use crate::data::keyspace::KeyspaceLock;
 use crate::services::cluster::{Member, RaftStatus};
 
 /// How long the leader has for a change that a follower passes on.
@@ -40,55 +42,50 @@ impl std::fmt::Debug for Group {
 }
 
 impl Group {
-    /// Executes a request through the log: one reply for each unit. Queued in the order of the
-    /// calls.
+    /// Executes a request through the log. Queued in the order of the
+    /// calls. While no node leads it waits, no longer than the request timeout.
     pub fn propose(
         &self,
         request: Request,
-    ) -> impl Future<Output = Result<Vec<Reply>, ProposeError>> + Send + 'static {
-        let timeout = self.0.request_timeout();
-        let waiting = if self.0.is_leader() {
-            Waiting::Here(self.0.queue_request(request))
-        } else {
-            Waiting::There(self.forward(Work::Propose(request)))
-        };
-        async move {
-            // Past the timeout it may still be executed.
-            let answer = tokio::time::timeout(timeout, waiting.replies()).await;
-            answer.unwrap_or(Err(ProposeError::Unknown))
-        }
+    ) -> impl Future<Output = Result<Executed, ProposeError>> + Send + 'static {
+        let delivered = self.0.deliver(Work::Propose(request));
+        async move { executed(delivered.await?) }
     }
 
-    /// Changes a cluster-wide parameter on every node.
-    pub async fn set_parameter(&self, name: &str, value: &[u8]) -> Result<(), ProposeError> {
-        let (name, value) = (name.to_owned(), bytes::Bytes::copy_from_slice(value));
-        let waiting = if self.0.is_leader() {
-            Waiting::Here(self.0.queue_parameter(name, value))
-        } else {
-            Waiting::There(self.forward(Work::SetParameter { name, value }))
+    /// Changes cluster-wide parameters on every node: all of them, by one log entry, or none.
+    pub async fn change_parameters(
+        &self,
+        parameters: &[(&str, &[u8])],
+    ) -> Result<(), ProposeError> {
+        let owned = |(name, value): &(&str, &[u8])| {
+            ((*name).to_owned(), bytes::Bytes::copy_from_slice(value))
         };
-        let answer = tokio::time::timeout(self.0.request_timeout(), waiting.replies()).await;
-        answer.unwrap_or(Err(ProposeError::Unknown)).map(drop)
-    }
-
-    fn forward(&self, work: Work) -> oneshot::Receiver<super::forward::Answered> {
-        let (done, answer) = oneshot::channel();
-        if self.0.stopping.load(Ordering::Relaxed) || self.0.core.get().is_none() {
-            let _ = done.send(Err(ProposeError::NotExecuted(Refusal::NoLeader)));
-        } else if let Err(refused) = self.0.forwards.send(Job { work, done }) {
-            let _ = refused.0.done.send(Err(ProposeError::NotExecuted(Refusal::Stopping)));
+        if parameters.len() > 1 {
+            self.0.wait_for_level(FeatureLevel::SECOND).await;
         }
-        answer
+        let parameters = parameters.iter().map(owned).collect();
+        self.0.deliver(Work::SetParameters(parameters)).await.and_then(executed).map(drop)
     }
 
     /// Whether what was read until now may be answered. Read first, under the lock, then ask.
     pub fn may_read_now(&self) -> bool {
-        self.0.config.load().reads.mode == ReadMode::Lease && self.0.gate.is_open()
+        self.0.config.load().reads.mode == ReadMode::Lease
+            && self.0.gate.is_open()
+            && !self.0.is_in_doubt()
     }
 
-    /// After success every write acknowledged before the call is visible in [`Group::keyspace`].
-    pub async fn read_barrier(&self) -> Result<(), ReadError> {
-        let index = self.0.read_index().await?;
+    /// Waits until everything that a read on another node may have returned by now is visible in
+    /// [`Group::keyspace`], if this node leads. To be called before a read that
+    /// [`Group::may_read_now`] confirms.
+    pub async fn catch_up(&self) -> Result<(), ReadError> {
+        let shown = self.0.applied.shown_index();
+        if self.0.applied.index() >= shown {
+            return Ok(());
+        }
+        self.wait_applied(shown).await
+    }
+
+    async fn wait_applied(&self, index: u64) -> Result<(), ReadError> {
         let mut ended = self.0.ended.subscribe();
         tokio::select! {
             biased;
@@ -99,10 +96,36 @@ impl Group {
         }
     }
 
-    /// Whether reads that may be stale are fresh enough here.
+    /// After success every write acknowledged, and every value returned by a read,
+    /// on any node before the call is visible in [`Group::keyspace`].
+    /// Gives the time for the read.
+    pub async fn read_barrier(&self) -> Result<GroupTime, ReadError> {
+        let point = self.0.read_index().await?;
+        self.wait_applied(point.index).await?;
+        self.0.time.note_answered(point.time);
+        Ok(self.0.time.known())
+    }
+
+    /// The time for a read that [`Group::may_read_now`] is to confirm.
+    pub fn leader_time(&self) -> GroupTime {
+        self.0.time.take()
+    }
+
+    /// [`Group::may_read_now`] has confirmed a read with this time, and it is about to be answered.
+    pub fn note_read(&self, time: GroupTime) {
+        self.0.time.note_answered(time);
+    }
+
+    /// Whether reads that may be stale are fresh enough here: everything acknowledged longer ago
+    /// than the configured bound is applied.
     pub fn stale_read_allowed(&self) -> Result<(), ReadError> {
-        let heard_ms = self.0.contact_age_ms().ok_or(ReadError::TooStale)?;
-        if heard_ms <= self.0.config.load().reads.stale_lag_max_ms {
+        let age_ms_max = self.0.config.load().reads.stale_lag_max_ms;
+        let age_ms = if planted(Bug::StaleReadByContact) {
+            self.0.contact_age_ms()
+        } else {
+            self.0.freshness.age_ms(self.0.applied.index(), age_ms_max)
+        };
+        if age_ms.is_some_and(|age_ms| age_ms <= age_ms_max) && !self.0.is_in_doubt() {
             Ok(())
         } else {
             Err(ReadError::TooStale)
@@ -110,13 +133,24 @@ impl Group {
     }
 
     /// The keys, as applied here.
-    pub fn keyspace(&self) -> &RwLock<Keyspace> {
+    pub fn keyspace(&self) -> &KeyspaceLock {
         &self.0.keyspace
     }
 
-    /// The time for reads, Unix milliseconds.
-    pub fn read_time_ms(&self) -> u64 {
-        self.0.read_time_ms()
+    /// Counts the beginnings and ends of snapshots that take the place of all keys: odd while the
+    /// keys are incomplete.
+    pub fn loads(&self) -> u64 {
+        self.0.applied.loads()
+    }
+
+    /// The time for reads that may be stale: the leader's, as far as it was heard of.
+    pub fn stale_time(&self) -> GroupTime {
+        self.0.time.stale()
+    }
+
+    /// Time of the last entry of which some effect may be visible.
+    pub fn applied_time(&self) -> GroupTime {
+        self.0.applied.time()
     }
 
     /// The last log index applied here.
@@ -129,35 +163,20 @@ impl Group {
         status::status(&self.0)
     }
 
-    /// The leader, if known.
+    /// The leader, if one is known that this node heard a moment ago.
     pub fn leader(&self) -> Option<Member> {
-        self.0.statuses.borrow().leader_member().cloned()
+        let known = self.0.statuses.borrow().leader_member().cloned();
+        known.filter(|_| self.0.hears_leader())
+    }
+
+    /// Waits until this node hears a leader, no longer than an election may take.
+    pub async fn wait_to_hear_leader(&self) {
+        self.0.wait_to_hear_leader().await;
     }
 
     /// Whether this node leads.
     pub fn is_leader(&self) -> bool {
         self.0.is_leader()
-    }
-
-    /// Tells of every change of term, role, leader and members.
-    pub fn role_changes(&self) -> watch::Receiver<RaftStatus> {
-        self.0.statuses.subscribe()
-    }
-
-    /// Other members known to hold the log up to `index`; 0 when this node does not lead.
-    pub fn replicas_with(&self, index: u64) -> u32 {
-        self.0.replicas_with(index)
-    }
-
-    /// As [`Group::replicas_with`], asking the leader when this node is not it.
-    pub async fn ask_replicas_with(&self, index: u64) -> u32 {
-        if self.0.is_leader() {
-            return self.0.replicas_with(index);
-        }
-        match self.forward(Work::Replicas(index)).await {
-            Ok(Ok(Answer::Replicas(count))) => count,
-            _ => 0,
-        }
     }
 
     /// Who this node is, once it belongs to a cluster.
@@ -185,7 +204,9 @@ impl Group {
             return self.leader_client(forwarded).await?.allocate(true).await;
         }
         match self.0.queue_item(Item::AllocateNode, false).await {
-            Ok(Ok(super::apply::ItemOutcome::NodeId(id))) => Ok((identity.cluster_id.clone(), id)),
+            Ok(Ok(crate::consensus::state_machine::apply::ItemOutcome::NodeId(id))) => {
+                Ok((identity.cluster_id.clone(), id))
+            }
             Ok(Err(ProposeError::NotExecuted(_))) => Err(ChangeError::NotLeader(None)),
             _ => Err(ChangeError::Unknown),
         }
@@ -199,7 +220,7 @@ impl Group {
         forwarded: bool,
     ) -> Result<LogPosition, ChangeError> {
         if self.0.is_leader() {
-            let changed = membership::change(&self.0, change, expected).await;
+            let changed = change::change(&self.0, change, expected).await;
             return changed.map(|at| log_id_to_position(&at));
         }
         let identity = self.identity().ok_or(ChangeError::NotLeader(None))?;
@@ -216,17 +237,22 @@ impl Group {
         forwarded: bool,
     ) -> Result<(), ChangeError> {
         if self.0.is_leader() {
-            return membership::transfer(&self.0, target, expected).await;
+            return change::transfer(&self.0, target, expected).await;
         }
         let identity = self.identity().ok_or(ChangeError::NotLeader(None))?;
         let mut leader = self.leader_client(forwarded).await?;
         leader.transfer(&identity.cluster_id, target, expected).await
     }
 
-    async fn leader_client(&self, forwarded: bool) -> Result<AdminClient, ChangeError> {
+    pub(super) async fn leader_client(&self, forwarded: bool) -> Result<AdminClient, ChangeError> {
         if forwarded {
             // Two nodes that take each other for the leader must not pass a change to and fro.
             return Err(ChangeError::NotLeader(self.0.leadership.borrow().leader));
+        }
+        // One that is remembered and not heard would leave the fate of the change unknown.
+        self.0.wait_to_hear_leader().await;
+        if !self.status().hears_leader() {
+            return Err(ChangeError::NotLeader(None));
         }
         let leader = self.0.wait_for_leader().await.ok_or(ChangeError::NotLeader(None))?;
         let address = self.0.address_of(leader).ok_or(ChangeError::NotLeader(None))?;
@@ -236,24 +262,11 @@ impl Group {
     /// Writes a checkpoint of what is applied now and waits for it; its log index.
     pub async fn checkpoint_now(&self) -> Result<u64, ChangeError> {
         let core = self.0.core.get().ok_or(ChangeError::NotLeader(None))?;
-        let wanted = self.0.applied.index();
-        if wanted == 0 {
+        if self.0.applied.index() == 0 {
             return Ok(0);
         }
-        // The core forgets a request that comes before it has noticed the end of the checkpoint
-        // before: it is asked again until there is one.
-        for polls in 0_u32.. {
-            match self.0.checkpoints.index() {
-                Some(index) if index >= wanted => return Ok(index),
-                _ if self.0.ended.borrow().is_some() => return Err(ChangeError::Unknown),
-                _ if polls % 20 == 0 => {
-                    core.raft.trigger().snapshot().await.map_err(|_| ChangeError::Unknown)?;
-                }
-                _ => {}
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        Err(ChangeError::Unknown)
+        let written = checkpoint_trigger::write(&self.0, &core.raft).await;
+        written.map_err(|error| ChangeError::Refused(error.to_string()))
     }
 
     /// Writes a checkpoint of what is applied now, loads it and goes on with what was loaded.
@@ -272,13 +285,13 @@ impl Group {
 
     /// Hands leadership over if this node leads, as well as it can within a second.
     pub async fn hand_over(&self) {
-        super::start::hand_over(&self.0).await;
+        crate::consensus::lifecycle::hand_over(&self.0).await;
     }
 
     /// Stops in order: hands leadership over, refuses new requests, lets those on their way finish,
     /// makes the log durable. Takes no longer than the configured time.
     pub async fn stop(&self) {
-        super::start::stop(&self.0).await;
+        crate::consensus::lifecycle::stop(&self.0).await;
     }
 
     /// The addresses this node is known by.
@@ -287,20 +300,9 @@ impl Group {
     }
 }
 
-/// Where the answer comes from.
-enum Waiting {
-    Here(oneshot::Receiver<super::proposer::Outcome>),
-    There(oneshot::Receiver<super::forward::Answered>),
-}
-
-impl Waiting {
-    async fn replies(self) -> Result<Vec<Reply>, ProposeError> {
-        match self {
-            Self::Here(outcome) => replies_of(outcome.await.unwrap_or(Err(ProposeError::Unknown))?),
-            Self::There(answer) => match answer.await.unwrap_or(Err(ProposeError::Unknown))? {
-                Answer::Replies(replies) => Ok(replies),
-                _ => Err(ProposeError::Unknown),
-            },
-        }
+fn executed(answer: Answer) -> Result<Executed, ProposeError> {
+    match answer {
+        Answer::Executed(executed) => Ok(executed),
+        _ => Err(ProposeError::Unknown),
     }
 }

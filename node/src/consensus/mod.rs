@@ -1,51 +1,37 @@
 //! How nodes agree: the only importer of openraft.
 //!
-//! [`Group`] is the handle. A write goes proposer -> log and followers -> apply thread -> reply; on
-//! a follower it goes to the leader first (`forward`). A read asks the gate (`lease`) or a barrier
-//! (`reads`). `start` builds it all from a data directory.
+//! [`Group`] is the handle. A write goes `proposal` -> `storage` and `network` -> `state_machine`
+//! -> reply; on a follower it goes to the leader first (`proposal::forward`). A read asks the lease
+//! or the read index (`read`). `lifecycle` builds it all from a data directory.
 
-mod admin_client;
-mod admin_status;
-mod applied;
-mod apply;
-mod apply_thread;
-mod campaign;
-mod checkpoints;
-mod cluster_parameters;
-pub(crate) mod convert;
-mod entry;
+mod background;
 pub mod errors;
-mod expirer;
-mod forming;
-mod forward;
-pub mod fuzzing;
 mod group;
-mod lease;
-pub mod log;
-mod log_store;
-mod machine;
-pub mod membership;
-mod network;
-mod peers;
-mod proposer;
-mod reads;
-mod replicated;
-mod room;
-mod rpc;
-mod runtime;
+mod lifecycle;
+mod membership;
+pub(crate) mod network;
+mod proposal;
+mod read;
+mod seeded_runtime;
 mod shared;
 mod snapshot;
-mod start;
+mod state_machine;
 mod status;
+mod storage;
+mod time;
 mod types;
-mod unanswered;
 
-pub use admin_status::expected_from_proto;
-pub use apply::ApplyObserver;
 pub use errors::{ProposeError, ReadError, Refusal};
 pub use group::Group;
-pub use membership::{Change, ChangeError, Expected};
-pub use peers::Identity;
+pub use lifecycle::{GroupOptions, StartError, check_facts};
+pub use membership::admin_status::expected_from_proto;
+pub use membership::change::{Change, ChangeError, Expected};
+pub use membership::standing;
+pub use network::channels::Identity;
 pub use shared::Ended;
-pub use start::{GroupOptions, StartError};
+pub use state_machine::apply::ApplyObserver;
+pub use state_machine::fuzzing;
+pub use storage::flushed::{FlushGoal, FlushReached};
+pub use storage::{log, new_cluster, parts, recover};
+pub use time::reset::{TimeAhead, TimeReset};
 pub use types::MemberAddresses;

@@ -6,33 +6,50 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use openraft::ServerState;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::applied::Applied;
-use super::apply::ItemOutcome;
-use super::apply_thread::ApplyHandle;
-use super::checkpoints::Checkpoints;
-use super::entry::Item;
-use super::errors::{ProposeError, ReadError, Refusal};
-use super::forward::Job;
-use super::lease::{ReadGate, RestartGuard};
-use super::log::Log;
-use super::peers::{Identity, Peers};
-use super::proposer::{Outcome, Proposal};
-use super::reads::Waiter;
-use super::room::Room;
-use super::types::{MemberAddresses, Metrics, Raft};
+use crate::base::blocking::while_it_ends;
 use crate::base::clock::Clock;
 use crate::base::config::{LiveConfig, ReadMode};
 use crate::base::disk::Disk;
 use crate::base::ids::{GroupId, NodeId};
+use crate::base::planted::{Bug, planted};
 use crate::base::threads::ThreadMain;
+use crate::commands::Executed;
 use crate::commands::request::Request;
-use crate::data::keyspace::Keyspace;
-use crate::data::meta::Meta;
-use crate::resp::Reply;
+use crate::consensus::background::disk_space::Room;
+use crate::consensus::background::reclaim::Reclaim;
+use crate::consensus::errors::{ProposeError, ReadError, Refusal};
+use crate::consensus::membership::eligibility::Eligibility;
+use crate::consensus::membership::feature_level::Levels;
+use crate::consensus::membership::incarnation::Incarnations;
+use crate::consensus::membership::standing::Standings;
+use crate::consensus::network::channels::{Identity, Peers};
+use crate::consensus::network::contacts::Contacts;
+use crate::consensus::proposal::claim::Claim;
+use crate::consensus::proposal::entry::Item;
+use crate::consensus::proposal::forward::Job;
+use crate::consensus::proposal::proposer::{Outcome, Proposal};
+use crate::consensus::proposal::queue_bytes::Queued;
+use crate::consensus::read::freshness::Freshness;
+use crate::consensus::read::lease::{ReadGate, RestartGuard};
+use crate::consensus::read::read_index::{Confirmation, ReadPoint, Waiter};
+use crate::consensus::snapshot::checkpoints::Checkpoints;
+use crate::consensus::snapshot::incoming::Incoming;
+use crate::consensus::state_machine::apply::ItemOutcome;
+use crate::consensus::state_machine::apply_worker::ApplyHandle;
+use crate::consensus::state_machine::progress::Applied;
+use crate::consensus::storage::disk_stall::DiskStall;
+use crate::consensus::storage::flushed::FlushedLog;
+use crate::consensus::storage::log::Log;
+use crate::consensus::storage::reversions::Reversions;
+use crate::consensus::time::ClusterTime;
+use crate::consensus::types::{MemberAddresses, Metrics, Raft};
+use crate::data::keyspace::{KeyspaceLock, Settings};
+use crate::data::lineage::Registration;
+use crate::data::meta::{Facts, Meta, Superseded};
 use crate::services::cluster::RaftStatus;
 
 /// The running core, once this node has an identity.
@@ -54,6 +71,8 @@ pub(crate) struct Leadership {
 pub(crate) struct Counters {
     pub(crate) entries_proposed: AtomicU64,
     pub(crate) elections: AtomicU64,
+    pub(crate) forwarded: AtomicU64,
+    pub(crate) reversions: Reversions,
 }
 
 /// See the module.
@@ -68,34 +87,49 @@ pub(crate) struct Shared {
     pub(crate) meta: Arc<Meta>,
     pub(crate) log: Log,
     pub(crate) peers: Peers,
-    pub(crate) keyspace: Arc<RwLock<Keyspace>>,
+    pub(crate) keyspace: Arc<KeyspaceLock>,
     pub(crate) applied: Arc<Applied>,
+    pub(crate) time: ClusterTime,
+    pub(crate) eligibility: Eligibility,
     pub(crate) apply: ApplyHandle,
+    pub(crate) reclaim: Reclaim,
     pub(crate) checkpoints: Arc<Checkpoints>,
     pub(crate) gate: ReadGate,
+    pub(crate) freshness: Freshness,
+    pub(crate) contacts: Contacts,
+    /// How far the log is on this node's disk.
+    pub(crate) flushed: Arc<FlushedLog>,
     pub(crate) guard: RestartGuard,
     pub(crate) core: OnceLock<Core>,
     /// Feeds the seeds of entries.
     pub(crate) seed: u64,
     pub(crate) room: Room,
+    pub(crate) disk_stall: DiskStall,
     /// Held while the node gets its identity.
     pub(crate) forming: tokio::sync::Mutex<()>,
-    /// Held while a snapshot arrives.
-    pub(crate) receiving: tokio::sync::Mutex<()>,
+    pub(crate) incoming: Incoming,
     /// Permits for entries on their way to the log.
     pub(crate) window: Arc<tokio::sync::Semaphore>,
     pub(crate) proposals: mpsc::UnboundedSender<Proposal>,
+    /// Requests that are proposed in pieces.
+    pub(crate) large_requests: mpsc::UnboundedSender<Proposal>,
     pub(crate) forwards: mpsc::UnboundedSender<Job>,
+    /// What waits in the two queues above, and what was sent to a leader that has not answered.
+    pub(crate) queued: Queued,
     pub(crate) reads: mpsc::UnboundedSender<Waiter>,
     pub(crate) queues: Mutex<Option<Queues>>,
     pub(crate) tasks: mpsc::UnboundedSender<ThreadMain>,
+    /// To the thread that looks after the disk.
+    pub(crate) disk_tasks: mpsc::UnboundedSender<ThreadMain>,
     pub(crate) leads: AtomicBool,
     pub(crate) leadership: watch::Sender<Leadership>,
     pub(crate) statuses: watch::Sender<RaftStatus>,
     pub(crate) stopping: AtomicBool,
     /// Why this node must not go on: removed from its cluster, or a failure of disk or core.
     pub(crate) ended: watch::Sender<Option<Ended>>,
-    pub(crate) tombstones: Arc<Tombstones>,
+    pub(crate) standings: Arc<Standings>,
+    pub(crate) incarnations: Arc<Incarnations>,
+    pub(crate) levels: Levels,
     /// When a leader was last heard, microseconds after `origin`; 0 for never.
     pub(crate) contact: AtomicU64,
     pub(crate) origin: Instant,
@@ -105,8 +139,27 @@ pub(crate) struct Shared {
 /// The receiving ends, until the core starts.
 pub(crate) struct Queues {
     pub(crate) proposals: mpsc::UnboundedReceiver<Proposal>,
+    pub(crate) large_requests: mpsc::UnboundedReceiver<Proposal>,
     pub(crate) forwards: mpsc::UnboundedReceiver<Job>,
     pub(crate) reads: mpsc::UnboundedReceiver<Waiter>,
+}
+
+/// The sending ends, in the same order.
+type Senders = (
+    [mpsc::UnboundedSender<Proposal>; 2],
+    mpsc::UnboundedSender<Job>,
+    mpsc::UnboundedSender<Waiter>,
+);
+
+impl Queues {
+    pub(crate) fn new() -> (Senders, Self) {
+        let (to_proposer, proposals) = mpsc::unbounded_channel();
+        let (to_large, large_requests) = mpsc::unbounded_channel();
+        let (to_forwarder, forwards) = mpsc::unbounded_channel();
+        let (to_reads, reads) = mpsc::unbounded_channel();
+        let senders = ([to_proposer, to_large], to_forwarder, to_reads);
+        (senders, Self { proposals, large_requests, forwards, reads })
+    }
 }
 
 /// Why the group ended by itself.
@@ -116,20 +169,6 @@ pub enum Ended {
     Removed(String),
     /// Disk or core failed; the process must stop.
     Failed(String),
-}
-
-/// Ids that were removed from the cluster, as applied here.
-#[derive(Debug, Default)]
-pub(crate) struct Tombstones(RwLock<std::collections::BTreeSet<NodeId>>);
-
-impl Tombstones {
-    pub(crate) fn set(&self, removed: &std::collections::BTreeSet<NodeId>) {
-        self.0.write().clone_from(removed);
-    }
-
-    pub(crate) fn contains(&self, id: NodeId) -> bool {
-        self.0.read().contains(&id)
-    }
 }
 
 impl Shared {
@@ -143,17 +182,32 @@ impl Shared {
         self.raft().map(|raft| raft.metrics().borrow_watched().clone())
     }
 
+    /// Whether this node cannot find a leader for now, so that its clients must not wait for one:
+    /// it belongs to no cluster yet, its data has to be confirmed, or its disk hangs.
+    pub(crate) fn takes_no_part(&self) -> bool {
+        self.core.get().is_none() || self.is_in_doubt() || self.disk_stall.gave_up()
+    }
+
     pub(crate) fn is_leader(&self) -> bool {
         self.leads.load(Ordering::Acquire)
     }
 
-    pub(crate) fn lease_reads(&self) -> bool {
-        self.config.load().reads.mode != ReadMode::Quorum
+    /// What this node's own reads need.
+    pub(crate) fn confirmation(&self) -> Confirmation {
+        match self.config.load().reads.mode {
+            ReadMode::Quorum => Confirmation::Quorum,
+            ReadMode::Lease | ReadMode::Stale => Confirmation::Lease,
+        }
     }
 
-    /// Own clock, but never before what the log says.
-    pub(crate) fn read_time_ms(&self) -> u64 {
-        self.clock.unix_ms().max(self.applied.time_ms())
+    /// Bytes that may wait in one queue.
+    pub(crate) fn queue_bytes_max(&self) -> u64 {
+        self.config.load().limits.queue_bytes_max
+    }
+
+    /// Whether so much waits for the disk that more must not be taken.
+    pub(crate) fn disk_busy(&self) -> bool {
+        self.log.unflushed_bytes() >= self.config.load().log.unflushed_bytes_max
     }
 
     /// Whether writes are refused until there is more room.
@@ -171,12 +225,16 @@ impl Shared {
     }
 
     /// How long after a quorum's acknowledgement this node may answer reads alone. Shorter than
-    /// the silence after which anyone may vote for another, so that clocks may run at different
-    /// rates.
+    /// the silence after which any of those that acknowledge votes for another, by their settings
+    /// and not only by this node's, so that clocks may run at different rates.
     pub(crate) fn lease(&self) -> Duration {
         let raft = &self.config.load().raft;
         let percent = u64::from(raft.lease_percent.min(100));
-        Duration::from_millis(raft.leader_lease_ms() * percent / 100)
+        let granted_ms = match self.time.lease_ms_max() {
+            _ if planted(Bug::LeaseOfOwnConfig) => raft.leader_lease_ms(),
+            granted_ms => granted_ms.min(raft.leader_lease_ms()),
+        };
+        Duration::from_millis(granted_ms * percent / 100)
     }
 
     pub(crate) async fn wait_for_leader(&self) -> Option<NodeId> {
@@ -184,6 +242,13 @@ impl Shared {
         let known = leadership.wait_for(|now| now.leader.is_some());
         let found = tokio::time::timeout(self.leader_patience(), known).await;
         found.ok()?.ok()?.leader
+    }
+
+    /// Whether this node leads, or follows a leader that it heard a moment ago.
+    pub(crate) fn hears_leader(&self) -> bool {
+        let silence_ms_max = self.config.load().raft.leader_silence_ms();
+        let heard = || self.contact_age_ms().is_some_and(|age_ms| age_ms <= silence_ms_max);
+        self.is_leader() || (self.leadership.borrow().leader.is_some() && heard())
     }
 
     pub(crate) fn address_of(&self, node: NodeId) -> Option<MemberAddresses> {
@@ -198,7 +263,8 @@ impl Shared {
 
     /// Milliseconds since a leader was heard; 0 on a leader that its followers still acknowledge.
     pub(crate) fn contact_age_ms(&self) -> Option<u64> {
-        if self.gate.is_open() || self.metrics().as_ref().is_some_and(leads_alone) {
+        let leads_alone = || self.is_leader() && self.metrics().as_ref().is_some_and(leads_alone);
+        if self.gate.is_open() || leads_alone() {
             return Some(0);
         }
         match self.contact.load(Ordering::Relaxed) {
@@ -209,38 +275,98 @@ impl Shared {
 
     /// Queues an item for the log; whoever waits gets nothing if the core is gone.
     pub(crate) fn queue_item(&self, item: Item, deny_oom: bool) -> oneshot::Receiver<Outcome> {
+        self.queue_claimed(item, deny_oom, Claim::default())
+    }
+
+    /// As [`Shared::queue_item`], of an item that can be withdrawn.
+    pub(crate) fn queue_claimed(
+        &self,
+        item: Item,
+        deny_oom: bool,
+        claim: Claim,
+    ) -> oneshot::Receiver<Outcome> {
+        let place = match &item {
+            Item::Request(_) | Item::SetParameter { .. } | Item::SetParameters(_) => {
+                self.queued.proposals.enter(item.encoded_bytes(), self.queue_bytes_max()).map(Some)
+            }
+            _ => Ok(None),
+        };
+        let place = match place {
+            Ok(place) => place,
+            Err(refusal) => return refused(refusal),
+        };
         let (done, outcome) = oneshot::channel();
-        let proposal = Proposal { item, deny_oom, done };
-        if self.stopping.load(Ordering::Relaxed) {
-            proposal.refuse(Refusal::Stopping);
-        } else if self.core.get().is_none() {
-            // An empty node waits for a cluster; its clients must not wait with it.
-            proposal.refuse(Refusal::NoLeader);
-        } else if let Err(mpsc::error::SendError(proposal)) = self.proposals.send(proposal) {
-            proposal.refuse(Refusal::Stopping);
-        }
+        self.queue(Proposal { item, deny_oom, claim, place, done });
         outcome
     }
 
-    pub(crate) fn queue_request(&self, request: Request) -> oneshot::Receiver<Outcome> {
-        if request.units == 0 {
-            let (done, outcome) = oneshot::channel();
-            let _ = done.send(Ok(ItemOutcome::Replies(Vec::new())));
-            return outcome;
+    pub(crate) fn queue(&self, proposal: Proposal) {
+        let allowed = self.check_level(proposal.item.needs_level(), proposal.item.name());
+        if let Err(refusal) = allowed {
+            proposal.refuse(refusal);
+        } else if self.stopping.load(Ordering::Relaxed) {
+            proposal.refuse(Refusal::Stopping);
+        } else if self.takes_no_part() {
+            proposal.refuse(Refusal::NoLeader);
+        } else if let Err(mpsc::error::SendError(proposal)) =
+            self.queue_for(&proposal).send(proposal)
+        {
+            proposal.refuse(Refusal::Stopping);
         }
-        self.queue_item(Item::Request(request.bytes), request.deny_oom)
     }
 
-    pub(crate) fn queue_parameter(&self, name: String, value: Bytes) -> oneshot::Receiver<Outcome> {
-        self.queue_item(Item::SetParameter { name, value }, false)
+    fn queue_for(&self, proposal: &Proposal) -> &mpsc::UnboundedSender<Proposal> {
+        match &proposal.item {
+            Item::Request(bytes) if self.is_large(bytes.len()) => &self.large_requests,
+            _ => &self.proposals,
+        }
+    }
+
+    pub(crate) fn queue_request(
+        &self,
+        request: Request,
+        claim: &Claim,
+    ) -> oneshot::Receiver<Outcome> {
+        if request.units == 0 {
+            let (done, outcome) = oneshot::channel();
+            let _ = done.send(Ok(ItemOutcome::Executed(Executed::default())));
+            return outcome;
+        }
+        if let Err(refusal) = self.check_request_level(&request) {
+            return refused(refusal);
+        }
+        self.queue_claimed(Item::Request(request.bytes), request.deny_oom, claim.clone())
+    }
+
+    pub(crate) fn queue_parameters(
+        &self,
+        mut parameters: Vec<(String, Bytes)>,
+        claim: &Claim,
+    ) -> oneshot::Receiver<Outcome> {
+        // Replicas of two versions could differ in what they refuse, so nothing that this leader
+        // would refuse comes into the log.
+        let mut settings = Settings::default();
+        for (name, value) in &parameters {
+            if let Err(reason) = settings.set(name, value) {
+                return refused(Refusal::Invalid(reason.0.into_owned()));
+            }
+        }
+        let item = match parameters.pop() {
+            Some((name, value)) if parameters.is_empty() => Item::SetParameter { name, value },
+            last => {
+                parameters.extend(last);
+                Item::SetParameters(parameters)
+            }
+        };
+        self.queue_claimed(item, false, claim.clone())
     }
 
     /// One read index, shared with everyone who asks at the moment.
-    pub(crate) async fn read_index(&self) -> Result<u64, ReadError> {
+    pub(crate) async fn read_index(&self) -> Result<ReadPoint, ReadError> {
         if self.stopping.load(Ordering::Relaxed) {
             return Err(ReadError::Stopping);
         }
-        if self.core.get().is_none() {
+        if self.takes_no_part() {
             return Err(ReadError::NoLeader);
         }
         let (waiter, answer) = oneshot::channel();
@@ -251,12 +377,22 @@ impl Shared {
         }
     }
 
-    /// Other members known to hold the log up to `index` on disk; known to the leader only.
-    pub(crate) fn replicas_with(&self, index: u64) -> u32 {
-        let Some(metrics) = self.metrics() else { return 0 };
-        let replication = metrics.replication.unwrap_or_default();
-        let others = replication.iter().filter(|(id, _)| **id != metrics.id);
-        others.filter(|(_, matched)| matched.is_some_and(|id| id.index >= index)).count() as u32
+    /// Changes what is noted about this node, durably, on the thread that may wait for the disk.
+    pub(crate) async fn note(
+        &self,
+        change: impl FnOnce(&mut Facts) + Send + 'static,
+    ) -> Result<(), String> {
+        let (done, noted) = oneshot::channel();
+        let meta = self.meta.clone();
+        let main: ThreadMain = Box::new(move || {
+            Box::pin(async move {
+                // It is noted even if the caller has given up.
+                let _ = done.send(meta.update(change));
+            })
+        });
+        let stopped = || "the disk thread has stopped".to_owned();
+        self.disk_tasks.send(main).map_err(|_| stopped())?;
+        noted.await.map_err(|_| stopped())?.map_err(|error| error.to_string())
     }
 
     /// The first reason counts.
@@ -271,15 +407,41 @@ impl Shared {
         });
     }
 
+    /// The data here contradicts the cluster: remembered on disk, so that it is never served again.
+    pub(crate) fn condemn(&self, reason: &str) {
+        let ended = Ended::Failed(format!("its data contradicts the cluster: {reason}"));
+        let note = |facts: &mut Facts| facts.condemned = Some(reason.to_owned());
+        self.end_for_good(ended, "the data here must not be served", note);
+    }
+
+    /// The data here is a copy or an old state: remembered on disk, so that it is never served.
+    pub(crate) fn supersede(&self, reason: &str, registered: Registration) {
+        let ended = Ended::Failed(format!("its data is not the cluster's: {reason}"));
+        let superseded = Superseded { reason: reason.to_owned(), registered };
+        let note = |facts: &mut Facts| facts.superseded = Some(superseded);
+        self.end_for_good(ended, "the data here must not be served", note);
+    }
+
     /// This node is a member no longer: remembered on disk, so that it never starts there again.
     pub(crate) fn become_removed(&self, reason: &str) {
-        self.stopping.store(true, Ordering::Release);
-        let noted = self.meta.update(|facts| facts.removed = Some(reason.to_owned()));
-        if let Err(error) = noted {
-            tracing::error!(%error, "cannot note that this node was removed");
-        }
-        self.end(Ended::Removed(reason.to_owned()));
+        let note = |facts: &mut Facts| facts.removed = Some(reason.to_owned());
+        self.end_for_good(Ended::Removed(reason.to_owned()), "this node was removed", note);
     }
+
+    /// Ends this node once its disk holds why it must not start again.
+    fn end_for_good(&self, ended: Ended, what: &str, note: impl FnOnce(&mut Facts)) {
+        self.stopping.store(true, Ordering::Release);
+        if let Err(error) = while_it_ends(|| self.meta.update(note)) {
+            tracing::error!(%error, "cannot note that {what}");
+        }
+        self.end(ended);
+    }
+}
+
+fn refused(refusal: Refusal) -> oneshot::Receiver<Outcome> {
+    let (done, outcome) = oneshot::channel();
+    let _ = done.send(Err(ProposeError::NotExecuted(refusal)));
+    outcome
 }
 
 /// The only voter is its own majority.
@@ -288,11 +450,15 @@ pub(crate) fn leads_alone(metrics: &Metrics) -> bool {
         && metrics.membership_config.voter_ids().all(|voter| voter == metrics.id)
 }
 
-/// The replies of an applied request.
-pub(crate) fn replies_of(outcome: ItemOutcome) -> Result<Vec<Reply>, ProposeError> {
+/// What an applied request answers.
+pub(crate) fn executed(outcome: ItemOutcome) -> Result<Executed, ProposeError> {
     match outcome {
-        ItemOutcome::Replies(replies) => Ok(replies),
-        ItemOutcome::Done | ItemOutcome::NodeId(_) => Ok(Vec::new()),
+        ItemOutcome::Executed(executed) => Ok(executed),
+        ItemOutcome::Done | ItemOutcome::Registered | ItemOutcome::NodeId(_) => {
+            Ok(Executed::default())
+        }
         ItemOutcome::Refused(text) => Err(ProposeError::NotExecuted(Refusal::Invalid(text))),
+        // Another node has led in between: the next leader gets all of it.
+        ItemOutcome::OutOfPlace => Err(ProposeError::NotExecuted(Refusal::NoLeader)),
     }
 }

@@ -5,9 +5,9 @@ use std::fmt;
 use bytes::Bytes;
 use openraft::raft::responder::Responder;
 
-use super::apply::ItemOutcome;
-use super::machine::StateMachine;
 use crate::base::ids::NodeId;
+use crate::consensus::state_machine::apply::ItemOutcome;
+use crate::consensus::state_machine::machine::StateMachine;
 
 /// The types of our Raft. Written out, because the macro cannot take a responder of our own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,7 +23,7 @@ impl openraft::RaftTypeConfig for TypeConfig {
     type Vote = openraft::impls::Vote<Self::LeaderId>;
     type Payload = openraft::EntryPayload<Self::D, Self::NodeId, Self::Node>;
     type Entry = openraft::Entry<Self::LeaderId, Self::Payload>;
-    type AsyncRuntime = super::runtime::SeedableRuntime;
+    type AsyncRuntime = crate::consensus::seeded_runtime::SeedableRuntime;
     type Responder<T>
         = OnComplete<T>
     where
@@ -59,7 +59,7 @@ pub struct MemberAddresses {
     pub http: String,
 }
 
-/// An encoded [`super::entry::GroupEntry`].
+/// An encoded [`crate::consensus::proposal::entry::GroupEntry`].
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct GroupEntryBytes(pub Bytes);
 

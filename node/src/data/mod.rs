@@ -2,6 +2,7 @@
 
 pub mod checkpoint;
 pub mod keyspace;
+pub mod lineage;
 pub mod meta;
 pub mod tree;
 pub mod types;

@@ -1,105 +1,107 @@
-//! What is counted for every command.
+//! Statistics, slow log and latency monitor: what is recorded of every command.
 
 use bytes::Bytes;
 use tokio::time::{Duration, Instant};
 
-use super::Dispatcher;
+use super::call::Call;
+use super::dispatcher::Dispatcher;
 use crate::base::telemetry::Stat;
-use crate::commands::command::Flags;
-use crate::commands::table::Resolved;
+use crate::commands::declare::{Flags, Resolved};
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::Client;
 
-/// What stands in the slow log for words that are nobody's business.
+/// Placeholder for redacted arguments in the slow log.
 const REDACTED: Bytes = Bytes::from_static(b"(redacted)");
 
 const SECRET_PARAMETERS: [&[u8]; 4] =
     [b"requirepass", b"masterauth", b"tls-key-file-pass", b"tls-client-key-file-pass"];
 
+/// How long a command took.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Timing {
+    /// As its client sees it: the wait of a write for the log is included.
+    pub(super) elapsed: Duration,
+    /// Of `elapsed`, for how long it ran, on the node that ran it first.
+    pub(super) ran: Duration,
+}
+
+impl Timing {
+    /// Of a command that waited for nothing.
+    pub(super) const fn without_wait(elapsed: Duration) -> Self {
+        Self { elapsed, ran: elapsed }
+    }
+}
+
 impl<S> Dispatcher<S> {
-    /// A command ran for `elapsed`.
-    pub(super) fn count(
+    /// Records a command that ran. As in Redis, the slow log and the latency monitor show for how
+    /// long it kept others from running, and not for how long it waited.
+    pub(super) fn record(
         &self,
         client: &Client,
-        (found, words): (Resolved, &[Bytes]),
-        elapsed: Duration,
+        call: Call<'_>,
+        Timing { elapsed, ran }: Timing,
         reply: &Reply,
     ) {
         let error = error_of(reply);
-        self.metrics.called(usize::from(found.id.0), elapsed, error.is_some());
+        self.metrics.called(usize::from(call.found.id.0), elapsed, error.is_some());
         if let Some(error) = error {
             self.metrics.error(error.code());
             if *error == ReplyError::WRONG_PASSWORD {
                 self.metrics.add(Stat::AuthFailures, 1);
             }
         }
-        let telemetry = self.node.telemetry();
-        if telemetry.slow_log.wants(elapsed) {
-            self.record_slow(client, (found, words), elapsed);
+        let telemetry = &self.node.telemetry;
+        if telemetry.slow_log.wants(ran) && !call.has(Flags::SKIP_SLOW_LOG) {
+            self.record_slow(client, call, ran);
         }
-        if telemetry.latency.wants(elapsed) {
-            let fast = found.command.flags.has(Flags::FAST);
-            let event = if fast { "fast-command" } else { "command" };
-            telemetry.latency.record(event, elapsed, self.node.clock().unix_ms());
+        if telemetry.latency.wants(ran) {
+            let event = if call.has(Flags::FAST) { "fast-command" } else { "command" };
+            telemetry.latency.record(event, ran, self.node.clock.unix_ms());
         }
     }
 
-    /// A command ran since `start`.
-    pub(super) fn count_since(
+    /// Records a command that ran from `start` until now.
+    pub(super) fn record_since(
         &self,
         client: &Client,
-        call: (Resolved, &[Bytes]),
+        call: Call<'_>,
         start: Instant,
         reply: &Reply,
     ) {
-        self.count(client, call, start.elapsed(), reply);
+        self.record(client, call, Timing::without_wait(start.elapsed()), reply);
     }
 
-    /// A command was refused before it ran.
-    pub(super) fn count_refused(&self, found: Option<Resolved>, error: &ReplyError) {
+    /// Records a command that was refused before it ran.
+    pub(super) fn record_refused(&self, found: Option<Resolved>, error: &ReplyError) {
         if let Some(found) = found {
             self.metrics.rejected(usize::from(found.id.0));
         }
         self.metrics.error(error.code());
     }
 
-    fn record_slow(
-        &self,
-        client: &Client,
-        (found, words): (Resolved, &[Bytes]),
-        elapsed: Duration,
-    ) {
-        // The commands of a transaction are entered one by one.
-        if found.command.name == "EXEC" {
-            return;
-        }
-        // Whoever may talk before AUTH may be sending a password.
-        let secret = found.command.flags.has(Flags::NO_AUTH) && words.len() > 1;
-        let redacted = || [words[0].clone(), REDACTED];
-        let log = &self.node.telemetry().slow_log;
-        let (unix_ms, name) = (self.node.clock().unix_ms(), client.details().name);
-        let words = &without_passwords(found, words)[..];
-        if secret {
-            log.record(elapsed, unix_ms, &redacted(), client.address(), &name);
-        } else {
-            log.record(elapsed, unix_ms, words, client.address(), &name);
-        }
+    fn record_slow(&self, client: &Client, call: Call<'_>, elapsed: Duration) {
+        let (unix_ms, name) = (self.node.clock.unix_ms(), client.details().name);
+        let slow_log = &self.node.telemetry.slow_log;
+        slow_log.record(elapsed, unix_ms, &redacted(call), client.address(), &name);
     }
 }
 
-/// Values that `CONFIG SET` must not show to readers of the slow log.
-fn without_passwords(found: Resolved, words: &[Bytes]) -> Vec<Bytes> {
-    let mut words = words.to_vec();
-    let sets = found.command.name == "SET" && found.container.is_some();
-    if sets {
-        for pair in words.chunks_exact_mut(2).skip(1) {
+/// The arguments of a command without passwords.
+fn redacted(call: Call<'_>) -> Vec<Bytes> {
+    // A command that is allowed before AUTH may carry a password.
+    if call.has(Flags::NO_AUTH) && call.argv.len() > 1 {
+        return vec![call.argv[0].clone(), REDACTED];
+    }
+    let mut argv = call.argv.to_vec();
+    if call.has(Flags::SETS_PARAMETERS) {
+        for pair in argv.chunks_exact_mut(2).skip(1) {
             let name = pair[0].to_ascii_lowercase();
             if SECRET_PARAMETERS.contains(&&name[..]) {
                 pair[1] = REDACTED;
             }
         }
     }
-    words
+    argv
 }
 
 const fn error_of(reply: &Reply) -> Option<&ReplyError> {

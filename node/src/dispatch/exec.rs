@@ -4,55 +4,56 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::read::Place;
-use super::{Dispatcher, Failure, Flow, Route, Rules, Store, admission};
+use super::account::Timing;
+use super::admission;
+use super::call::Call;
+use super::dispatcher::{BatchSettings, Dispatcher, Flow, Route};
+use super::read::{ReadAt, is_long};
+use super::store::{Failure, Store};
+use crate::base::group_time::GroupTime;
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 use crate::commands::args::parse_integer;
-use crate::commands::command::Run;
-use crate::commands::context::Then;
+use crate::commands::declare::{Flags, Resolved, Run};
 use crate::commands::request::{RequestBuilder, Watch};
-use crate::commands::table::Resolved;
+use crate::commands::run::execute::is_broken;
+use crate::commands::run::{SessionAction, Waiting};
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::{Client, ClientFlag, Session, Transaction};
 
 /// A queued command, found again.
 struct Queued {
     found: Resolved,
-    words: Vec<Bytes>,
+    argv: Vec<Bytes>,
     /// The database it runs in, after the SELECTs queued before it.
     database: DatabaseId,
 }
 
 impl Queued {
-    const fn is_data(&self) -> bool {
-        matches!(self.found.command.run, Run::Read(_) | Run::Write(_))
+    fn call(&self) -> Call<'_> {
+        Call { found: self.found, argv: &self.argv }
     }
 
-    const fn writes(&self) -> bool {
-        matches!(self.found.command.run, Run::Write(_))
+    fn is_data(&self) -> bool {
+        matches!(self.call().run(), Run::Read(_) | Run::Write(_))
     }
 
-    fn call(&self) -> (Resolved, &[Bytes]) {
-        (self.found, &self.words)
-    }
-
-    fn args(&self) -> &[Bytes] {
-        &self.words[self.found.words()..]
+    fn writes(&self) -> bool {
+        self.call().writes()
     }
 }
 
 impl<S: Store> Dispatcher<S> {
-    /// Executes what MULTI collected; `None` when it is unknown whether it was executed. The flow
-    /// says whether the connection ends after the reply.
+    /// Executes what MULTI has queued; `None` when it is unknown whether it was executed. The flow
+    /// is whether the connection ends after the reply.
     pub(super) async fn execute(
         &self,
         session: &mut Session,
-        rules: &Rules,
+        settings: &BatchSettings,
     ) -> Option<(Reply, Flow)> {
         let watches = std::mem::take(&mut session.watches);
         let transaction = session.transaction.take()?;
-        match self.run_queue(session, rules, &watches, *transaction).await {
+        match self.run_queue(session, settings, &watches, *transaction).await {
             Ok(Some((queue, replies))) => Some(self.merge(session, &queue, replies).await),
             Ok(None) => Some((Reply::NullArray, Flow::Continue)),
             Err(Failure::NotExecuted(error)) if error.code() == "OOM" => {
@@ -68,7 +69,7 @@ impl<S: Store> Dispatcher<S> {
     async fn run_queue(
         &self,
         session: &Session,
-        rules: &Rules,
+        settings: &BatchSettings,
         watches: &[Watch],
         transaction: Transaction,
     ) -> Result<Option<(Vec<Queued>, Vec<Reply>)>, Failure> {
@@ -79,26 +80,26 @@ impl<S: Store> Dispatcher<S> {
         let replies = if queue.iter().any(Queued::writes) {
             self.execute_write(&session.client, &queue, watches).await?
         } else {
-            let stale = rules.stale || session.read_only;
-            self.execute_read(&session.client, &queue, (watches, stale))
+            let stale = settings.stale || session.read_only;
+            self.execute_read(&session.client, &queue, watches, stale)
                 .await
                 .map_err(Failure::NotExecuted)?
         };
         Ok(replies.map(|replies| (queue, replies)))
     }
 
-    /// Remembers keys as they are now.
+    /// Watches keys as they are now.
     pub(super) async fn watch(
         &self,
         session: &mut Session,
-        rules: &Rules,
+        settings: &BatchSettings,
         keys: Vec<Bytes>,
     ) -> Result<(), ReplyError> {
-        let (database, stale) = (session.database, rules.stale || session.read_only);
-        let watches = self.confirmed(stale, || self.look_at(database, &keys)).await?;
+        let (database, stale) = (session.database, settings.stale || session.read_only);
+        let watches = self.confirmed(stale, |time| self.watches_of(&keys, database, time)).await?;
         for watch in watches {
             let same = |old: &Watch| old.key == watch.key && old.database == watch.database;
-            // The first look counts: what changed since then must be noticed.
+            // An older watch of the same key stays: changes since then must be noticed.
             if !session.watches.iter().any(same) {
                 session.watches.push(watch);
             }
@@ -106,17 +107,18 @@ impl<S: Store> Dispatcher<S> {
         Ok(())
     }
 
-    fn look_at(&self, database: DatabaseId, keys: &[Bytes]) -> Vec<Watch> {
-        // The index is taken before the keys: too early an index can only abort in vain.
+    fn watches_of(&self, keys: &[Bytes], database: DatabaseId, time: GroupTime) -> Vec<Watch> {
+        // The index is taken before the keys: a stale index can only cause a spurious abort. It
+        // does not include an entry that is visible in part, because the rest of the entry may
+        // change a key without giving it a newer version.
         let index = self.store.applied_index();
-        let now_ms = self.store.read_time_ms();
         let keyspace = self.store.keyspace().read();
-        let look = |key: &Bytes| {
-            let object = keyspace.database(database).find(key, now_ms);
-            let seen = object.map_or(0, |object| object.version);
-            Watch { database, key: key.clone(), existed: object.is_some(), index: index.max(seen) }
+        let now_ms = self.time_under_lock(time).ms();
+        let watch = |key: &Bytes| {
+            let existed = keyspace.database(database).find(key, now_ms).is_some();
+            Watch { database, key: key.clone(), existed, index }
         };
-        keys.iter().map(look).collect()
+        keys.iter().map(watch).collect()
     }
 
     async fn execute_write(
@@ -126,15 +128,20 @@ impl<S: Store> Dispatcher<S> {
         watches: &[Watch],
     ) -> Result<Option<Vec<Reply>>, Failure> {
         let data: Vec<&Queued> = queue.iter().filter(|queued| queued.is_data()).collect();
-        let calls = data.iter().map(|queued| (queued.database, queued.found, queued.args()));
+        let calls =
+            data.iter().map(|queued| (queued.database, queued.found, queued.call().args().rest()));
         let mut builder = RequestBuilder::new();
         builder.transaction(watches, calls);
         let start = Instant::now();
-        let replies = self.store.propose(builder.finish()).await?;
-        match <[Reply; 1]>::try_from(replies) {
+        let executed = self.store.propose(builder.finish()).await?;
+        let elapsed = start.elapsed();
+        let times = executed.times(elapsed);
+        let index = executed.index;
+        match <[Reply; 1]>::try_from(executed.replies) {
             Ok([Reply::Array(replies)]) if replies.len() == data.len() => {
-                for (queued, reply) in data.iter().zip(&replies) {
-                    self.count_since(client, queued.call(), start, reply);
+                client.note_write(index);
+                for ((queued, reply), ran) in data.iter().zip(&replies).zip(times) {
+                    self.record(client, queued.call(), Timing { elapsed, ran }, reply);
                 }
                 Ok(Some(replies))
             }
@@ -148,37 +155,38 @@ impl<S: Store> Dispatcher<S> {
         &self,
         client: &Client,
         queue: &[Queued],
-        (watches, stale): (&[Watch], bool),
+        watches: &[Watch],
+        stale: bool,
     ) -> Result<Option<Vec<Reply>>, ReplyError> {
         let touches_keys = !watches.is_empty() || queue.iter().any(Queued::is_data);
         if !touches_keys {
             return Ok(Some(Vec::new()));
         }
-        self.confirmed(stale, || {
-            let now_ms = self.store.read_time_ms();
-            let keyspace = self.store.keyspace().read();
-            let changed = |watch: &Watch| {
-                let database = keyspace.database(watch.database);
-                database.changed_since(&watch.key, watch.index, watch.existed, now_ms)
-            };
-            if watches.iter().any(changed) {
+        self.confirmed(stale, |time| {
+            let data = || queue.iter().filter(|queued| queued.is_data());
+            let mut now_ms = time.ms();
+            let keyspace = self.store.keyspace().view(|keyspace| {
+                now_ms = self.time_under_lock(time).ms();
+                data().any(|queued| is_long(keyspace, queued.call(), queued.database))
+            });
+            if watches.iter().any(|watch| is_broken(watch, &keyspace, now_ms)) {
                 return None;
             }
             let read = |queued: &Queued| {
                 let start = Instant::now();
                 let database = queued.database;
-                let place = Place { database, now_ms, touches: !client.has(ClientFlag::NoTouch) };
-                let reply = self.read_one(&keyspace, queued.call(), place);
-                self.count_since(client, queued.call(), start, &reply);
+                let at = ReadAt { database, now_ms, touches: !client.has(ClientFlag::NoTouch) };
+                let reply = self.read_one(&keyspace, queued.call(), at);
+                self.record_since(client, queued.call(), start, &reply);
                 reply
             };
-            Some(queue.iter().filter(|queued| queued.is_data()).map(read).collect())
+            Some(data().map(read).collect())
         })
         .await
     }
 
     /// Runs the commands that need no keys and puts all replies in the order of the queue. All of
-    /// them run, but a client that ends its own connection hears of none after that, as in Redis.
+    /// them run, but a client that ends its own connection gets no reply after that, as in Redis.
     async fn merge(
         &self,
         session: &mut Session,
@@ -192,13 +200,15 @@ impl<S: Store> Dispatcher<S> {
             let before = flow;
             let reply = match queued.found.command.run {
                 Run::Session(_) => {
-                    let (reply, then) = self.call_session(session, queued.found, &queued.words);
-                    if then == Then::Close {
+                    let (reply, action) = self.call_session(session, queued.call());
+                    if action == SessionAction::Close {
                         flow = Flow::Close;
                     }
                     reply
                 }
-                Run::Node(_) => self.run_node(session, queued.found, &queued.words).await,
+                Run::Node(_) | Run::Describe(_) => {
+                    self.run_node(session, queued.call(), Waiting::Refused).await
+                }
                 _ => data.next().unwrap_or(Reply::Nothing),
             };
             replies.push(if before == Flow::Continue { reply } else { Reply::Nothing });
@@ -210,27 +220,27 @@ impl<S: Store> Dispatcher<S> {
 /// Finds the queued commands again and follows the SELECTs among them.
 fn resolve(mut database: DatabaseId, queue: Vec<Vec<Bytes>>) -> Result<Vec<Queued>, ReplyError> {
     let mut queued = Vec::with_capacity(queue.len());
-    for words in queue {
-        let found = admission::find(&words)?;
-        if found.command.name == "SELECT"
-            && let Some(number) = words.get(1).and_then(|word| parse_integer(word))
+    for argv in queue {
+        let found = admission::find(&argv)?;
+        if found.command.flags.has(Flags::SELECTS_DATABASE)
+            && let Some(number) = argv.get(1).and_then(|arg| parse_integer(arg))
             && let Ok(number @ 0..DATABASES) = u8::try_from(number)
         {
             database = DatabaseId(number);
         }
-        queued.push(Queued { found, words, database });
+        queued.push(Queued { found, argv, database });
     }
     Ok(queued)
 }
 
-/// Whether a command may change keys: what `CLIENT PAUSE … WRITE` holds back.
+/// Whether a command may change keys: what `CLIENT PAUSE … WRITE` delays.
 pub(super) fn may_write(session: &Session, route: &Route) -> bool {
+    let writes = |found: &Resolved| matches!(found.command.run, Run::Write(_));
     match route {
-        Route::Data(found) => matches!(found.command.run, Run::Write(_)),
-        Route::Session(found) if found.command.name == "EXEC" => {
+        Route::Data(found) => writes(found),
+        Route::Session(found) if found.command.flags.has(Flags::EXECUTES_QUEUE) => {
             let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
-            let found = queue.filter_map(|words| admission::find(words).ok());
-            found.into_iter().any(|found| matches!(found.command.run, Run::Write(_)))
+            queue.filter_map(|argv| admission::find(argv).ok()).any(|found| writes(&found))
         }
         _ => false,
     }

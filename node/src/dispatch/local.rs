@@ -1,112 +1,107 @@
-//! Commands that need no keys: about the connection, or about the node.
+//! Commands that need no keys: about the connection, the node, or commands themselves.
 
-use bytes::{Bytes, BytesMut};
 use tokio::time::Instant;
 
-use super::pending::{Mode, Pending, Slot};
-use super::{Dispatcher, Flow, Rules, Store};
-use crate::commands::args::Args;
-use crate::commands::command::Run;
-use crate::commands::context::{NodeContext, SessionContext, Then};
-use crate::commands::table::Resolved;
-use crate::resp::{Batch, Reply};
+use super::call::Call;
+use super::dispatcher::{Dispatcher, Flow};
+use super::pending::BatchRun;
+use super::store::Store;
+use crate::commands::declare::Run;
+use crate::commands::run::{NodeContext, SessionAction, SessionContext, Waiting};
+use crate::commands::table;
+use crate::resp::Reply;
 use crate::services::sessions::Session;
 
-/// A command on its way.
-#[derive(Clone, Copy)]
-pub(super) struct Call<'a> {
-    pub(super) found: Resolved,
-    pub(super) words: &'a [Bytes],
-    /// Its reply is held back.
-    pub(super) quiet: bool,
-}
-
 impl<S: Store> Dispatcher<S> {
-    /// Runs a session command and what it asks for afterwards.
+    /// Runs a session command and the action that it asks for. A `quiet` reply is not sent.
     pub(super) async fn run_session(
         &self,
         session: &mut Session,
-        pending: &mut Pending,
         call: Call<'_>,
-        rules: &Rules,
-        batch: &Batch,
-        out: &mut BytesMut,
+        quiet: bool,
+        run: &mut BatchRun<'_>,
     ) -> Flow {
-        let (mut reply, then) = self.call_session(session, call.found, call.words);
+        let (mut reply, action) = self.call_session(session, call);
         // HELLO is answered in the protocol it chose, and CLIENT REPLY ON is answered at all.
-        let quiet = call.quiet && then != Then::Speak;
-        let mode = Mode::of(session, rules, quiet);
-        match then {
-            Then::Nothing | Then::Speak => {}
-            Then::Close => {
-                pending.push(Slot::Answer(reply), mode);
-                // Whatever the outcome, the connection ends.
-                let _ = self.flush(session, pending, batch, out).await;
-                return Flow::Close;
+        let quiet = quiet && action != SessionAction::ForceReply;
+        match action {
+            SessionAction::None | SessionAction::ForceReply => {}
+            SessionAction::Close => return self.answer_and_close(session, reply, quiet, run).await,
+            SessionAction::Execute => {
+                if self.flush(session, run).await == Flow::Close {
+                    return Flow::Close;
+                }
+                match self.execute(session, &run.settings).await {
+                    None => return Flow::Close,
+                    Some((replies, Flow::Close)) => {
+                        return self.answer_and_close(session, replies, quiet, run).await;
+                    }
+                    Some((replies, Flow::Continue)) => reply = replies,
+                }
             }
-            Then::Execute => {
-                if self.flush(session, pending, batch, out).await == Flow::Close {
+            SessionAction::Watch(keys) => {
+                if self.flush(session, run).await == Flow::Close {
                     return Flow::Close;
                 }
-                let Some((replies, flow)) = self.execute(session, rules).await else {
-                    return Flow::Close;
-                };
-                if flow == Flow::Close {
-                    pending.push(Slot::Answer(replies), Mode::of(session, rules, quiet));
-                    let _ = self.flush(session, pending, batch, out).await;
-                    return Flow::Close;
-                }
-                reply = replies;
-            }
-            Then::Watch(keys) => {
-                if self.flush(session, pending, batch, out).await == Flow::Close {
-                    return Flow::Close;
-                }
-                if let Err(error) = self.watch(session, rules, keys).await {
+                if let Err(error) = self.watch(session, &run.settings, keys).await {
                     reply = Reply::Error(error);
                 }
             }
         }
-        // EXEC may have changed the protocol of its own reply.
-        pending.push(Slot::Answer(reply), Mode::of(session, rules, quiet));
+        // A command of the transaction may have changed the protocol of the reply.
+        run.push_reply(session, reply, quiet);
         Flow::Continue
+    }
+
+    async fn answer_and_close(
+        &self,
+        session: &Session,
+        reply: Reply,
+        quiet: bool,
+        run: &mut BatchRun<'_>,
+    ) -> Flow {
+        run.push_reply(session, reply, quiet);
+        // The connection ends whatever becomes of the commands before.
+        let _ = self.flush(session, run).await;
+        Flow::Close
     }
 
     /// Runs a session command alone.
     pub(super) fn call_session(
         &self,
         session: &mut Session,
-        found: Resolved,
-        words: &[Bytes],
-    ) -> (Reply, Then) {
-        let Run::Session(function) = found.command.run else {
-            return (Reply::Nothing, Then::Nothing);
+        call: Call<'_>,
+    ) -> (Reply, SessionAction) {
+        let Run::Session(function) = call.run() else {
+            return (Reply::Nothing, SessionAction::None);
         };
-        session.client.set_last_command(found.id.0);
+        session.client.set_last_command(call.found.id.0);
         let start = Instant::now();
-        let mut context = SessionContext { session, node: &*self.node, then: Then::Nothing };
-        let reply = function(&mut context, Args::new(&words[found.words()..]));
-        let reply = reply.unwrap_or_else(Reply::Error);
-        let then = context.then;
+        let mut context = SessionContext { session, node: &self.node, action: SessionAction::None };
+        let reply = function(&mut context, call.args()).unwrap_or_else(Reply::Error);
+        let action = context.action;
         session.publish_mode();
-        self.count_since(&session.client, (found, words), start, &reply);
-        (reply, then)
+        self.record_since(&session.client, call, start, &reply);
+        (reply, action)
     }
 
-    /// Runs a node command.
+    /// Runs a command about the node or about commands.
     pub(super) async fn run_node(
         &self,
         session: &Session,
-        found: Resolved,
-        words: &[Bytes],
+        call: Call<'_>,
+        waiting: Waiting,
     ) -> Reply {
-        let Run::Node(function) = found.command.run else { return Reply::Nothing };
-        session.client.set_last_command(found.id.0);
+        session.client.set_last_command(call.found.id.0);
         let start = Instant::now();
-        let context = NodeContext { node: &*self.node, session };
-        let reply = function(&context, Args::new(&words[found.words()..])).await;
+        let context = NodeContext { node: &self.node, session, waiting };
+        let reply = match call.run() {
+            Run::Node(function) => function(&context, call.args()).await,
+            Run::Describe(function) => function(table::all(), call.args()),
+            _ => return Reply::Nothing,
+        };
         let reply = reply.unwrap_or_else(Reply::Error);
-        self.count_since(&session.client, (found, words), start, &reply);
+        self.record_since(&session.client, call, start, &reply);
         reply
     }
 }

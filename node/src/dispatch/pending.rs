@@ -2,52 +2,38 @@
 
 use bytes::BytesMut;
 
-use super::Rules;
+use super::call::Call;
+use super::dispatcher::BatchSettings;
 use crate::base::ids::DatabaseId;
-use crate::commands::command::{Flags, Run};
-use crate::commands::table::Resolved;
-use crate::resp::{Protocol, Reply};
-use crate::services::sessions::{ClientFlag, Session};
+use crate::commands::declare::{Flags, Resolved, Run};
+use crate::resp::{Batch, Protocol, Reply};
+use crate::services::sessions::{Client, ClientFlag, Session};
 
 /// The settings of the connection at the moment a command was admitted: a later command of the same
 /// batch may change them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Mode {
+pub(super) struct ReplyContext {
     pub(super) database: DatabaseId,
     protocol: Protocol,
+    /// The reply is not sent.
     quiet: bool,
     stale: bool,
     /// Reads count as uses of keys.
     pub(super) touches: bool,
 }
 
-/// One reply to come.
-#[derive(Debug)]
-pub(super) enum Slot {
-    /// Known already.
-    Answer(Reply),
-    /// The command at this place of the batch.
-    Data { found: Resolved, index: usize },
-}
-
-/// What waits, in order.
-#[derive(Debug, Default)]
-pub(super) struct Pending {
-    slots: Vec<(Slot, Mode)>,
-}
-
-impl Mode {
-    pub(super) fn of(session: &Session, rules: &Rules, quiet: bool) -> Self {
+impl ReplyContext {
+    pub(super) fn of(session: &Session, settings: &BatchSettings, quiet: bool) -> Self {
         Self {
             database: session.database,
             protocol: session.protocol,
             quiet,
-            stale: rules.stale || session.read_only,
+            stale: settings.stale || session.read_only,
             touches: !session.client.has(ClientFlag::NoTouch),
         }
     }
 
-    /// Appends a reply unless it is held back.
+    /// Appends a reply unless it is not to be sent.
     pub(super) fn encode(self, reply: &Reply, out: &mut BytesMut) {
         if !self.quiet {
             reply.encode(self.protocol, out);
@@ -55,37 +41,92 @@ impl Mode {
     }
 }
 
-impl Pending {
-    pub(super) fn push(&mut self, slot: Slot, mode: Mode) {
-        self.slots.push((slot, mode));
+/// One reply to come.
+#[derive(Debug)]
+pub(super) struct PendingReply {
+    pub(super) source: ReplySource,
+    pub(super) context: ReplyContext,
+}
+
+/// Where a reply comes from.
+#[derive(Debug)]
+pub(super) enum ReplySource {
+    /// It is known already.
+    Ready(Reply),
+    /// The command at this position of the batch.
+    Command { found: Resolved, index: usize },
+}
+
+impl PendingReply {
+    pub(super) fn has(&self, flags: Flags) -> bool {
+        matches!(&self.source, ReplySource::Command { found, .. } if found.command.flags.has(flags))
     }
 
-    pub(super) fn take(&mut self) -> Vec<(Slot, Mode)> {
-        std::mem::take(&mut self.slots)
+    pub(super) const fn is_command(&self) -> bool {
+        matches!(self.source, ReplySource::Command { .. })
     }
 
-    /// Keeps the allocation for the next run.
-    pub(super) fn give_back(&mut self, mut slots: Vec<(Slot, Mode)>) {
-        slots.clear();
-        self.slots = slots;
+    const fn writes(&self) -> bool {
+        match self.source {
+            ReplySource::Ready(_) => false,
+            ReplySource::Command { found, .. } => matches!(found.command.run, Run::Write(_)),
+        }
+    }
+
+    fn is_stale(&self) -> bool {
+        !self.is_command() || self.context.stale || self.has(Flags::STALE)
     }
 }
 
-impl Slot {
-    fn writes(&self) -> bool {
-        matches!(self, Self::Data { found, .. } if matches!(found.command.run, Run::Write(_)))
+/// Commands of one client that run together.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'a> {
+    pub(super) client: &'a Client,
+    pub(super) batch: &'a Batch,
+    pub(super) replies: &'a [PendingReply],
+}
+
+impl<'a> Part<'a> {
+    /// The same client and batch with these replies.
+    pub(super) const fn with(self, replies: &'a [PendingReply]) -> Self {
+        Self { replies, ..self }
+    }
+
+    /// The command at this position of the batch.
+    pub(super) fn call(&self, found: Resolved, index: usize) -> Call<'a> {
+        Call { found, argv: self.batch.command(index) }
+    }
+
+    /// Splits off the replies that must go through the log: all up to the last write.
+    pub(super) fn split_after_last_write(self) -> (Self, Self) {
+        let last = self.replies.iter().rposition(PendingReply::writes);
+        let (written, read) = self.replies.split_at(last.map_or(0, |last| last + 1));
+        (self.with(written), self.with(read))
+    }
+
+    /// Whether every read may be answered without asking the leader.
+    pub(super) fn is_stale(&self) -> bool {
+        self.replies.iter().all(PendingReply::is_stale)
     }
 }
 
-/// How many slots have to go through the log because a write stands among them or after them.
-pub(super) fn after_last_write(slots: &[(Slot, Mode)]) -> usize {
-    slots.iter().rposition(|(slot, _)| slot.writes()).map_or(0, |last| last + 1)
+/// A batch while it is run.
+pub(super) struct BatchRun<'a> {
+    pub(super) batch: &'a Batch,
+    pub(super) settings: BatchSettings,
+    /// Commands and replies that wait for each other, in order.
+    pub(super) pending: Vec<PendingReply>,
+    pub(super) out: &'a mut BytesMut,
 }
 
-/// Whether every read among the slots may be answered without asking the leader.
-pub(super) fn all_stale(slots: &[(Slot, Mode)]) -> bool {
-    slots.iter().all(|(slot, mode)| match slot {
-        Slot::Answer(_) => true,
-        Slot::Data { found, .. } => mode.stale || found.command.flags.has(Flags::STALE),
-    })
+impl BatchRun<'_> {
+    pub(super) fn push(&mut self, source: ReplySource, context: ReplyContext) {
+        self.pending.push(PendingReply { source, context });
+    }
+
+    /// Adds a reply in the present protocol of the session.
+    pub(super) fn push_reply(&mut self, session: &Session, reply: Reply, quiet: bool) {
+        let context = ReplyContext::of(session, &self.settings, quiet);
+        self.push(ReplySource::Ready(reply), context);
+    }
 }

@@ -1,7 +1,7 @@
 //! Guides, compiled so that their links hold.
 
-#[doc = include_str!("request.md")]
-pub mod request {}
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
 #[doc = include_str!("consistency.md")]
 pub mod consistency {}
 #[doc = include_str!("compatibility.md")]
@@ -33,4 +33,24 @@ pub mod decisions {
     pub mod election_timing {}
     #[doc = include_str!("decisions/006_answers_held_back.md")]
     pub mod answers_held_back {}
+    #[doc = include_str!("decisions/007_what_a_start_trusts.md")]
+    pub mod what_a_start_trusts {}
+    #[doc = include_str!("decisions/008_a_majority_removes_a_node.md")]
+    pub mod a_majority_removes_a_node {}
+    #[doc = include_str!("decisions/009_disks_that_hang_or_go_back.md")]
+    pub mod disks_that_hang_or_go_back {}
+    #[doc = include_str!("decisions/010_checkpoints_beside_the_core.md")]
+    pub mod checkpoints_beside_the_core {}
+    #[doc = include_str!("decisions/011_feature_level.md")]
+    pub mod feature_level {}
+    #[doc = include_str!("decisions/012_flushed_and_fresh.md")]
+    pub mod flushed_and_fresh {}
+    #[doc = include_str!("decisions/013_one_time_for_the_cluster.md")]
+    pub mod one_time_for_the_cluster {}
+    #[doc = include_str!("decisions/014_leases_are_what_voters_grant.md")]
+    pub mod leases_are_what_voters_grant {}
+    #[doc = include_str!("decisions/015_large_requests_in_pieces.md")]
+    pub mod large_requests_in_pieces {}
+    #[doc = include_str!("decisions/016_incarnations.md")]
+    pub mod incarnations {}
 }

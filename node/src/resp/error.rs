@@ -69,8 +69,6 @@ texts! {
     PAUSE_MODE = "ERR CLIENT PAUSE mode must be WRITE or ALL";
     /// CLIENT UNBLOCK.
     UNBLOCK_REASON = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR";
-    /// CLIENT TRACKING ON.
-    NO_TRACKING = "ERR client side caching is not supported by this server";
     /// CLIENT CACHING.
     CACHING_WITHOUT_TRACKING = "ERR CLIENT CACHING can be called only when the client is in \
         tracking mode with OPTIN or OPTOUT mode enabled";
@@ -78,12 +76,16 @@ texts! {
     NO_AUTH = "NOAUTH Authentication required.";
     /// No room below `maxmemory`.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
+    /// A name for a key that is longer than keys may be.
+    KEY_TOO_LONG = "ERR key is longer than limits.key_bytes_max allows, use a shorter name or \
+        raise limits-key-bytes-max";
     /// EXEC after a command was refused while queueing.
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A command that MULTI cannot queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
     /// More bytes queued than an entry of the log can hold.
-    TRANSACTION_TOO_LONG = "ERR transaction is too long, send fewer or smaller commands";
+    TRANSACTION_TOO_LONG = "ERR transaction takes more memory than limits.transaction_bytes_max \
+        allows, send fewer or smaller commands or raise limits-transaction-bytes-max";
     /// DEBUG without `enable-debug-command`.
     DEBUG_NOT_ALLOWED = "ERR DEBUG command not allowed. If the enable-debug-command option is \
         set to \"local\", you can run it from a local connection, otherwise you need to set this \

@@ -14,11 +14,12 @@ use tokio::time::{Duration, Instant};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
+use super::discard::discard_input;
 use crate::base::config::OutputBufferLimit;
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::base::tls;
-use crate::commands::node_control::NodeControl;
-use crate::dispatch::{Dispatcher, Flow, Store};
+use crate::commands::run::NodeServices;
+use crate::dispatch::{Dispatcher, Flow, Progress, Store};
 use crate::resp::encode::encode_error;
 use crate::resp::{Batch, Decoder, ProtocolError, ReplyError};
 use crate::services::sessions::{Client, Load, Session};
@@ -62,7 +63,7 @@ impl<S: Store> Door<S> {
     }
 
     /// The node.
-    pub fn node(&self) -> &Arc<dyn NodeControl> {
+    pub fn node(&self) -> &NodeServices {
         self.dispatcher.node()
     }
 
@@ -123,7 +124,7 @@ impl<S: Store> Seat<S> {
 impl<S: Store> Drop for Seat<S> {
     fn drop(&mut self) {
         self.door.metrics().add(Stat::ConnectionsClosed, 1);
-        self.door.node().clients().disconnect(self.client.id());
+        self.door.node().clients.disconnect(self.client.id());
     }
 }
 
@@ -135,6 +136,8 @@ pub struct Connection<T, S: Store> {
     decoder: Decoder,
     /// Received bytes that make no whole command yet.
     received: BytesMut,
+    /// Bytes of the commands that are being run.
+    argument_bytes: usize,
     stopping: watch::Receiver<bool>,
 }
 
@@ -144,6 +147,8 @@ enum End {
     Idle,
     TooMuchInput,
     TooMuchOutput,
+    /// What came is no request, and was answered so.
+    Broken,
 }
 
 impl From<io::Error> for End {
@@ -156,11 +161,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     /// A connection of a client that was taken in.
     pub fn new(stream: T, seat: Seat<S>) -> Self {
         let node = seat.door.node();
-        let bulk_bytes_max = node.config().load().limits.bulk_bytes_max;
+        let bulk_bytes_max = node.config.load().limits.bulk_bytes_max;
         let decoder = Decoder::new(usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX));
         let session = Session::new(Arc::clone(&seat.client), !node.asks_for_password());
         let stopping = seat.door.stopping();
-        Self { stream, seat, session, decoder, received: BytesMut::new(), stopping }
+        Self {
+            stream,
+            seat,
+            session,
+            decoder,
+            received: BytesMut::new(),
+            argument_bytes: 0,
+            stopping,
+        }
     }
 
     /// Serves the client until it leaves or is sent away.
@@ -172,14 +185,19 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                 Err(end) => break end,
             }
         };
+        let evicted = self.session.client.is_evicted();
         // Before the client can see the end, so that nobody counts it any more.
-        self.seat.door.node().clients().disconnect(self.session.client.id());
+        self.seat.door.node().clients.disconnect(self.session.client.id());
         // What was sent before the end must arrive, but nobody waits for it: TLS has a last message
         // that a client may never read.
         let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, self.stream.shutdown()).await;
         let metrics = self.seat.door.metrics();
+        if evicted {
+            metrics.add(Stat::EvictedClients, 1);
+        }
         match end {
             End::Closed => {}
+            End::Broken => discard_input(&mut self.stream).await,
             End::Idle => metrics.add(Stat::IdleDisconnections, 1),
             End::TooMuchInput => metrics.add(Stat::QueryBufferDisconnections, 1),
             End::TooMuchOutput => metrics.add(Stat::OutputBufferDisconnections, 1),
@@ -194,10 +212,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         metrics.add(Stat::BytesIn, count as u64);
         metrics.add(Stat::ReadsProcessed, 1);
         self.publish_load(0);
+        if self.session.client.is_killed() {
+            return Ok(Flow::Close);
+        }
         let mut buffers = self.seat.door.lend();
         let outcome = self.run_received(&mut buffers).await;
         self.seat.door.take_back(buffers);
         self.keep_rest();
+        self.argument_bytes = 0;
         self.publish_load(0);
         outcome
     }
@@ -205,7 +227,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     /// The number of bytes read; `None` when the connection is to end.
     async fn wait_and_read(&mut self) -> Result<Option<usize>, End> {
         let client = Arc::clone(&self.session.client);
-        let idle_s = self.seat.door.node().config().load().limits.idle_timeout_s;
+        let idle_s = self.seat.door.node().config.load().limits.idle_timeout_s;
         let Self { stream, seat, received, decoder, stopping, .. } = self;
         if *stopping.borrow() {
             return Ok(None);
@@ -228,7 +250,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         loop {
             self.decoder.set_authenticated(self.session.authenticated);
             buffers.batch.clear();
+            let before = self.received.len();
             let decoded = self.decoder.decode(&mut self.received, &mut buffers.batch);
+            self.argument_bytes = before.saturating_sub(self.received.len());
             let empty = buffers.batch.is_empty();
             if self.run_batch(buffers).await? == Flow::Close {
                 return Ok(Flow::Close);
@@ -240,7 +264,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                 break;
             }
         }
-        let limit = self.seat.door.node().config().load().limits.query_buffer_bytes_max;
+        let limit = self.seat.door.node().config.load().limits.query_buffer_bytes_max;
         if (self.received.len() + self.decoder.words_bytes()) as u64 > limit {
             return Err(End::TooMuchInput);
         }
@@ -251,8 +275,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         let Buffers { batch, out } = buffers;
         let mut next = 0;
         while next < batch.len() {
-            let door = Rc::clone(&self.seat.door);
-            let progress = door.dispatcher.run(&mut self.session, batch, next, out).await;
+            let progress = self.run_some(batch, next, out).await?;
             if progress.flow == Flow::Continue {
                 self.check_output(out.len(), None)?;
             }
@@ -263,6 +286,33 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             next = progress.next;
         }
         Ok(Flow::Continue)
+    }
+
+    /// Runs commands. One that waits ends with the connection: when the client leaves, is sent
+    /// away, or the server stops.
+    async fn run_some(
+        &mut self,
+        batch: &mut Batch,
+        next: usize,
+        out: &mut BytesMut,
+    ) -> Result<Progress, End> {
+        let door = Rc::clone(&self.seat.door);
+        let Self { stream, session, received, stopping, .. } = self;
+        let client = Arc::clone(&session.client);
+        let left = async {
+            client.blocked().await;
+            tokio::select! {
+                () = client.killed() => {}
+                // An error says that the server is gone.
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = end_of_input(stream, received, (&door, &client)) => {}
+            }
+        };
+        tokio::select! {
+            biased;
+            progress = door.dispatcher.run(session, batch, next, out) => Ok(progress),
+            () = left => Err(End::Closed),
+        }
     }
 
     /// Whether this many bytes may wait for the client; `over_soft` says since when they are more
@@ -276,7 +326,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     }
 
     fn output_limit(&self) -> OutputBufferLimit {
-        self.seat.door.node().config().load().limits.output_buffer.normal
+        self.seat.door.node().config.load().limits.output_buffer.normal
     }
 
     async fn answer_broken(
@@ -288,7 +338,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         tracing::debug!(client = self.session.client.address(), %error, "closing a client");
         encode_error(&ReplyError::new(format!("ERR {error}")), out);
         self.write(out).await?;
-        Ok(Flow::Close)
+        Err(if self.session.authenticated { End::Broken } else { End::Closed })
     }
 
     async fn write(&mut self, out: &mut BytesMut) -> Result<(), End> {
@@ -302,6 +352,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         let client = Arc::clone(&self.session.client);
         let (mut written, mut over_soft) = (0, None);
         while written < out.len() {
+            if client.is_killed() {
+                return Err(End::Closed);
+            }
             tokio::select! {
                 biased;
                 count = self.stream.write(&out[written..]) => match count? {
@@ -341,14 +394,24 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
 
     fn publish_load(&self, output_bytes: usize) {
         let transaction = self.session.transaction.as_deref();
-        self.session.client.set_load(Load {
-            input_bytes: self.received.len(),
+        let load = Load {
+            input_bytes: self.received.len() + self.decoder.words_bytes(),
             input_free_bytes: self.received.capacity() - self.received.len(),
+            argument_bytes: self.argument_bytes,
             queued: transaction.map(|transaction| transaction.queue.len()),
             queued_bytes: transaction.map_or(0, |transaction| transaction.bytes),
             watched: self.session.watches.len(),
+            watched_bytes: self.session.watches.bytes(),
             output_bytes,
-        });
+        };
+        publish(self.seat.door.node(), &self.session.client, load);
+    }
+}
+
+/// Tells others what is held for a client; closes those that take most when it is too much.
+fn publish(node: &NodeServices, client: &Client, load: Load) {
+    if node.clients.publish(client, load) {
+        node.bound_clients_memory();
     }
 }
 
@@ -377,6 +440,32 @@ async fn read<T: AsyncRead + Unpin, S: Store>(
     .await?;
     *received = door.reader.borrow_mut().split();
     Ok(count)
+}
+
+/// Keeps what a client sends while it waits; returns when it has left.
+async fn end_of_input<T: AsyncRead + Unpin, S: Store>(
+    stream: &mut T,
+    received: &mut BytesMut,
+    (door, client): (&Door<S>, &Client),
+) {
+    loop {
+        let bytes_max = door.node().config.load().limits.query_buffer_bytes_max;
+        if received.len() as u64 >= bytes_max {
+            // The next commands are not read before this one is answered.
+            return std::future::pending().await;
+        }
+        received.reserve(READ_BYTES_LEAST);
+        match stream.read_buf(received).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => {
+                door.metrics().add(Stat::BytesIn, count as u64);
+                let input_free_bytes = received.capacity() - received.len();
+                let input_bytes = received.len();
+                let load = Load { input_bytes, input_free_bytes, ..client.load() };
+                publish(door.node(), client, load);
+            }
+        }
+    }
 }
 
 async fn sleep_unless_zero(seconds: u64) {

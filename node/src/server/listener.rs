@@ -19,7 +19,7 @@ use crate::base::credentials::Watched;
 use crate::base::telemetry::{Metrics, Stat};
 use crate::base::threads::Threads;
 use crate::base::tls::ServerTls;
-use crate::commands::node_control::NodeControl;
+use crate::commands::run::NodeServices;
 use crate::dispatch::{Dispatcher, Store};
 
 /// What a client is told when there are too many; Redis' text.
@@ -89,7 +89,7 @@ impl RespServer {
         doors: Vec<Listeners>,
         threads: &dyn Threads,
         store: &S,
-        node: &Arc<dyn NodeControl>,
+        node: &Arc<NodeServices>,
         metrics: &Arc<Metrics>,
     ) -> Self {
         let (stop, stopping) = watch::channel(false);
@@ -104,7 +104,7 @@ impl RespServer {
             let (store, node) = (store.clone(), Arc::clone(node));
             let (metrics, stopping) = (Arc::clone(metrics), stopping.clone());
             let main = move || {
-                let seed = node.clock().unix_us().wrapping_add(number as u64);
+                let seed = node.clock.unix_us().wrapping_add(number as u64);
                 let dispatcher = Dispatcher::new(store, node, metrics.thread(), seed);
                 let door = Rc::new(Door::new(dispatcher, stopping));
                 let accept = |(socket, tls)| accept(socket, tls, Rc::clone(&door));
@@ -165,7 +165,7 @@ async fn admit<S: Store>(
     connections: &mut JoinSet<()>,
 ) {
     let local = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
-    let Some(client) = door.node().clients().connect(peer.to_string(), local) else {
+    let Some(client) = door.node().clients.connect(peer.to_string(), local) else {
         door.metrics().add(Stat::ConnectionsRejected, 1);
         if tls.is_none() {
             // The client may be gone already; there is nobody else to tell.
@@ -173,7 +173,7 @@ async fn admit<S: Store>(
         }
         return;
     };
-    if let Err(error) = tune(&stream, door.node().config().load().limits.tcp_keepalive_s) {
+    if let Err(error) = tune(&stream, door.node().config.load().limits.tcp_keepalive_s) {
         tracing::debug!(%error, %peer, "cannot set socket options");
     }
     let seat = Seat::new(Rc::clone(door), client);

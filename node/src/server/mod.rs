@@ -1,6 +1,7 @@
 //! The doors of a node.
 
 pub mod connection;
+mod discard;
 pub mod http;
 pub mod listener;
 pub mod rpc;

@@ -6,23 +6,23 @@ use tokio::time::Instant;
 
 use super::*;
 use crate::base::threads::RealThreads;
-use crate::dispatch::testing::{FakeNode, FakeStore};
+use crate::commands::run::NodeServices;
+use crate::dispatch::testing::{FakeStore, set_parameter};
 
 struct Bench {
     server: Option<RespServer>,
     address: SocketAddr,
-    node: Arc<FakeNode>,
+    node: Arc<NodeServices>,
 }
 
 impl Bench {
     fn start() -> Self {
         let store = FakeStore::default();
-        let node = FakeNode::new(store.clone());
-        let control: Arc<dyn NodeControl> = node.clone();
+        let node = store.node();
         let address = "127.0.0.1:0".parse().unwrap();
         let listeners = Listeners::bind(address, 2, 64).unwrap();
-        let (address, metrics) = (listeners.address(), &node.telemetry().metrics);
-        let server = RespServer::start(vec![listeners], &RealThreads, &store, &control, metrics);
+        let (address, metrics) = (listeners.address(), &node.telemetry.metrics);
+        let server = RespServer::start(vec![listeners], &RealThreads, &store, &node, metrics);
         Self { server: Some(server), address, node }
     }
 
@@ -102,7 +102,7 @@ fn a_broken_stream_is_answered_and_closed() {
 #[test]
 fn one_client_too_many_is_told_so() {
     let bench = Bench::start();
-    bench.node.clients().set_limit(1);
+    bench.node.clients.set_limit(1);
     let mut first = bench.connect();
     check(&mut first, "PING\r\n", "+PONG\r\n");
     let mut second = bench.connect();
@@ -126,7 +126,7 @@ fn a_killed_client_is_gone_and_the_killer_stays() {
 #[test]
 fn an_idle_client_is_sent_away() {
     let bench = Bench::start();
-    bench.node.set("timeout", "1");
+    set_parameter(&bench.node, "timeout", "1");
     let mut client = bench.connect();
     check(&mut client, "PING\r\n", "+PONG\r\n");
     let start = Instant::now();

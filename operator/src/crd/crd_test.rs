@@ -30,7 +30,7 @@ fn an_empty_spec_is_three_members_with_a_password_and_encrypted_peers() {
 }
 
 #[test]
-fn words_that_are_not_offered_are_refused_with_those_that_are() {
+fn unknown_values_are_refused_with_the_known_ones() {
     let text = refused(json!({ "imagePullPolicy": "always" }));
     assert!(text.contains("must be Always, IfNotPresent or Never"), "{text}");
     let text = refused(json!({ "services": { "type": "ExternalName" } }));
@@ -98,7 +98,7 @@ fn the_committed_definition_is_that_of_the_code() {
 }
 
 #[test]
-fn encryption_of_peers_changes_only_while_there_are_none() {
+fn encryption_of_peers_changes_only_while_replicas_is_zero() {
     let of = |replicas: i32, peers: &str| {
         cluster(json!({ "replicas": replicas, "tls": { "peers": peers } }))
     };
@@ -128,6 +128,6 @@ fn the_id_of_an_adopted_cluster_does_not_change() {
 }
 
 #[test]
-fn fields_of_a_newer_definition_are_read_over() {
+fn fields_of_a_newer_definition_are_ignored() {
     assert_eq!(cluster(json!({ "fromTheFuture": 1, "tls": { "alsoNew": 1 } })), cluster(json!({})));
 }

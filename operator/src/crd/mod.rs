@@ -1,4 +1,4 @@
-//! The custom resource `IronKVCluster`: what a user asks for and what the operator says about it.
+//! The custom resource `IronKVCluster`: the spec by the user and the status by the operator.
 //! Defaults and validation are part of the schema, so the API server refuses what cannot work.
 
 // `KubeSchema` derives hidden copies of public types.
@@ -10,20 +10,27 @@ mod spec;
 mod status;
 mod storage;
 
-pub use scheduling::{Scheduling, Spread, SpreadMode};
+pub use scheduling::{Scheduling, SpreadMode};
 pub use security::{Auth, SecretKey, Tls, TlsMode};
-pub use spec::{
-    IronKVCluster, IronKVClusterSpec, MemberReplacement, Monitoring, NetworkPolicy,
-    ReplacementPolicy, Services, Update, UpdateStrategy,
-};
+pub use spec::{IronKVCluster, IronKVClusterSpec, ReplacementPolicy, UpdateStrategy};
 pub use status::{Bootstrap, ConditionType, IronKVClusterStatus, MemberRole, MemberStatus};
-pub use storage::{Retention, RetentionPolicy, Storage};
+pub use storage::{RetentionPolicy, Storage};
 
-use kube::CustomResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use kube::{CustomResourceExt, Resource};
 
 /// The definition as YAML, as it is committed in `crds/`.
 pub fn definition() -> Result<String, serde_yaml::Error> {
     serde_yaml::to_string(&IronKVCluster::crd())
+}
+
+impl IronKVCluster {
+    /// A reference for the objects of this cluster, so that Kubernetes deletes them together with
+    /// it; `None` when the resource does not come from an API server.
+    pub fn owner_reference(&self) -> Option<OwnerReference> {
+        let owner = self.controller_owner_ref(&())?;
+        Some(OwnerReference { block_owner_deletion: Some(true), ..owner })
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a user asks for.
+//! The spec of a cluster, written by the user.
 
 use std::collections::BTreeMap;
 
@@ -209,7 +209,7 @@ pub enum UpdateStrategy {
     /// The operator rolls.
     #[default]
     Auto,
-    /// Whoever deletes a pod rolls it.
+    /// A person deletes each pod.
     Manual,
 }
 

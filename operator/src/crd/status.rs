@@ -1,4 +1,4 @@
-//! What the operator says about a cluster. Written only when it differs.
+//! The status of a cluster, written by the operator.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
@@ -93,23 +93,23 @@ pub enum MemberRole {
 /// The condition types, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ConditionType {
-    /// Everything asked for is there and serves.
+    /// The spec is reached, and all members serve.
     Ready,
     /// A majority serves.
     Available,
-    /// The operator is on its way to the spec.
+    /// The operator is executing steps towards the spec.
     Progressing,
-    /// A member is missing, behind or broken.
+    /// A member is missing, lags or is faulty.
     Degraded,
     /// The cluster was formed.
     Bootstrapped,
-    /// No majority: a person must decide.
+    /// No majority answers, so a person must decide.
     QuorumLost,
     /// A disk belongs to another cluster.
     ClusterIDMismatch,
-    /// The spec is not what we would advise.
+    /// A setting is not recommended or was refused.
     ConfigurationWarning,
-    /// Volumes grow.
+    /// Volumes are being expanded.
     StorageResizing,
 }
 

@@ -1,5 +1,7 @@
 //! Guides, compiled so that their links hold.
 
+#[doc = include_str!("architecture.md")]
+pub mod architecture {}
 #[doc = include_str!("installing.md")]
 pub mod installing {}
 #[doc = include_str!("resource.md")]

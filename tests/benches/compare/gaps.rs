@@ -26,7 +26,7 @@ pub(crate) fn measure(system: &System) -> Result<Vec<Figure>, String> {
         })
         .collect::<Result<Vec<_>, String>>()?;
     Ok(vec![
-        Figure { name: "write gap, leader hands over", value: spread(handed_over) },
+        Figure { name: "write gap, leadership transfer", value: spread(handed_over) },
         Figure { name: "write gap, leader killed", value: spread(killed) },
     ])
 }

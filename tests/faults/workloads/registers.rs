@@ -9,9 +9,12 @@ use ironkv_tests::registers::{Answer, Call, check};
 use ironkv_tests::session::Fate;
 
 use super::Generations;
-use crate::load::Context;
+use crate::load::{Context, Pace};
 
 const KEYS: usize = 3;
+
+/// Operations of a history that are printed when it is wrong.
+const OPERATIONS_SHOWN: usize = 500;
 
 /// Registers that are read and written.
 #[derive(Debug, Clone)]
@@ -24,7 +27,11 @@ pub struct Registers {
 
 impl Registers {
     pub fn new(context: &Context, how_long: Duration) -> Self {
-        let generations = Generations::new(Duration::from_secs(4));
+        let length = match context.pace {
+            Pace::Thinking => Duration::from_secs(4),
+            Pace::FullSpeed => Duration::from_secs(1),
+        };
+        let generations = Generations::new(length);
         let count = generations.count(how_long) * KEYS;
         Self {
             context: context.clone(),
@@ -73,7 +80,9 @@ impl Registers {
         for (index, history) in self.histories.iter().enumerate() {
             returned += history.counts().0;
             if let Err(error) = check(&history.operations()) {
-                panic!("register {index}: {error}\n{:#?}", history.operations());
+                let operations = history.operations();
+                let last = operations.len().saturating_sub(OPERATIONS_SHOWN);
+                panic!("register {index}: {error}\n{:#?}", &operations[last..]);
             }
         }
         assert!(returned > 200, "only {returned} operations on registers returned");

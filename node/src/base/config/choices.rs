@@ -60,13 +60,13 @@ choices! {
         On = "on",
     }
 
-    /// Who may call `DEBUG`.
+    /// Which clients may call `DEBUG`.
     DebugAccess {
-        /// Nobody.
+        /// None.
         No = "no",
         /// Clients of this machine.
         Local = "local",
-        /// Everybody.
+        /// All clients.
         Yes = "yes",
     }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::OutputBufferLimits;
 use super::memory::parse_memory;
+use super::notify_classes::NotifyClasses;
 
 /// The type of a parameter.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +37,9 @@ pub enum Kind {
     OomScores,
     /// `no`; Redis' text why it cannot be `yes`.
     Never(&'static str),
+    /// What that kind takes; the value stays this one, because another would promise less than
+    /// there is.
+    Stays(&'static Kind, &'static str),
 }
 
 /// Why a value was refused, in Redis' words.
@@ -51,9 +55,10 @@ impl Kind {
                 .map(|yes| if yes { "yes" } else { "no" }.to_owned())
                 .ok_or(Cow::Borrowed("argument must be 'yes' or 'no'")),
             Self::Integer(min, max) => {
-                let number: i64 = text
-                    .parse()
-                    .map_err(|_| Cow::Borrowed("argument couldn't be parsed into an integer"))?;
+                // Redis takes no sign but a minus.
+                let number = text.parse::<i64>().ok().filter(|_| !text.starts_with('+'));
+                let number =
+                    number.ok_or(Cow::Borrowed("argument couldn't be parsed into an integer"))?;
                 in_range(i128::from(number), i128::from(min), i128::from(max))
             }
             Self::Octal => i64::from_str_radix(text, 8)
@@ -75,9 +80,12 @@ impl Kind {
             }
             Self::SavePoints => save_points(text),
             Self::OutputBuffer => output_buffer(text, current),
-            Self::EventClasses => event_classes(text),
+            Self::EventClasses => NotifyClasses::parse(text)
+                .map(String::from)
+                .ok_or("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into()),
             Self::Percentiles => percentiles(text),
             Self::OomScores => oom_scores(text),
+            Self::Stays(kind, value) => kind.check(text, current).map(|_| value.to_owned()),
             Self::Never(why) => match parse_yes_no(text) {
                 Some(false) => Ok("no".to_owned()),
                 Some(true) => Err(why.into()),
@@ -137,30 +145,6 @@ fn output_buffer(text: &str, current: &str) -> Result<String, Refusal> {
     Ok(limits.changed(text)?.to_string())
 }
 
-/// The letters in Redis' order; `A` stands for all classes but key misses and new keys.
-fn event_classes(text: &str) -> Result<String, Refusal> {
-    const ALL: &str = "g$lshzxetd";
-    const ORDER: &str = "KEmn";
-    let known = |letter| letter == 'A' || ALL.contains(letter) || ORDER.contains(letter);
-    if !text.chars().all(known) {
-        return Err("Invalid event class character. Use 'Ag$lshzxeKEtmdn'.".into());
-    }
-    let has = |letter: char| text.contains(letter);
-    let everything = has('A') || ALL.chars().all(has);
-    let mut shown = String::new();
-    if everything {
-        shown.push('A');
-    } else {
-        shown.extend(ALL.chars().filter(|&letter| has(letter) && letter != 'd'));
-        shown.extend(['d', 'n'].into_iter().filter(|&letter| has(letter)));
-    }
-    shown.extend(['K', 'E', 'm'].into_iter().filter(|&letter| has(letter)));
-    if everything && has('n') {
-        shown.push('n');
-    }
-    Ok(shown)
-}
-
 fn percentiles(text: &str) -> Result<String, Refusal> {
     let numbers: Option<Vec<f64>> =
         text.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
@@ -215,6 +199,8 @@ mod tests {
         check(Kind::SavePoints, "", "");
         check(Kind::Percentiles, "50 99.0 99.9", "50 99 99.9");
         check(Kind::Octal, "755", "755");
+        check(Kind::Stays(&Kind::YesNo, "yes"), "no", "yes");
+        check(Kind::Stays(&Kind::YesNo, "yes"), "x", "! argument must be 'yes' or 'no'");
     }
 
     #[test]

@@ -135,11 +135,20 @@ impl<'a> Merge<'a> {
     }
 
     fn add_text(&mut self, key: &str, text: &str, source: Source) {
+        let takes_text = matches!(self.models.get(key), Some(serde_yaml::Value::String(_)) | None);
+        if text.is_empty() && !takes_text && matches!(source, Source::Environment(_)) {
+            let message = "is set and empty; give it a value or unset it";
+            self.problems.push(Problem::new(format!("{key} ({source})"), message));
+            return;
+        }
         self.add(key, tree::parse(self.models.get(key), text), source);
     }
 
     fn add(&mut self, key: &str, value: serde_yaml::Value, source: Source) {
         let parameter = key.strip_prefix(PARAMETERS).and_then(|rest| rest.strip_prefix('.'));
+        if let Some(own) = parameter.and_then(parameters::key_since) {
+            return self.add_text(own, &tree::show(&value), source);
+        }
         let checked = match parameter {
             Some(name) => {
                 parameters::check_compatibility(name, &tree::show(&value)).map(Into::into)
@@ -190,8 +199,19 @@ pub(super) fn check_type(key: &str, value: &serde_yaml::Value) -> Result<(), Str
     parsed.map(drop).map_err(|error| {
         let text = error.to_string();
         // serde_yaml names the path first, which the reader has already seen.
-        text.split_once(": ").map_or(text.clone(), |(_, message)| message.to_owned())
+        in_words(text.split_once(": ").map_or(text.as_str(), |(_, message)| message))
     })
+}
+
+/// Without the names that Rust has for numbers.
+fn in_words(message: &str) -> String {
+    let numbers = [
+        ("expected u16", "expected a whole number from 0 to 65535"),
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected u64", "expected a whole number, where sizes may have a unit, such as 64mb"),
+    ];
+    let found = numbers.iter().find(|(name, _)| message.ends_with(name));
+    found.map_or_else(|| message.to_owned(), |(name, words)| message.replace(name, words))
 }
 
 fn unknown(name: &str, near: Option<&str>, place: &str) -> Problem {

@@ -43,8 +43,13 @@ fn later_layers_win_and_every_value_knows_its_source() {
 #[test]
 fn every_mistake_of_every_layer_is_reported_at_once() {
     let text = problems(
-        "listen:\n  resp_prot: 1\n  grpc_port: many\nlimits: 3\n",
-        &[("IRONKV_READS_MODE", "fast"), ("IRONKV_LISTEN_RSP_PORT", "1")],
+        "listen:\n  resp_prot: 1\n  grpc_port: many\nlimits: 3\nfoo:\nraft:\n",
+        &[
+            ("IRONKV_READS_MODE", "fast"),
+            ("IRONKV_LISTEN_RSP_PORT", "1"),
+            ("IRONKV_LISTEN_HTTP_PORT", ""),
+            ("IRONKV_CLUSTER_FEATURE_LEVEL_MAX", "99"),
+        ],
         &[("raft.heartbeat_ms", "5000")],
     );
     for part in [
@@ -56,9 +61,14 @@ fn every_mistake_of_every_layer_is_reported_at_once() {
         "IRONKV_LISTEN_RSP_PORT",
         "did you mean IRONKV_LISTEN_RESP_PORT?",
         "raft.heartbeat_ms (flag --raft-heartbeat-ms)",
+        "foo (file",
+        "expected a whole number from 0 to 65535",
+        "listen.http_port (environment IRONKV_LISTEN_HTTP_PORT): is set and empty",
+        "cluster.feature_level_max (environment IRONKV_CLUSTER_FEATURE_LEVEL_MAX): must be at most",
     ] {
         assert!(text.contains(part), "{part} is missing in: {text}");
     }
+    assert!(!text.contains("raft (file"), "{text}");
 }
 
 #[test]

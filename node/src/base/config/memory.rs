@@ -1,7 +1,8 @@
 //! Sizes as Redis writes them.
 
 /// Bytes from a text such as `100`, `64mb` or `1g`: `k`, `m`, `g` are powers of 1000; `kb`, `mb`,
-/// `gb` powers of 1024, whatever the case. `None` for anything else.
+/// `gb` powers of 1024, whatever the case. What does not fit into 64 bits is the largest number, as
+/// `strtoull` has it. `None` for anything else.
 pub fn parse_memory(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
@@ -15,7 +16,10 @@ pub fn parse_memory(text: &str) -> Option<u64> {
         "gb" => 1 << 30,
         _ => return None,
     };
-    number.parse::<u64>().ok()?.checked_mul(factor)
+    let digits = number.bytes().map(|digit| u64::from(digit - b'0'));
+    let number =
+        digits.fold(0_u64, |number, digit| number.saturating_mul(10).saturating_add(digit));
+    (!text[..text.len() - unit.len()].is_empty()).then(|| number.saturating_mul(factor))
 }
 
 /// Bytes for people: `1.50M`, as INFO's `_human` fields.
@@ -46,7 +50,8 @@ mod tests {
             ("1xb", None),
             ("-1", None),
             ("kb", None),
-            ("99999999999gb", None),
+            ("99999999999gb", Some(u64::MAX)),
+            ("99999999999999999999", Some(u64::MAX)),
         ] {
             assert_eq!(parse_memory(text), bytes, "{text}");
         }

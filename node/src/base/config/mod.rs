@@ -1,11 +1,13 @@
 //! The configuration of one node: a struct for each concern, loaded in layers, changed while live.
 
 mod choices;
+mod clients_memory;
 mod kind;
 mod live;
 mod load;
 mod memory;
 mod nearest;
+mod notify_classes;
 mod output_buffer;
 pub mod parameters;
 mod rewrite;
@@ -20,17 +22,19 @@ use serde::{Deserialize, Serialize};
 pub use choices::{
     ClientCertificates, DebugAccess, LogFormat, LogLevel, ReadMode, Redirect, Switch,
 };
+pub use clients_memory::ClientsMemory;
 use kind::parse_yes_no;
 pub use kind::{Kind, Refusal};
 pub use live::{LiveConfig, ReloadReport, Unapplied};
 pub use load::{Loaded, Problem, Problems, Sources, load};
 pub use memory::{parse_memory, show_memory};
 pub use nearest::nearest;
+pub use notify_classes::NotifyClasses;
 pub use output_buffer::{OutputBufferLimit, OutputBufferLimits};
 pub use sections::{
-    AdvertiseConfig, AuthConfig, CheckpointConfig, DataConfig, LimitsConfig, ListenConfig,
-    LogConfig, NodeConfig, RaftConfig, ReadsConfig, RoutingConfig, SecurityConfig, TelemetryConfig,
-    ThreadsConfig, TlsConfig,
+    AdvertiseConfig, AuthConfig, CheckpointConfig, ClusterConfig, DataConfig, LimitsConfig,
+    ListenConfig, LogConfig, NodeConfig, RaftConfig, ReadsConfig, RoutingConfig, SecurityConfig,
+    TelemetryConfig, ThreadsConfig, TlsConfig,
 };
 pub use tree::Source;
 
@@ -46,6 +50,8 @@ pub struct Config {
     pub data: DataConfig,
     /// How this node finds its cluster.
     pub node: NodeConfig,
+    /// What this node agrees to.
+    pub cluster: ClusterConfig,
     /// Timings of consensus.
     pub raft: RaftConfig,
     /// How reads are answered.
@@ -104,6 +110,7 @@ impl Config {
             AdvertiseConfig::DOCS,
             DataConfig::DOCS,
             NodeConfig::DOCS,
+            ClusterConfig::DOCS,
             RaftConfig::DOCS,
             ReadsConfig::DOCS,
             RoutingConfig::DOCS,

@@ -4,7 +4,10 @@
 mod compatibility;
 mod meaningful;
 
+pub use meaningful::EVICTION_POLICIES;
+
 use super::kind::Kind;
+use crate::base::feature_level::FeatureLevel;
 
 /// One parameter by Redis' name.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +22,9 @@ pub struct Parameter {
     pub scope: Scope,
     /// When it can change.
     pub change: Change,
+    /// Of one that belongs to the cluster: the feature level at which every member knows it.
+    /// Values that it takes only since some level must be refused below it as before.
+    pub needs_level: FeatureLevel,
 }
 
 /// Where the value of a parameter lives.
@@ -48,13 +54,15 @@ pub enum Change {
 
 /// The parameter of this name or alias, whatever the case.
 pub fn find(name: &str) -> Option<&'static Parameter> {
-    all().find(|row| {
-        row.name.eq_ignore_ascii_case(name)
-            || row.alias.is_some_and(|alias| alias.eq_ignore_ascii_case(name))
-    })
+    all().find(|row| row.is_called(name))
 }
 
-/// Every row.
+/// Every row of the replicated state, those that `CONFIG` does not know included.
+pub fn of_cluster() -> impl Iterator<Item = &'static Parameter> {
+    meaningful::INTERNAL.iter().chain(all().filter(|row| row.scope == Scope::Cluster))
+}
+
+/// Every row that `CONFIG` knows.
 pub fn all() -> impl Iterator<Item = &'static Parameter> {
     meaningful::ROWS.iter().chain(compatibility::ROWS)
 }
@@ -81,7 +89,23 @@ pub(super) fn check_compatibility(name: &str, text: &str) -> Result<String, Stri
     }
 }
 
+/// The key of a parameter that version 0.1.0 kept as one without meaning, and may have written into
+/// the configuration file as such.
+pub(super) fn key_since(name: &str) -> Option<&'static str> {
+    name.eq_ignore_ascii_case("maxmemory-clients").then_some("limits.clients_memory_max")
+}
+
 impl Parameter {
+    /// Whether this is its name or alias, whatever the case.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.names().any(|own| own.eq_ignore_ascii_case(name))
+    }
+
+    /// Its name and its alias.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
+        [Some(self.name), self.alias].into_iter().flatten()
+    }
+
     /// What a key's word is called by Redis.
     pub fn redis_word(&self, word: String) -> String {
         let Scope::Node(_, pairs) = self.scope else { return word };
@@ -98,7 +122,7 @@ impl Parameter {
 }
 
 const fn row(name: &'static str, kind: Kind, scope: Scope, change: Change) -> Parameter {
-    Parameter { name, alias: None, kind, scope, change }
+    Parameter { name, alias: None, kind, scope, change, needs_level: FeatureLevel::FIRST }
 }
 
 const fn aliased(alias: &'static str, row: Parameter) -> Parameter {

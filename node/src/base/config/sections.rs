@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClientCertificates, DebugAccess, LogFormat, LogLevel, OutputBufferLimits, ReadMode, Redirect,
-    Switch,
+    ClientCertificates, ClientsMemory, DebugAccess, LogFormat, LogLevel, OutputBufferLimits,
+    ReadMode, Redirect, Switch,
 };
 use crate::base::limits;
 use crate::base::secret::Secret;
@@ -40,21 +40,21 @@ const LOOPBACK: &str = "127.0.0.1";
 section! {
     /// Where this node listens.
     ListenConfig in "listen" {
-        /// Host of the Redis protocol; 0.0.0.0 for every interface.
+        /// Host name or address for the Redis protocol; 0.0.0.0 for every interface.
         resp_host: String = LOOPBACK.to_owned();
-        /// Port of the Redis protocol; 0 for none.
+        /// Port for the Redis protocol; 0 for none.
         resp_port: u16 = 6379;
-        /// Port of the Redis protocol over TLS; 0 for none.
+        /// Port for the Redis protocol over TLS; 0 for none.
         resp_tls_port: u16 = 0;
-        /// Host of gRPC, for peers and administration.
+        /// Host name or address for gRPC, which peers and administrators use.
         grpc_host: String = LOOPBACK.to_owned();
-        /// Port of gRPC.
+        /// Port for gRPC.
         grpc_port: u16 = 6380;
-        /// Host of HTTP, for probes, metrics and status.
+        /// Host name or address for HTTP: probes, metrics and status.
         http_host: String = LOOPBACK.to_owned();
-        /// Port of HTTP.
+        /// Port for HTTP.
         http_port: u16 = 8080;
-        /// Connections the kernel may hold before they are accepted.
+        /// Connections that the kernel may hold before they are accepted.
         backlog: u32 = 511;
     }
 }
@@ -62,14 +62,14 @@ section! {
 section! {
     /// How others reach this node.
     AdvertiseConfig in "advertise" {
-        /// Name or address told to clients and peers; empty for the listen host, or the machine's
-        /// name when that is every interface.
+        /// Host name or address that clients and peers use; empty for the listen host, or for the
+        /// name of the machine when the node listens on every interface.
         host: String = String::new();
-        /// Port told to clients; 0 for the listen port, that of TLS when there is no other.
+        /// Port that clients use; 0 for the listen port, or for the TLS port if it is the only one.
         resp_port: u16 = 0;
-        /// Port told to peers; 0 for the listen port.
+        /// Port that peers use; 0 for the listen port.
         grpc_port: u16 = 0;
-        /// Port told for HTTP; 0 for the listen port.
+        /// Port that is published for HTTP; 0 for the listen port.
         http_port: u16 = 0;
     }
 }
@@ -77,9 +77,10 @@ section! {
 section! {
     /// Where this node keeps its data.
     DataConfig in "data" {
-        /// Directory of the log, the checkpoints and the node's identity. One node each.
+        /// Directory of the log, the checkpoints and the node's identity; one directory for each
+        /// node.
         directory: String = "ironkv-data".to_owned();
-        /// Free bytes of the disk below which writes are refused.
+        /// Writes are refused while fewer bytes than this are free on the disk.
         free_bytes_min: u64 = 64 << 20;
     }
 }
@@ -87,49 +88,74 @@ section! {
 section! {
     /// How this node finds its cluster.
     NodeConfig in "node" {
-        /// Name shown to people; empty for the machine's name.
+        /// Name that logs and status pages show; empty for the name of the machine.
         name: String = String::new();
-        /// gRPC addresses (host:port) of nodes to ask about the cluster at start.
+        /// gRPC addresses (host:port) of other members. A node that is the only member by its own
+        /// data asks them at its start, and does not lead if one of them belongs to its cluster.
         peers: Vec<String> = Vec::new();
-        /// Milliseconds for which a node that was asked to stop goes on serving, without leading
-        /// and not ready, until clients are sent elsewhere.
+        /// Milliseconds for which a stopping node continues to serve, not as leader and not ready,
+        /// until clients are sent to other nodes.
         drain_ms: u64 = 0;
     }
 }
 
 section! {
-    /// Timings of consensus. All nodes of a cluster must agree on them.
+    /// What this node agrees to.
+    ClusterConfig in "cluster" {
+        /// Highest feature level that this node agrees to; 0 for the highest that its program
+        /// understands. Before a careful upgrade, set it on one node to the current level: until it
+        /// is 0 again, the level does not rise, and every node can return to the previous version.
+        feature_level_max: u32 = 0;
+        /// Seconds between two comparisons of the digests of all replicas while this node leads; 0
+        /// for no comparisons.
+        digest_interval_s: u64 = 300;
+    }
+}
+
+section! {
+    /// Timings of consensus. Nodes may have different timings while they are being changed; leases
+    /// stay valid.
     RaftConfig in "raft" {
         /// Milliseconds between the leader's heartbeats.
         heartbeat_ms: u64 = 100;
-        /// Shortest silence of the leader, milliseconds, before a node asks for an election.
+        /// Shortest time without a message from the leader, milliseconds, after which a node starts
+        /// an election.
         election_timeout_min_ms: u64 = 1200;
-        /// Longest such silence; each node draws between the two. For half of this time after it
-        /// heard a leader a node votes for nobody else: the leader's lease.
+        /// Longest such time; each node draws a value between the two. For half of this time after
+        /// a message from a leader, a node votes for no other node: the leader's lease.
         election_timeout_max_ms: u64 = 1500;
-        /// Share of that lease, percent, for which a leader may answer reads alone. The rest
-        /// covers clocks that run at different rates.
+        /// Share of that lease, percent, for which a leader may answer reads without asking other
+        /// nodes. The rest covers clocks that run at different rates.
         lease_percent: u32 = 70;
-        /// Proposals in flight to the log at one time.
+        /// Milliseconds by which this machine's clock may differ from a majority's clocks. With a
+        /// larger difference, the node does not lead while another one can.
+        clock_offset_max_ms: u64 = 5000;
+        /// Log entries in flight at the same time.
         proposals_in_flight: u32 = 4;
-        /// Milliseconds for a request to the leader before its fate is unknown.
+        /// Milliseconds after which the outcome of a request to the leader counts as unknown.
         request_timeout_ms: u64 = 5000;
-        /// Bytes of one piece of a snapshot sent to another node.
+        /// Bytes of one piece of a snapshot that is sent to another node.
         snapshot_chunk_bytes: u64 = 1 << 20;
-        /// Seconds for another node to take a whole snapshot.
+        /// Seconds within which another node must receive a whole snapshot.
         snapshot_timeout_s: u64 = 600;
-        /// Milliseconds for the whole of an orderly stop.
+        /// Milliseconds for a whole orderly stop.
         shutdown_timeout_ms: u64 = 10_000;
     }
 }
 
 impl RaftConfig {
-    /// For how long a node that heard a leader votes for nobody else, milliseconds.
+    /// After so many milliseconds without a message from the leader, clients are not sent to it any
+    /// more: a few heartbeats, well before an election.
+    pub const fn leader_silence_ms(&self) -> u64 {
+        3 * self.heartbeat_ms
+    }
+
+    /// How long a node votes for no other node after a message from a leader, milliseconds.
     pub const fn leader_lease_ms(&self) -> u64 {
         self.election_timeout_max_ms / 2
     }
 
-    /// How long to wait for somebody to lead, milliseconds: through an election that has to be
+    /// How long to wait for a leader, milliseconds: enough for an election that has to be
     /// repeated.
     pub const fn leader_patience_ms(&self) -> u64 {
         2 * self.election_timeout_max_ms
@@ -141,15 +167,15 @@ section! {
     ReadsConfig in "reads" {
         /// lease, quorum or stale.
         mode: ReadMode = ReadMode::Lease;
-        /// Milliseconds a stale read may lag behind the leader.
+        /// Milliseconds by which a stale read may lag behind the leader.
         stale_lag_max_ms: u64 = 5000;
     }
 }
 
 section! {
-    /// Where requests are run.
+    /// Where requests are executed.
     RoutingConfig in "routing" {
-        /// proxy sends writes on to the leader; moved answers MOVED for cluster clients.
+        /// proxy forwards writes to the leader; moved answers MOVED, for cluster clients.
         redirect: Redirect = Redirect::Proxy;
     }
 }
@@ -157,28 +183,45 @@ section! {
 section! {
     /// Every maximum that can be changed.
     LimitsConfig in "limits" {
-        /// Client connections at one time.
+        /// Client connections at the same time.
         clients_max: u32 = 10_000;
         /// Seconds after which an idle client is disconnected; 0 for never.
         idle_timeout_s: u64 = 0;
         /// Seconds between TCP keepalive probes; 0 for none.
         tcp_keepalive_s: u64 = 300;
-        /// Replies waiting for a client before it is disconnected, in Redis' notation:
+        /// Replies that may wait for a client before it is disconnected, in Redis' notation:
         /// class, hard bytes, soft bytes, soft seconds.
         output_buffer: OutputBufferLimits = OutputBufferLimits::default();
-        /// Bytes of unread requests of one client before it is disconnected.
+        /// Bytes of unread requests that one client may have before it is disconnected.
         query_buffer_bytes_max: u64 = limits::QUERY_BUFFER_BYTES_MAX as u64;
-        /// Bytes of the longest bulk string a client may send.
+        /// Bytes of the longest bulk string that a client may send. What is written must fit into
+        /// limits.entry_bytes_max too, with its key and some bytes of overhead.
         bulk_bytes_max: u64 = limits::BULK_BYTES_MAX as u64;
-        /// Bytes of the largest log entry, so of the largest request that writes.
+        /// Bytes of the longest name that a command may give to a key; longer names are refused.
+        /// Existing keys with longer names can be read, moved and removed.
+        key_bytes_max: u64 = limits::KEY_BYTES_MAX;
+        /// Bytes of the largest log entry, and so of the largest request that writes, which may be
+        /// all commands of one MULTI; from 1mb to 64mb.
         entry_bytes_max: u64 = limits::ENTRY_BYTES_MAX as u64;
+        /// Bytes of the longest request that is proposed as a whole; a longer one travels in pieces
+        /// of this size, and other requests are proposed between them.
+        entry_piece_bytes: u64 = limits::ENTRY_PIECE_BYTES as u64;
+        /// Bytes of requests that may wait in each queue of a node: on the leader for their
+        /// proposal, on other nodes for the answer of the leader. Further requests get BUSY.
+        queue_bytes_max: u64 = limits::QUEUE_BYTES_MAX;
+        /// Memory that the commands queued by one MULTI may take. Their writes must fit into
+        /// limits.entry_bytes_max too.
+        transaction_bytes_max: u64 = limits::TRANSACTION_BYTES_MAX;
+        /// Memory that all client connections together may take, such as 1gb, or a share of
+        /// maxmemory, such as 5%; 0 for no limit. Above it, the largest connections are closed.
+        clients_memory_max: ClientsMemory = ClientsMemory::Unlimited;
     }
 }
 
 section! {
     /// Threads.
     ThreadsConfig in "threads" {
-        /// Threads that serve clients; 0 for one to each processor, eight at most.
+        /// Threads that serve clients; 0 for one thread for each processor, but at most eight.
         io: u32 = 0;
     }
 }
@@ -188,31 +231,40 @@ section! {
     LogConfig in "log" {
         /// Bytes of one segment file.
         segment_bytes: u64 = 64 << 20;
-        /// Bytes of recent entries kept in memory for slow followers.
+        /// Bytes of log that are kept on the disk behind the current checkpoint, for followers that
+        /// are slow or stopped for a while; fewer on a small disk, none on one that is nearly full.
+        retained_bytes: u64 = 128 << 20;
+        /// Bytes of recent entries that are kept in memory for slow followers.
         cache_bytes: u64 = 128 << 20;
-        /// Empty segments kept ready.
+        /// Empty, preallocated segments that are kept ready.
         spare_segments: u32 = 2;
+        /// Milliseconds that a write or flush of the log may take. After that, a leader gives up
+        /// its leadership, and a follower starts no election; 0 for no limit.
+        stall_ms_max: u64 = 3000;
+        /// With this many bytes of entries that are not flushed yet, a leader refuses more, and a
+        /// follower lets more wait.
+        unflushed_bytes_max: u64 = 256 << 20;
     }
 }
 
 section! {
     /// Checkpoints.
     CheckpointConfig in "checkpoint" {
-        /// Bytes of log after which a checkpoint is written, at least.
+        /// Bytes of log after which a checkpoint is written.
         log_bytes_min: u64 = 256 << 20;
-        /// As a share of the data, percent; the larger of the two counts.
+        /// The same limit as a share of the data, percent; the larger of the two applies.
         log_percent_of_data: u32 = 50;
-        /// Bytes a second written at most; 0 for as fast as the disk takes them.
+        /// Bytes that are written per second at most; 0 for no limit.
         bytes_per_second_max: u64 = 0;
     }
 }
 
 section! {
-    /// Who may do what.
+    /// Access control.
     SecurityConfig in "security" {
-        /// Password clients must give (AUTH); empty for none.
+        /// Password that clients must send (AUTH); empty for none.
         requirepass: Secret = Secret::default();
-        /// Who may call DEBUG: no, local or yes.
+        /// Which clients may call DEBUG: no (none), local (those on this machine) or yes (all).
         enable_debug_command: DebugAccess = DebugAccess::No;
     }
 }
@@ -220,32 +272,33 @@ section! {
 section! {
     /// Passwords of clients.
     AuthConfig in "auth" {
-        /// File with passwords, one a line, all of them valid beside security.requirepass. Read
-        /// again when it changes.
+        /// File with one password on each line. All of them are valid, in addition to
+        /// security.requirepass. The file is read again when it changes.
         password_file: String = String::new();
     }
 }
 
 section! {
-    /// Certificates and who must show one. All files are PEM and read again when they change.
+    /// TLS certificates. All files are in PEM format, and are read again when they change.
     TlsConfig in "tls" {
-        /// Certificate, then its chain, shown on listen.resp_tls_port and with tls.http_mode.
+        /// Server certificate, then its chain, for listen.resp_tls_port and for tls.http_mode.
         certificate_file: String = String::new();
         /// Private key of tls.certificate_file.
         key_file: String = String::new();
-        /// Certificates of the authorities that sign those of clients.
+        /// Certificates of the authorities that sign the certificates of clients.
         client_ca_file: String = String::new();
-        /// Whether clients of listen.resp_tls_port show a certificate: none, optional or required.
+        /// Whether clients of listen.resp_tls_port must present a certificate: none, optional or
+        /// required.
         client_certificates: ClientCertificates = ClientCertificates::None;
-        /// on to serve HTTP over TLS; it never asks for a certificate.
+        /// on to serve HTTP over TLS, without client certificates.
         http_mode: Switch = Switch::Off;
-        /// on to serve gRPC over TLS, both sides showing a certificate: peers and administration.
+        /// on to serve gRPC over TLS; peers and administrators must present a certificate too.
         peer_mode: Switch = Switch::Off;
-        /// Certificate, then its chain, shown to peers by both sides of a connection.
+        /// Certificate, then its chain, that this node presents to peers as server and as client.
         peer_certificate_file: String = String::new();
         /// Private key of tls.peer_certificate_file.
         peer_key_file: String = String::new();
-        /// Certificates of the authorities that sign those of peers and administrators.
+        /// Certificates of the authorities that sign the certificates of peers and administrators.
         peer_ca_file: String = String::new();
     }
 }
@@ -257,15 +310,16 @@ section! {
         level: LogLevel = LogLevel::Info;
         /// text or json.
         format: LogFormat = LogFormat::Text;
-        /// Microseconds from which a command is entered in the slow log; -1 for none, 0 for all.
+        /// A command that takes at least so many microseconds enters the slow log; -1 for none, 0
+        /// for all.
         slow_command_us: i64 = 10_000;
-        /// Entries the slow log keeps.
+        /// Entries that the slow log keeps.
         slow_commands_max: u64 = 128;
-        /// Milliseconds from which a pause is kept for LATENCY; 0 for none.
+        /// A pause of at least so many milliseconds is recorded for LATENCY; 0 for none.
         latency_threshold_ms: u64 = 0;
         /// Whether LATENCY HISTOGRAM and INFO latencystats show the commands' times.
         latency_tracking: bool = true;
-        /// Percentiles shown by INFO latencystats, separated by spaces.
+        /// Percentiles that INFO latencystats shows, separated by spaces.
         latency_percentiles: String = "50 99 99.9".to_owned();
     }
 }

@@ -62,11 +62,17 @@ pub(super) fn flatten(tree: &Value) -> (Flat, Vec<String>) {
                     fields.iter().map(|(k, v)| (format!("{section}.{}", show(k)), v.clone())),
                 );
             }
-            Value::Null => {}
+            Value::Null if is_section(&section) => {}
             _ => odd.push(section),
         }
     }
     (flat, odd)
+}
+
+/// Whether a section of this name exists; one without keys may stand empty in a file.
+fn is_section(name: &str) -> bool {
+    let tree = serde_yaml::to_value(Config::default()).unwrap_or_default();
+    tree.get(name).is_some() || name == PARAMETERS
 }
 
 /// The tree of a flat table.

@@ -1,6 +1,7 @@
 //! What must hold between values, beyond the type of each.
 
 use super::{ClientCertificates, Config, DebugAccess, Switch};
+use crate::base::feature_level::FeatureLevel;
 use crate::base::limits;
 
 /// Every broken rule: the key to change and what to do.
@@ -19,6 +20,12 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
         config.node.drain_ms <= 600_000,
         "node.drain_ms",
         "must be at most 600000, ten minutes".to_owned(),
+    );
+    let highest = FeatureLevel::HIGHEST.0;
+    rule(
+        config.cluster.feature_level_max <= highest,
+        "cluster.feature_level_max",
+        format!("must be at most {highest}, the highest level of this program; 0 for no limit"),
     );
     rule(!config.data.directory.is_empty(), "data.directory", "must name a directory".to_owned());
     rule(
@@ -90,6 +97,12 @@ fn check_raft(config: &Config, rule: &mut Rule<'_>) {
             .to_owned(),
     );
     rule(
+        raft.clock_offset_max_ms >= 100,
+        "raft.clock_offset_max_ms",
+        "must be at least 100: that much two clocks may seem to differ because of the network"
+            .to_owned(),
+    );
+    rule(
         (1..=64).contains(&raft.proposals_in_flight),
         "raft.proposals_in_flight",
         "must be from 1 to 64".to_owned(),
@@ -108,11 +121,31 @@ fn check_limits(config: &Config, rule: &mut Rule<'_>) {
     rule(
         (1 << 20..=entry_max).contains(&limits.entry_bytes_max),
         "limits.entry_bytes_max",
-        format!("must be from 1mb to {entry_max}"),
+        format!("must be from 1mb to {entry_max}, which is 64mb"),
     );
     rule(
         limits.bulk_bytes_max >= 1 << 20,
         "limits.bulk_bytes_max",
+        "must be at least 1mb".to_owned(),
+    );
+    rule(
+        (1..=entry_max).contains(&limits.key_bytes_max),
+        "limits.key_bytes_max",
+        format!("must be from 1 to {entry_max}"),
+    );
+    rule(
+        (1..=entry_max).contains(&limits.entry_piece_bytes),
+        "limits.entry_piece_bytes",
+        format!("must be from 1 to {entry_max}"),
+    );
+    rule(
+        limits.transaction_bytes_max >= 1 << 20,
+        "limits.transaction_bytes_max",
+        "must be at least 1mb".to_owned(),
+    );
+    rule(
+        limits.queue_bytes_max >= 1 << 20,
+        "limits.queue_bytes_max",
         "must be at least 1mb".to_owned(),
     );
     rule(
@@ -124,6 +157,16 @@ fn check_limits(config: &Config, rule: &mut Rule<'_>) {
         (1 << 20..=1 << 30).contains(&config.log.segment_bytes),
         "log.segment_bytes",
         "must be from 1mb to 1gb".to_owned(),
+    );
+    rule(
+        config.log.unflushed_bytes_max >= 1 << 20,
+        "log.unflushed_bytes_max",
+        "must be at least 1mb".to_owned(),
+    );
+    rule(
+        config.log.stall_ms_max == 0 || config.log.stall_ms_max >= 500,
+        "log.stall_ms_max",
+        "must be 0, or at least 500: an ordinary flush may take that long now and then".to_owned(),
     );
     rule(config.threads.io <= 128, "threads.io", "must be at most 128".to_owned());
 }
@@ -174,6 +217,13 @@ mod tests {
         assert_eq!(broken(|config| config.raft.lease_percent = 100), ["raft.lease_percent"]);
         assert_eq!(broken(|config| config.node.peers = vec!["a".into()]), ["node.peers"]);
         assert_eq!(broken(|config| config.log.segment_bytes = 1), ["log.segment_bytes"]);
+        assert_eq!(
+            broken(|config| config.log.unflushed_bytes_max = 1),
+            ["log.unflushed_bytes_max"]
+        );
+        assert_eq!(broken(|config| config.limits.queue_bytes_max = 1), ["limits.queue_bytes_max"]);
+        assert_eq!(broken(|config| config.log.stall_ms_max = 1), ["log.stall_ms_max"]);
+        assert_eq!(broken(|config| config.log.stall_ms_max = 0), [""; 0]);
         assert_eq!(broken(|config| config.listen.resp_port = 0), ["listen.resp_port"]);
         assert_eq!(
             broken(|config| config.listen.resp_tls_port = 7000),

@@ -3,7 +3,7 @@
 mod passwords;
 mod watched;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use watched::{Content, FileError, Watched};
@@ -27,7 +27,10 @@ impl Credentials {
         let tls = &config.tls;
         let passwords = Some(&config.auth.password_file).filter(|file| !file.is_empty());
         let passwords =
-            passwords.map(|file| Watched::open([file.into()], passwords::parse)).transpose()?;
+            passwords.map(|file| Watched::open([file.into()], passwords::parse)).transpose();
+        let passwords = passwords.map_err(|error| {
+            of_key(error, &[("auth.password_file", &config.auth.password_file)])
+        })?;
         let needed = config.listen.resp_tls_port != 0 || tls.http_mode == Switch::On;
         Ok(Self {
             passwords,
@@ -88,18 +91,51 @@ fn log(what: &str, outcome: Option<Result<bool, FileError>>) {
 fn clients(tls: &TlsConfig, clock: Arc<dyn Clock>) -> Result<Watched<ServerTls>, FileError> {
     let [certificate, key, authorities] =
         [&tls.certificate_file, &tls.key_file, &tls.client_ca_file].map(PathBuf::from);
-    match tls.client_certificates {
+    let opened = match tls.client_certificates {
         ClientCertificates::None => Watched::open([certificate, key], move |[certificate, key]| {
             tls::for_clients(certificate, key, clock.unix_s())
         }),
         asked => Watched::open([certificate, key, authorities], move |files| {
             tls::for_known_clients(files, asked, clock.unix_s())
         }),
-    }
+    };
+    let keys = [
+        ("tls.certificate_file", &tls.certificate_file),
+        ("tls.key_file", &tls.key_file),
+        ("tls.client_ca_file", &tls.client_ca_file),
+    ];
+    opened.map_err(|error| of_key(error, &keys))
 }
 
 fn peers(tls: &TlsConfig, clock: Arc<dyn Clock>) -> Result<Watched<PeerTls>, FileError> {
     let files = [&tls.peer_certificate_file, &tls.peer_key_file, &tls.peer_ca_file];
     let files = files.map(PathBuf::from);
-    Watched::open(files, move |files| tls::for_peers(files, clock.unix_s()))
+    let opened = Watched::open(files, move |files| tls::for_peers(files, clock.unix_s()));
+    let keys = [
+        ("tls.peer_certificate_file", &tls.peer_certificate_file),
+        ("tls.peer_key_file", &tls.peer_key_file),
+        ("tls.peer_ca_file", &tls.peer_ca_file),
+    ];
+    opened.map_err(|error| of_key(error, &keys))
+}
+
+/// Names the key of the configuration that named the file.
+fn of_key(mut error: FileError, keys: &[(&str, &String)]) -> FileError {
+    if let Some((key, _)) = keys.iter().find(|(_, file)| error.file == Path::new(file)) {
+        error.reason = format!("{}; it was named by {key}", error.reason);
+    }
+    error
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_with_the_key_that_named_it() {
+        let file = "/nonexistent/passwords".to_owned();
+        let error = of_key(FileError::new(&file, "gone"), &[("auth.password_file", &file)]);
+        let text = "/nonexistent/passwords: gone; it was named by auth.password_file";
+        assert_eq!(error.to_string(), text);
+    }
 }

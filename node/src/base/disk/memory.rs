@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::unsynced::Contents;
@@ -29,10 +31,13 @@ struct State {
     /// Grows at every crash: handles of before are dead.
     life: u64,
     capacity_bytes: Option<u64>,
+    /// Writes that find no room, before others do again.
+    full_writes: u64,
     /// Operations that still succeed before the power goes.
     fuse: Option<u64>,
     operations: u64,
     syncs_before_failure: Option<u64>,
+    hangs: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -69,6 +74,15 @@ impl MemoryDisk {
         state.locks.clear();
         state.fuse = None;
         state.syncs_before_failure = None;
+        state.hangs = false;
+    }
+
+    /// Takes everything away, as a new disk in the place of this one. Files that are still open
+    /// answer errors from now on.
+    pub fn erase(&self) {
+        let mut state = self.state.lock();
+        let life = state.life + 1;
+        *state = State { life, ..State::default() };
     }
 
     /// Lets `operations` more changes and flushes succeed; all later ones fail until the next
@@ -87,10 +101,50 @@ impl MemoryDisk {
         self.state.lock().capacity_bytes = bytes;
     }
 
+    /// Limits the sum of all file lengths to what it is now and so many bytes.
+    pub fn leave_room(&self, bytes: u64) {
+        let mut state = self.state.lock();
+        state.capacity_bytes = Some(state.used_bytes() + bytes);
+    }
+
+    /// Answers `StorageFull` to so many of the next writes, even to those into a part that exists,
+    /// as file systems do that write changed blocks to another place.
+    pub fn refuse_writes(&self, count: u64) {
+        self.state.lock().full_writes = count;
+    }
+
     /// Lets `syncs` more flushes of files succeed and fails the next one with an input/output
-    /// error.
+    /// error. What it was to write may be lost, though programs go on to read it and later flushes
+    /// succeed.
     pub fn fail_sync_after(&self, syncs: u64) {
         self.state.lock().syncs_before_failure = Some(syncs);
+    }
+
+    /// Lets every [`DiskFile::flush`] wait until this is called with `false`, or the power goes.
+    pub fn hang(&self, hangs: bool) {
+        self.state.lock().hangs = hangs;
+    }
+
+    /// A disk of its own with what programs see on this one at the moment, as a volume snapshot has
+    /// it.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let copy = Self::new();
+        copy.put_back(self);
+        copy
+    }
+
+    /// Puts the files of another disk in the place of this one's. Handles of before are dead.
+    pub fn put_back(&self, other: &Self) {
+        let (files, names, next_file) = {
+            let other = other.state.lock();
+            (other.files.clone(), other.names.clone(), other.next_file)
+        };
+        let mut state = self.state.lock();
+        let life = state.life + 1;
+        let durable_names = names.clone();
+        *state = State { files, names, durable_names, next_file, life, ..State::default() };
+        state.files.values_mut().for_each(Contents::sync);
     }
 
     /// Flips the bits of `mask` in one byte at rest, as a decaying medium does.
@@ -128,7 +182,11 @@ impl State {
         self.files.values().map(|contents| contents.current.len() as u64).sum()
     }
 
-    fn admit_growth(&self, from: usize, to: usize) -> io::Result<()> {
+    fn admit_growth(&mut self, from: usize, to: usize) -> io::Result<()> {
+        if let Some(left) = self.full_writes.checked_sub(1) {
+            self.full_writes = left;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
         let growth = to.saturating_sub(from) as u64;
         match self.capacity_bytes {
             Some(capacity) if growth > 0 && self.used_bytes() + growth > capacity => {
@@ -311,6 +369,8 @@ impl DiskFile for MemoryFile {
             match &mut state.syncs_before_failure {
                 Some(0) => {
                     state.syncs_before_failure = None;
+                    let mut random = generator(state.operations);
+                    contents(state, id)?.fail_sync(&mut random);
                     return Err(io::Error::from_raw_os_error(EIO));
                 }
                 Some(left) => *left -= 1,
@@ -318,6 +378,15 @@ impl DiskFile for MemoryFile {
             }
             contents(state, id)?.sync();
             Ok(())
+        })
+    }
+
+    fn flush(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move {
+            while self.state.lock().hangs {
+                tokio::time::sleep(HANG_STEP).await;
+            }
+            self.sync_data()
         })
     }
 
@@ -334,6 +403,9 @@ impl DiskFile for MemoryFile {
         self.with(false, |state, id| Ok(contents(state, id)?.current.len() as u64))
     }
 }
+
+/// How soon the end of a hang is noticed.
+const HANG_STEP: Duration = Duration::from_millis(1);
 
 /// `EIO` on Linux.
 const EIO: i32 = 5;

@@ -87,3 +87,41 @@ fn injected_failures_come_at_the_chosen_operation() {
     file.write_all_at(b"x", 0).unwrap();
     file.write_all_at(b"y", 0).unwrap_err();
 }
+
+#[test]
+fn what_a_failed_flush_left_out_is_seen_until_the_power_goes_and_never_flushed_again() {
+    let outcomes: std::collections::BTreeSet<Vec<u8>> = (0..50)
+        .map(|earlier_operations| {
+            let disk = MemoryDisk::new();
+            let file = disk.create(&path("a")).unwrap();
+            disk.sync_directory(Path::new("/data")).unwrap();
+            (0..earlier_operations).for_each(|_| file.sync_data().unwrap());
+            file.write_all_at(b"old", 0).unwrap();
+            file.sync_data().unwrap();
+            disk.fail_sync_after(0);
+            file.write_all_at(b"new", 0).unwrap();
+            file.sync_data().unwrap_err();
+            assert_eq!(read_all(&disk, "a").unwrap(), b"new");
+            file.sync_data().unwrap();
+            disk.crash(1);
+            read_all(&disk, "a").unwrap()
+        })
+        .collect();
+    assert!(outcomes.contains(&b"old"[..]) && outcomes.contains(&b"new"[..]), "{outcomes:?}");
+}
+
+#[test]
+fn what_is_written_again_after_a_failed_flush_is_safe_after_the_next_one() {
+    for seed in 0..50 {
+        let disk = MemoryDisk::new();
+        let file = disk.create(&path("a")).unwrap();
+        disk.sync_directory(Path::new("/data")).unwrap();
+        disk.fail_sync_after(0);
+        file.write_all_at(b"new", 0).unwrap();
+        file.sync_data().unwrap_err();
+        file.write_all_at(b"new", 0).unwrap();
+        file.sync_data().unwrap();
+        disk.crash(seed);
+        assert_eq!(read_all(&disk, "a").unwrap(), b"new");
+    }
+}

@@ -10,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::future::BoxFuture;
+
 pub use memory::MemoryDisk;
 pub use paced::{Pace, PacedFile};
 pub use real::RealDisk;
@@ -37,6 +39,12 @@ pub trait Disk: Send + Sync + 'static {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>>;
 }
 
+/// Whether an error says that there is no room, which may pass. Every other error of a write or a
+/// flush is a failure of the disk, after which nothing may be acknowledged.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 /// Holds a lock of [`Disk::lock`].
 pub trait LockGuard: Send + Sync + std::fmt::Debug + 'static {}
 
@@ -48,6 +56,11 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug + 'static {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// `fdatasync`: what was written is on stable storage when this returns.
     fn sync_data(&self) -> io::Result<()>;
+    /// As [`DiskFile::sync_data`], for a task that owns its thread: it blocks that thread, except
+    /// where a disk is simulated and takes simulated time.
+    fn flush(&self) -> BoxFuture<'_, io::Result<()>> {
+        Box::pin(async move { self.sync_data() })
+    }
     /// Truncates or extends with zeros.
     fn set_length(&self, bytes: u64) -> io::Result<()>;
     /// Current length in bytes.
@@ -55,6 +68,47 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug + 'static {
 }
 
 impl dyn DiskFile {
+    /// Makes durable what this file reads as, whatever happened before this process opened it.
+    /// After a flush that failed, the kernel goes on to show what it could not write and takes it
+    /// for written: a flush alone would succeed and write nothing. So the bytes are written again,
+    /// which makes them due, and flushed; the first `last_bytes` go after all others are safe, for
+    /// formats whose header decides what else counts.
+    pub fn write_again(&self, last_bytes: u64) -> io::Result<()> {
+        const PIECE_BYTES: u64 = 1 << 20;
+        let length = self.length()?;
+        let head = last_bytes.min(length);
+        let mut buffer = Vec::new();
+        for (start, end) in [(head, length), (0, head)] {
+            let mut at = start;
+            while at < end {
+                let piece = PIECE_BYTES.min(end - at);
+                buffer.resize(usize::try_from(piece).unwrap_or(usize::MAX), 0);
+                self.read_exact_at(&mut buffer, at)?;
+                self.write_back(&buffer, at)?;
+                at += piece;
+            }
+            self.sync_data()?;
+        }
+        Ok(())
+    }
+
+    /// Writes a piece where it was read. A block of zeros for which there is no room is a hole in
+    /// the file, where nothing was ever written.
+    fn write_back(&self, piece: &[u8], at: u64) -> io::Result<()> {
+        const BLOCK_BYTES: usize = 4096;
+        match self.write_all_at(piece, at) {
+            Err(error) if is_full(&error) => {}
+            done => return done,
+        }
+        for (block, at) in piece.chunks(BLOCK_BYTES).zip((at..).step_by(BLOCK_BYTES)) {
+            match self.write_all_at(block, at) {
+                Err(error) if is_full(&error) && block.iter().all(|byte| *byte == 0) => {}
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
     /// Fills the whole buffer from `offset`; `UnexpectedEof` when the file ends before.
     pub fn read_exact_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
         while !buffer.is_empty() {

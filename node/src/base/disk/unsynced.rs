@@ -38,6 +38,13 @@ impl Contents {
         }
     }
 
+    /// Fails a flush as Linux does: programs go on to see what they wrote, but the kernel takes it
+    /// for written from now on. No later flush writes it again, and `random` picks what of it
+    /// reached the disk.
+    pub(super) fn fail_sync(&mut self, random: &mut impl FnMut() -> u64) {
+        self.lose_pending(random);
+    }
+
     /// Flips bits of one byte, on the disk and in the cache.
     pub(super) fn flip(&mut self, offset: usize, mask: u8) {
         for bytes in [&mut self.current, &mut self.durable] {
@@ -50,6 +57,11 @@ impl Contents {
     /// Keeps what was flushed and, of the rest, what `random` picks: for each change in turn
     /// nothing, all of it, a first part, or single sectors.
     pub(super) fn crash(&mut self, random: &mut impl FnMut() -> u64) {
+        self.lose_pending(random);
+        self.current = self.durable.clone();
+    }
+
+    fn lose_pending(&mut self, random: &mut impl FnMut() -> u64) {
         for change in std::mem::take(&mut self.pending) {
             match change {
                 Change::Length(bytes) if random().is_multiple_of(2) => {
@@ -59,7 +71,6 @@ impl Contents {
                 Change::Write { offset, bytes } => self.tear(offset, &bytes, random),
             }
         }
-        self.current = self.durable.clone();
     }
 
     fn tear(&mut self, offset: usize, bytes: &[u8], random: &mut impl FnMut() -> u64) {

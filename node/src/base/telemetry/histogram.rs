@@ -4,8 +4,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::HistogramSnapshot;
-
 /// Buckets to each power of two.
 const SUB_BUCKETS: usize = 4;
 
@@ -47,6 +45,80 @@ impl Histogram {
     }
 }
 
+/// Counts of durations in buckets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistogramSnapshot {
+    counts: Vec<u64>,
+}
+
+impl HistogramSnapshot {
+    /// From the counts of all buckets.
+    pub const fn new(counts: Vec<u64>) -> Self {
+        Self { counts }
+    }
+
+    /// Durations counted.
+    pub fn count(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// The duration below which `percent` of all lie; `None` when nothing was counted.
+    pub fn percentile(&self, percent: f64) -> Option<Duration> {
+        let total = self.count();
+        if total == 0 {
+            return None;
+        }
+        let wanted = ((total as f64 * percent / 100.0).ceil() as u64).clamp(1, total);
+        let mut seen = 0;
+        let bucket = self.counts.iter().position(|count| {
+            seen += count;
+            seen >= wanted
+        })?;
+        Some(Duration::from_nanos(bucket_end_ns(bucket)))
+    }
+
+    /// Running totals at the ends of the buckets that are `limit_us` or shorter.
+    pub fn count_below_us(&self, limit_us: u64) -> u64 {
+        let limit_ns = limit_us.saturating_mul(1000);
+        let ends = (0..self.counts.len()).take_while(|&bucket| bucket_end_ns(bucket) <= limit_ns);
+        ends.map(|bucket| self.counts[bucket]).sum()
+    }
+
+    /// Non-empty steps of the running total at whole powers of two in microseconds:
+    /// `(upper bound us, durations at or below it)`.
+    pub fn powers_of_two_us(&self) -> Vec<(u64, u64)> {
+        let total = self.count();
+        let mut steps = Vec::new();
+        let mut reached = 0;
+        for power in 0..40 {
+            let count = self.count_below_us(1 << power);
+            if count > reached {
+                steps.push((1 << power, count));
+                reached = count;
+            }
+            if count == total {
+                break;
+            }
+        }
+        steps
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        if self.counts.len() < other.counts.len() {
+            self.counts.resize(other.counts.len(), 0);
+        }
+        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
+            *sum += count;
+        }
+    }
+
+    pub(super) fn subtract(&mut self, earlier: &Self) {
+        for (now, then) in self.counts.iter_mut().zip(&earlier.counts) {
+            *now = now.saturating_sub(*then);
+        }
+    }
+}
+
 /// The bucket that counts a duration.
 fn bucket_of(nanoseconds: u64) -> usize {
     let units = nanoseconds / UNIT_NS;
@@ -59,7 +131,7 @@ fn bucket_of(nanoseconds: u64) -> usize {
 }
 
 /// The first nanosecond past a bucket.
-pub(super) fn bucket_end_ns(bucket: usize) -> u64 {
+fn bucket_end_ns(bucket: usize) -> u64 {
     if bucket < SUB_BUCKETS {
         return (bucket as u64 + 1) * UNIT_NS;
     }
@@ -92,5 +164,26 @@ mod tests {
     #[test]
     fn the_longest_duration_is_counted_in_the_last_bucket() {
         assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+    }
+
+    fn recorded(microseconds: &[u64]) -> HistogramSnapshot {
+        let histogram = Histogram::default();
+        for &time in microseconds {
+            histogram.record(Duration::from_micros(time));
+        }
+        histogram.snapshot()
+    }
+
+    #[test]
+    fn a_percentile_is_the_end_of_the_bucket_it_falls_into() {
+        let times: Vec<u64> = (1..=100).collect();
+        let p50 = recorded(&times).percentile(50.0).map(|time| time.as_micros());
+        assert!(p50.is_some_and(|time| (50..=57).contains(&time)), "{p50:?}");
+        assert_eq!(recorded(&[]).percentile(50.0), None);
+    }
+
+    #[test]
+    fn steps_are_cumulative_and_skip_empty_powers() {
+        assert_eq!(recorded(&[0, 3, 3, 100]).powers_of_two_us(), [(1, 1), (4, 3), (128, 4)]);
     }
 }

@@ -159,14 +159,6 @@ impl ThreadMetrics {
         counters.latency.get_or_init(Box::default).record(elapsed);
     }
 
-    /// `calls` commands of one kind ran together in `elapsed`, all without error.
-    pub fn called_together(&self, command: usize, calls: u32, elapsed: Duration) {
-        let share = elapsed / calls.max(1);
-        for _ in 0..calls {
-            self.called(command, share, false);
-        }
-    }
-
     /// A command was refused before it ran.
     pub fn rejected(&self, command: usize) {
         if let Some(counters) = self.commands.get(command) {

@@ -12,13 +12,13 @@ pub mod stat;
 
 use std::sync::Arc;
 
-pub use histogram::Histogram;
+pub use histogram::{Histogram, HistogramSnapshot};
 pub use latency::LatencyMonitor;
 pub use logging::LevelHandle;
 pub use metrics::{Metrics, ThreadMetrics};
 pub use process::Process;
 pub use slowlog::{SlowEntry, SlowLog};
-pub use snapshot::{CommandSnapshot, HistogramSnapshot, Snapshot};
+pub use snapshot::{CommandSnapshot, Snapshot};
 pub use stat::Stat;
 
 use super::config::TelemetryConfig;

@@ -22,9 +22,9 @@ pub fn encode_telemetry(telemetry: &Telemetry, encoder: &mut DescriptorEncoder<'
     encode_errors(encoder, &total)?;
     let memory = telemetry.process.memory();
     let gauges = [
-        ("connections", "Client connections open now", metrics.connections() as f64),
-        ("slow_log_entries", "Entries of the slow log", telemetry.slow_log.len() as f64),
-        ("resident_memory_bytes", "Bytes in physical memory", memory.resident as f64),
+        ("connections", "Open client connections", metrics.connections() as f64),
+        ("slow_log_entries", "Entries in the slow log", telemetry.slow_log.len() as f64),
+        ("resident_memory_bytes", "Bytes of physical memory in use", memory.resident as f64),
         ("uptime_seconds", "Seconds since the start", telemetry.process.uptime().as_secs_f64()),
     ];
     for (name, help, value) in gauges {
@@ -71,7 +71,7 @@ fn encode_commands(
             ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
         }
     }
-    let help = "Time commands ran";
+    let help = "Duration of commands";
     let kind = MetricType::Histogram;
     let mut family = encoder.encode_descriptor("command_duration_seconds", help, None, kind)?;
     for (name, command) in used.iter().filter(|(_, command)| command.calls > 0) {

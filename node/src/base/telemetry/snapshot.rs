@@ -1,9 +1,8 @@
 //! The sum of all threads' counters at one moment.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::histogram::bucket_end_ns;
+use super::histogram::HistogramSnapshot;
 use super::stat::Stat;
 
 /// Counters of the whole process.
@@ -30,12 +29,6 @@ pub struct CommandSnapshot {
     pub busy_ns: u64,
     /// Durations of the runs.
     pub latency: HistogramSnapshot,
-}
-
-/// Counts of durations in buckets.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HistogramSnapshot {
-    counts: Vec<u64>,
 }
 
 impl Snapshot {
@@ -88,99 +81,13 @@ impl CommandSnapshot {
         self.failed = self.failed.saturating_sub(earlier.failed);
         self.rejected = self.rejected.saturating_sub(earlier.rejected);
         self.busy_ns = self.busy_ns.saturating_sub(earlier.busy_ns);
-        for (now, then) in self.latency.counts.iter_mut().zip(&earlier.latency.counts) {
-            *now = now.saturating_sub(*then);
-        }
-    }
-}
-
-impl HistogramSnapshot {
-    /// From the counts of all buckets.
-    pub const fn new(counts: Vec<u64>) -> Self {
-        Self { counts }
-    }
-
-    /// Durations counted.
-    pub fn count(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// The duration below which `percent` of all lie; `None` when nothing was counted.
-    pub fn percentile(&self, percent: f64) -> Option<Duration> {
-        let total = self.count();
-        if total == 0 {
-            return None;
-        }
-        let wanted = ((total as f64 * percent / 100.0).ceil() as u64).clamp(1, total);
-        let mut seen = 0;
-        let bucket = self.counts.iter().position(|count| {
-            seen += count;
-            seen >= wanted
-        })?;
-        Some(Duration::from_nanos(bucket_end_ns(bucket)))
-    }
-
-    /// Running totals at the ends of the buckets that are `limit_us` or shorter.
-    pub fn count_below_us(&self, limit_us: u64) -> u64 {
-        let limit_ns = limit_us.saturating_mul(1000);
-        let ends = (0..self.counts.len()).take_while(|&bucket| bucket_end_ns(bucket) <= limit_ns);
-        ends.map(|bucket| self.counts[bucket]).sum()
-    }
-
-    /// Non-empty steps of the running total at whole powers of two in microseconds:
-    /// `(upper bound us, durations at or below it)`.
-    pub fn powers_of_two_us(&self) -> Vec<(u64, u64)> {
-        let total = self.count();
-        let mut steps = Vec::new();
-        let mut reached = 0;
-        for power in 0..40 {
-            let count = self.count_below_us(1 << power);
-            if count > reached {
-                steps.push((1 << power, count));
-                reached = count;
-            }
-            if count == total {
-                break;
-            }
-        }
-        steps
-    }
-
-    fn add(&mut self, other: &Self) {
-        if self.counts.len() < other.counts.len() {
-            self.counts.resize(other.counts.len(), 0);
-        }
-        for (sum, count) in self.counts.iter_mut().zip(&other.counts) {
-            *sum += count;
-        }
+        self.latency.subtract(&earlier.latency);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Histogram;
     use super::*;
-
-    fn recorded(microseconds: &[u64]) -> HistogramSnapshot {
-        let histogram = Histogram::default();
-        for &time in microseconds {
-            histogram.record(Duration::from_micros(time));
-        }
-        histogram.snapshot()
-    }
-
-    #[test]
-    fn a_percentile_is_the_end_of_the_bucket_it_falls_into() {
-        let times: Vec<u64> = (1..=100).collect();
-        let p50 = recorded(&times).percentile(50.0).map(|time| time.as_micros());
-        assert!(p50.is_some_and(|time| (50..=57).contains(&time)), "{p50:?}");
-        assert_eq!(recorded(&[]).percentile(50.0), None);
-    }
-
-    #[test]
-    fn steps_are_cumulative_and_skip_empty_powers() {
-        assert_eq!(recorded(&[0, 3, 3, 100]).powers_of_two_us(), [(1, 1), (4, 3), (128, 4)]);
-    }
 
     #[test]
     fn since_takes_away_what_was_counted_before() {

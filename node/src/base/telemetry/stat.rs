@@ -16,6 +16,8 @@ pub enum Stat {
     QueryBufferDisconnections,
     /// Client connections ended after `timeout` idle seconds.
     IdleDisconnections,
+    /// Client connections ended because all together took too much memory: `maxmemory-clients`.
+    EvictedClients,
     /// Bytes read from clients.
     BytesIn,
     /// Bytes written to clients.
@@ -32,8 +34,6 @@ pub enum Stat {
     ExpiredKeys,
     /// Keys removed to free memory.
     EvictedKeys,
-    /// Requests sent on to the leader.
-    Forwarded,
     /// Read barriers waited for.
     ReadBarriers,
     /// Reads served under the leader's lease.
@@ -58,32 +58,32 @@ impl Stat {
         (
             Self::OutputBufferDisconnections,
             "output_buffer_disconnections",
-            "Clients disconnected because replies piled up",
+            "Clients disconnected because too many replies waited for them",
         ),
         (
             Self::QueryBufferDisconnections,
             "query_buffer_disconnections",
-            "Clients disconnected because a request grew too long",
+            "Clients disconnected because a request was too long",
         ),
         (Self::IdleDisconnections, "idle_disconnections", "Clients disconnected while idle"),
+        (
+            Self::EvictedClients,
+            "evicted_clients",
+            "Clients disconnected because all clients together took too much memory",
+        ),
         (Self::BytesIn, "net_input_bytes", "Bytes read from clients"),
         (Self::BytesOut, "net_output_bytes", "Bytes written to clients"),
         (Self::ReadsProcessed, "reads_processed", "Batches of commands read"),
         (Self::WritesProcessed, "writes_processed", "Batches of replies written"),
         (Self::KeyspaceHits, "keyspace_hits", "Lookups of keys that exist"),
         (Self::KeyspaceMisses, "keyspace_misses", "Lookups of keys that do not exist"),
-        (Self::ExpiredKeys, "expired_keys", "Keys removed because their time was over"),
+        (Self::ExpiredKeys, "expired_keys", "Keys removed because they expired"),
         (Self::EvictedKeys, "evicted_keys", "Keys removed to free memory"),
-        (Self::Forwarded, "forwarded_requests", "Requests sent on to the leader"),
         (Self::ReadBarriers, "read_barriers", "Read barriers waited for"),
         (Self::LeaseReads, "lease_reads", "Reads served under the leader's lease"),
         (Self::AuthFailures, "auth_failures", "Wrong or missing passwords"),
         (Self::ProtocolErrors, "protocol_errors", "Malformed requests"),
-        (
-            Self::TlsHandshakeFailures,
-            "tls_handshake_failures",
-            "Clients of the TLS port without a TLS session",
-        ),
+        (Self::TlsHandshakeFailures, "tls_handshake_failures", "Failed TLS handshakes of clients"),
     ];
 }
 

@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::workload::Workload;
 use crate::base::net::Stream;
-use crate::cli::tls::Dialer;
+use crate::cli::client::connection::{closed, not_resp};
+use crate::cli::client::tls::Dialer;
 use crate::resp::client::encode_request;
 
 /// What one client measured.
@@ -119,10 +120,7 @@ impl Client {
                 return Ok(error);
             }
             if self.stream.read_buf(&mut self.input).await? == 0 {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the server closed the connection",
-                ));
+                return Err(closed());
             }
         }
     }
@@ -140,11 +138,11 @@ fn scan(input: &[u8]) -> io::Result<Option<(usize, Option<String>)>> {
             let length: usize = std::str::from_utf8(line)
                 .ok()
                 .and_then(|digits| digits.parse().ok())
-                .ok_or_else(|| io::Error::other("the reply is not RESP"))?;
+                .ok_or_else(|| not_resp("the reply is not RESP"))?;
             let whole = end + 1 + length + 2;
             Ok((input.len() >= whole).then_some((whole, None)))
         }
-        _ => Err(io::Error::other("the reply is not RESP")),
+        _ => Err(not_resp("the reply is not RESP")),
     }
 }
 

@@ -13,9 +13,10 @@ use std::time::Duration;
 use clap::{Args, ValueEnum, value_parser};
 use tokio::task::LocalSet;
 
-use super::output::{self, Failure, Outcome};
-use super::tls::TlsFlags;
 use crate::base::config::join;
+use crate::cli::client::hints::no_reply;
+use crate::cli::client::tls::TlsFlags;
+use crate::cli::output::{self, Failure, Outcome};
 use client::Client;
 use report::Report;
 use workload::Workload;
@@ -45,37 +46,37 @@ pub(super) struct Bench {
     /// Password sent with AUTH.
     #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
     password: Option<String>,
-    /// What to send; several run one after the other.
+    /// What to send; several tests run one after the other.
     #[arg(long, short, value_enum, value_delimiter = ',', default_value = "set,get")]
     test: Vec<Test>,
-    /// Connections at the same time.
+    /// Number of simultaneous connections.
     #[arg(long, short, default_value_t = 50, value_parser = value_parser!(u32).range(1..))]
     clients: u32,
-    /// Commands sent before waiting for replies.
+    /// Commands that are sent before waiting for the replies.
     #[arg(long, short = 'P', default_value_t = 1, value_parser = value_parser!(u32).range(1..))]
     pipeline: u32,
     /// Bytes of each value.
     #[arg(long, short = 'd', default_value_t = 100)]
     value_bytes: usize,
-    /// Keys are drawn from this many.
+    /// Number of different keys.
     #[arg(long, short = 'r', default_value_t = KEYS, value_parser = value_parser!(u64).range(1..))]
     keys: u64,
     /// Percentage of GET in the mixed test.
     #[arg(long, default_value_t = 90, value_parser = value_parser!(u8).range(0..=100))]
     read_percent: u8,
-    /// Commands to send in each test.
+    /// Number of commands in each test.
     #[arg(long, short = 'n', default_value_t = 100_000, conflicts_with = "seconds")]
     requests: u64,
-    /// Run each test this long instead.
+    /// Duration of each test, instead of a number of commands.
     #[arg(long, short = 's')]
     seconds: Option<f64>,
-    /// Commands per second over all clients; as fast as possible when absent.
+    /// Commands per second of all clients together; as fast as possible when absent.
     #[arg(long)]
     rate: Option<u64>,
-    /// Seed of keys; the same seed sends the same keys.
+    /// Seed for the keys; the same seed sends the same keys.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Print one JSON object a test.
+    /// Print one JSON object for each test.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -89,6 +90,7 @@ impl Bench {
             for &test in &self.test {
                 let report = self.measure(test).await?;
                 output::line(if self.json { report.json() } else { report.text() });
+                report.outcome()?;
             }
             Ok(())
         })
@@ -101,7 +103,7 @@ impl Bench {
         for number in 0..self.clients {
             let client = Client::connect(&dialer, &address, self.password.as_deref())
                 .await
-                .map_err(|error| self.unreachable(&error))?;
+                .map_err(|error| no_reply(&address, &error))?;
             tasks.push((number, client));
         }
         workload.start();
@@ -123,11 +125,6 @@ impl Bench {
         report.finish(workload.elapsed());
         progress.abort();
         Ok(report)
-    }
-
-    fn unreachable(&self, error: &std::io::Error) -> Failure {
-        Failure::new(format!("cannot reach {}:{}: {error}", self.host, self.port))
-            .try_next("start a cluster with `ironkv dev`, or name another with --host and --port")
     }
 
     /// How long a test may run when it is bounded by time.

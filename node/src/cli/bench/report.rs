@@ -10,6 +10,8 @@ use tokio::task::JoinHandle;
 use super::Test;
 use super::client::Samples;
 use super::workload::Workload;
+use crate::cli::client::hints::advice;
+use crate::cli::output::{Failure, Outcome};
 
 /// The merged figures of all clients.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ pub(super) struct Report {
     errors: u64,
     lost: u64,
     first_error: Option<String>,
+    advice: Option<&'static str>,
 }
 
 impl Report {
@@ -37,6 +40,7 @@ impl Report {
             errors: 0,
             lost: 0,
             first_error: None,
+            advice: None,
         }
     }
 
@@ -52,6 +56,7 @@ impl Report {
     /// A client whose connection ended early.
     pub(super) fn lost(&mut self, error: &std::io::Error) {
         self.lost += 1;
+        self.advice = self.advice.or_else(|| advice(error));
         self.first_error.get_or_insert_with(|| error.to_string());
     }
 
@@ -63,8 +68,32 @@ impl Report {
         self.latency_us.as_ref().map_or(0, Histogram::len)
     }
 
+    /// Replies that are no error.
+    fn succeeded(&self) -> u64 {
+        self.replies().saturating_sub(self.errors)
+    }
+
+    /// Figures of commands that were refused are no figures of the load that was asked for.
+    pub(super) fn outcome(&self) -> Outcome {
+        if self.errors + self.lost == 0 {
+            return Ok(());
+        }
+        let failure = Failure::new(format!(
+            "{} of {} replies were errors and {} of {} connections were lost; first: {}",
+            self.errors,
+            self.replies(),
+            self.lost,
+            self.clients,
+            self.first_error.as_deref().unwrap_or("unknown"),
+        ));
+        Err(match self.advice {
+            Some(advice) => failure.try_next(advice),
+            None => failure,
+        })
+    }
+
     fn per_second(&self) -> f64 {
-        self.replies() as f64 / self.elapsed.as_secs_f64().max(1e-9)
+        self.succeeded() as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
     fn percentile_us(&self, quantile: f64) -> u64 {
@@ -81,7 +110,7 @@ impl Report {
 
     pub(super) fn text(&self) -> String {
         let ms = |quantile| self.percentile_us(quantile) as f64 / 1000.0;
-        let mut text = format!(
+        format!(
             "{}: {:.0} commands/s ({} replies in {:.2} s; {} clients, pipeline {}, {} B values)\n  \
              latency ms: p50 {:.3}  p90 {:.3}  p99 {:.3}  p99.9 {:.3}  max {:.3}",
             self.name(),
@@ -96,16 +125,7 @@ impl Report {
             ms(0.99),
             ms(0.999),
             ms(1.0),
-        );
-        if self.errors + self.lost > 0 {
-            text += &format!(
-                "\n  {} error replies, {} connections lost; first: {}",
-                self.errors,
-                self.lost,
-                self.first_error.as_deref().unwrap_or("unknown"),
-            );
-        }
-        text
+        )
     }
 
     pub(super) fn json(&self) -> String {
@@ -115,6 +135,7 @@ impl Report {
             "pipeline": self.pipeline,
             "value_bytes": self.value_bytes,
             "replies": self.replies(),
+            "succeeded": self.succeeded(),
             "seconds": self.elapsed.as_secs_f64(),
             "per_second": self.per_second(),
             "p50_us": self.percentile_us(0.5),

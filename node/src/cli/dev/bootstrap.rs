@@ -3,58 +3,140 @@
 
 use std::time::Duration;
 
-use ironkv_proto::admin::v1::{InitRequest, JoinRequest, NodeRequest, StatusResponse};
+use ironkv_proto::admin::v1::{
+    InitRequest, JoinRequest, MemberStatus, NodeRequest, StatusResponse,
+};
+use ironkv_proto::types::v1::Member;
 use tokio::time::{Instant, sleep};
 
 use super::layout::{Layout, Node};
-use crate::cli::admin;
-use crate::cli::output::{Failure, Outcome};
+use crate::cli::client::admin;
+use crate::cli::output::{self, Failure, Outcome};
 
 /// Loading a large checkpoint and replaying the log come before the first answer.
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(50);
+const SETTLE_TIME: Duration = Duration::from_secs(2);
+/// After which a person is told what is waited for.
+const TELL_AFTER: Duration = Duration::from_secs(5);
+
+/// A wait that ends, and that a person learns of.
+struct Wait<'a> {
+    what: &'a str,
+    deadline: Instant,
+    tell_at: Instant,
+}
+
+impl<'a> Wait<'a> {
+    fn to(what: &'a str) -> Self {
+        let now = Instant::now();
+        Self { what, deadline: now + PATIENCE, tell_at: now + TELL_AFTER }
+    }
+
+    /// Whether to go on waiting.
+    async fn pause(&mut self) -> bool {
+        let now = Instant::now();
+        if now >= self.tell_at {
+            self.tell_at = now + 2 * TELL_AFTER;
+            output::note(format!("waiting {}; see `ironkv dev status`", self.what));
+        }
+        sleep(POLL).await;
+        now < self.deadline
+    }
+}
 
 pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
+    let mut formed = Vec::new();
     for node in &layout.nodes {
-        answer(layout, node).await?;
+        if settled(layout, node).await?.is_some() {
+            formed.push(node);
+        }
     }
     let first = &layout.nodes[0];
-    if answer(layout, first).await?.cluster_id.is_none() {
+    if formed.is_empty() {
         let mut admin = admin::connect(&layout.dialer, &first.grpc_address()).await?;
-        admin.init(InitRequest::default()).await?;
+        admin.init(InitRequest::default()).await.map_err(admin::refused)?;
+        formed.push(first);
+    }
+    if formed.len() < layout.nodes.len() {
+        check_majority(layout, &formed).await?;
     }
     leader(layout).await?;
-    for node in &layout.nodes[1..] {
-        join(layout, node).await?;
+    let seeds: Vec<String> = formed.iter().map(|node| node.grpc_address()).collect();
+    for node in &layout.nodes {
+        join(layout, node, &seeds).await?;
     }
     all_ready(layout).await
 }
 
+/// Nodes whose directories are empty, though the cluster has them as voters, may be so many that
+/// no leader will ever come.
+async fn check_majority(layout: &Layout, formed: &[&Node]) -> Outcome {
+    let status = answer(layout, formed[0]).await?;
+    let voters = status.members.iter().filter(|member| member.voter).count();
+    if formed.len() > voters / 2 {
+        return Ok(());
+    }
+    let lost = layout.nodes.iter().filter(|node| formed.iter().all(|it| it.number != node.number));
+    let lost: Vec<String> = lost.map(|node| node.number.to_string()).collect();
+    Err(Failure::new(format!(
+        "the directories of nodes {} are empty, and the {} that hold data are no majority of \
+         {voters} voters: no node can lead",
+        lost.join(", "),
+        formed.len()
+    ))
+    .try_next("put the data of the others back, or delete the directory to begin anew"))
+}
+
 /// The node's status as soon as it gives one.
 async fn answer(layout: &Layout, node: &Node) -> Result<StatusResponse, Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    let what = format!("for an answer of node {}", node.number);
+    let mut wait = Wait::to(&what);
     loop {
         match admin::status(&layout.dialer, &node.grpc_address()).await {
             Ok(status) => return Ok(status),
-            Err(failure) if Instant::now() > deadline => return Err(failure),
-            Err(_) => sleep(POLL).await,
+            Err(failure) if !wait.pause().await => return Err(failure),
+            Err(_) => {}
         }
     }
 }
 
-async fn join(layout: &Layout, node: &Node) -> Outcome {
-    let mut status = answer(layout, node).await?;
-    if status.cluster_id.is_none() {
-        let seeds = vec![layout.nodes[0].grpc_address()];
-        let mut admin = admin::connect(&layout.dialer, &node.grpc_address()).await?;
-        admin.join(JoinRequest { seeds, expected_cluster_id: String::new() }).await?;
-        status = answer(layout, node).await?;
+/// The status of a member; `None` for a node that is empty or was left halfway through a join. It
+/// takes a moment after a start until a node tells of its members.
+async fn settled(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>, Failure> {
+    let deadline = Instant::now() + SETTLE_TIME;
+    loop {
+        let status = answer(layout, node).await?;
+        if status.members.iter().any(|member| admin::member_id(member) == status.node_id) {
+            return Ok(Some(status));
+        }
+        if status.cluster_id.is_none() || Instant::now() > deadline {
+            return Ok(None);
+        }
+        sleep(POLL).await;
     }
+}
+
+async fn join(layout: &Layout, node: &Node, seeds: &[String]) -> Outcome {
+    let member = settled(layout, node).await?;
+    if member.is_none() {
+        remove_former(layout, node).await?;
+        let mut admin = admin::connect(&layout.dialer, &node.grpc_address()).await?;
+        let request = JoinRequest { seeds: seeds.to_vec(), expected_cluster_id: String::new() };
+        admin.join(request).await.map_err(|refusal| {
+            admin::refused(refusal).at(&format!("node {} cannot join", node.number))
+        })?;
+    }
+    let status = match member {
+        Some(status) => status,
+        None => answer(layout, node).await?,
+    };
     let voter = status.members.iter().any(|m| admin::member_id(m) == status.node_id && m.voter);
     if voter {
         return Ok(());
     }
-    let deadline = Instant::now() + PATIENCE;
+    let what = format!("for node {} to catch up with the log", node.number);
+    let mut wait = Wait::to(&what);
     loop {
         let mut admin =
             admin::connect(&layout.dialer, &leader(layout).await?.grpc_address()).await?;
@@ -62,23 +144,51 @@ async fn join(layout: &Layout, node: &Node) -> Outcome {
         match admin.promote(request).await {
             Ok(_) => return Ok(()),
             // Refused until it has caught up.
-            Err(refused) if Instant::now() > deadline => {
-                return Err(Failure::new(refused.message()));
-            }
-            Err(_) => sleep(POLL).await,
+            Err(refused) if !wait.pause().await => return Err(admin::refused(refused)),
+            Err(_) => {}
+        }
+    }
+}
+
+/// A node whose directory was emptied joins as a new member; the one that it was is gone for good.
+async fn remove_former(layout: &Layout, node: &Node) -> Outcome {
+    let what = format!("to replace the member that node {} was", node.number);
+    let own = answer(layout, node).await?.node_id;
+    let (mut wait, mut told) = (Wait::to(&what), false);
+    loop {
+        let leader = leader(layout).await?;
+        let members = answer(layout, leader).await?.members;
+        let was = |member: &&MemberStatus| {
+            let here = |it: &Member| it.raft_address == node.grpc_address() && it.node_id != own;
+            member.member.as_ref().is_some_and(here)
+        };
+        let Some(former) = members.iter().find(was).map(admin::member_id) else { return Ok(()) };
+        if !std::mem::replace(&mut told, true) {
+            output::note(format!(
+                "node {} has an empty directory: it joins anew, and member {former} is removed",
+                node.number
+            ));
+        }
+        let mut admin = admin::connect(&layout.dialer, &leader.grpc_address()).await?;
+        let request = NodeRequest { node_id: former, ..NodeRequest::default() };
+        match admin.remove(request).await {
+            Ok(_) => return Ok(()),
+            // Refused until the others are heard.
+            Err(refused) if !wait.pause().await => return Err(admin::refused(refused)),
+            Err(_) => {}
         }
     }
 }
 
 async fn all_ready(layout: &Layout) -> Outcome {
     for node in &layout.nodes {
-        let deadline = Instant::now() + PATIENCE;
+        let what = format!("for node {} to be ready", node.number);
+        let mut wait = Wait::to(&what);
         while !answer(layout, node).await?.ready {
-            if Instant::now() > deadline {
+            if !wait.pause().await {
                 return Err(Failure::new(format!("node {} does not get ready", node.number))
                     .try_next(format!("its log: {}", node.log().display())));
             }
-            sleep(POLL).await;
         }
     }
     Ok(())
@@ -86,7 +196,7 @@ async fn all_ready(layout: &Layout) -> Outcome {
 
 /// The node that leads, as soon as there is one.
 pub(super) async fn leader(layout: &Layout) -> Result<&Node, Failure> {
-    let deadline = Instant::now() + PATIENCE;
+    let mut wait = Wait::to("for a leader, which needs a majority of the voters");
     loop {
         for node in &layout.nodes {
             let status = admin::status(&layout.dialer, &node.grpc_address()).await;
@@ -94,10 +204,9 @@ pub(super) async fn leader(layout: &Layout) -> Result<&Node, Failure> {
                 return Ok(node);
             }
         }
-        if Instant::now() > deadline {
+        if !wait.pause().await {
             return Err(Failure::new("no node became leader")
                 .try_next("look at `ironkv dev status` and `ironkv dev logs`"));
         }
-        sleep(POLL).await;
     }
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::output::Failure;
-use crate::cli::tls::{Dialer, TlsFiles};
+use crate::cli::client::tls::{Dialer, TlsFiles};
+use crate::cli::output::{Failure, Outcome};
 
 const NODES: u16 = 3;
 const PORT: u16 = 6379;
@@ -21,7 +21,9 @@ pub(super) struct Layout {
     pub(super) directory: PathBuf,
     pub(super) nodes: Vec<Node>,
     pub(super) dialer: Dialer,
-    tls: Option<SavedTls>,
+    saved: Saved,
+    /// Whether it was started before.
+    existed: bool,
 }
 
 /// What is wanted of a new cluster.
@@ -109,7 +111,8 @@ impl Node {
 }
 
 impl Layout {
-    /// The cluster in `directory`, or a new one with the wishes given and defaults for the rest.
+    /// The cluster in `directory`, or a new one with the wishes given and defaults for the rest,
+    /// which is remembered once it is saved.
     pub(super) fn open_or_create(directory: &Path, wishes: Wishes<'_>) -> Result<Self, Failure> {
         let found = Saved::read(directory)?;
         let known = |part: fn(&Saved) -> u16| found.as_ref().map(part);
@@ -135,9 +138,12 @@ impl Layout {
         }
         fs::create_dir_all(directory)
             .map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
-        let layout = Self::from_saved(directory, &saved)?;
-        saved.write(directory)?;
-        Ok(layout)
+        Self::from_saved(directory, saved, found.is_some())
+    }
+
+    /// Remembers the ports: later commands need the directory alone.
+    pub(super) fn save(&self) -> Outcome {
+        if self.existed { Ok(()) } else { self.saved.write(&self.directory) }
     }
 
     /// The cluster in `directory`.
@@ -146,10 +152,10 @@ impl Layout {
             Failure::new(format!("there is no cluster in {}", directory.display()))
                 .try_next("start one with `ironkv dev start`, or name its directory with --dir")
         })?;
-        Self::from_saved(directory, &saved)
+        Self::from_saved(directory, saved, true)
     }
 
-    fn from_saved(directory: &Path, saved: &Saved) -> Result<Self, Failure> {
+    fn from_saved(directory: &Path, saved: Saved, existed: bool) -> Result<Self, Failure> {
         let directory = fs::canonicalize(directory)?;
         let last_port = u32::from(saved.port) + 2 * u32::from(saved.nodes) - 1;
         let last_http = u32::from(saved.http_port) + u32::from(saved.nodes) - 1;
@@ -166,13 +172,13 @@ impl Layout {
             })
             .collect();
         let dialer = saved.tls.as_ref().map(SavedTls::dialer).transpose()?.unwrap_or_default();
-        Ok(Self { directory, nodes, dialer, tls: saved.tls.clone() })
+        Ok(Self { directory, nodes, dialer, saved, existed })
     }
 
     /// Flags of `ironkv serve` for the doors to clients and peers.
     pub(super) fn door_flags(&self, node: &Node) -> Vec<OsString> {
         let port = node.resp_port.to_string();
-        let Some(SavedTls { ca_file, certificate_file, key_file }) = &self.tls else {
+        let Some(SavedTls { ca_file, certificate_file, key_file }) = &self.saved.tls else {
             return ["--listen-resp-port".into(), port.into()].into();
         };
         let mut flags: Vec<OsString> =
@@ -193,11 +199,11 @@ impl Layout {
     /// What `redis-cli` needs beside the port.
     pub(super) fn client_flags(&self) -> String {
         let flags = |tls: &SavedTls| format!(" --tls --cacert {}", tls.ca_file.display());
-        self.tls.as_ref().map(flags).unwrap_or_default()
+        self.saved.tls.as_ref().map(flags).unwrap_or_default()
     }
 
     /// Fails, naming every port of the nodes that is taken, before anything is started.
-    pub(super) fn ports_are_free(nodes: &[Node]) -> Result<(), Failure> {
+    pub(super) fn ports_are_free(&self, nodes: &[Node]) -> Outcome {
         let ports = nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
         let taken: Vec<_> = ports
             .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_err())
@@ -206,8 +212,13 @@ impl Layout {
         if taken.is_empty() {
             return Ok(());
         }
+        let next = if self.existed {
+            "stop what listens there; or begin another cluster with --dir, --port and --http-port"
+        } else {
+            "stop what listens there, or choose others with --port and --http-port"
+        };
         Err(Failure::new(format!("these ports are taken on 127.0.0.1: {}", taken.join(", ")))
-            .try_next("stop what listens there, or choose others with --port and --http-port"))
+            .try_next(next))
     }
 }
 
@@ -227,7 +238,7 @@ impl Saved {
         }
     }
 
-    fn write(&self, directory: &Path) -> Result<(), Failure> {
+    fn write(&self, directory: &Path) -> Outcome {
         let path = Self::path(directory);
         let text = serde_yaml::to_string(self)?;
         fs::write(&path, text).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
@@ -245,7 +256,10 @@ mod tests {
         nodes: Option<u16>,
         port: Option<u16>,
     ) -> Result<Layout, Failure> {
-        Layout::open_or_create(directory.path(), Wishes { nodes, port, ..Wishes::default() })
+        let wishes = Wishes { nodes, port, ..Wishes::default() };
+        let layout = Layout::open_or_create(directory.path(), wishes)?;
+        layout.save()?;
+        Ok(layout)
     }
 
     #[test]
@@ -267,13 +281,24 @@ mod tests {
     }
 
     #[test]
+    fn a_start_that_failed_leaves_the_choice_of_ports_open() {
+        let directory = tempfile::tempdir().unwrap();
+        let wish = |port| Wishes { port: Some(port), ..Wishes::default() };
+        drop(Layout::open_or_create(directory.path(), wish(7000)).unwrap());
+        let other = Layout::open_or_create(directory.path(), wish(7100)).unwrap();
+        other.save().unwrap();
+        assert!(Layout::open_or_create(directory.path(), wish(7000)).is_err());
+        assert_eq!(Layout::open(directory.path()).unwrap().nodes[0].resp_port, 7100);
+    }
+
+    #[test]
     fn a_taken_port_is_named() {
         let directory = tempfile::tempdir().unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = taken.local_addr().unwrap().port().min(65_000);
         let layout = open(&directory, Some(1), Some(port)).unwrap();
         if port == taken.local_addr().unwrap().port() {
-            let failure = format!("{:?}", Layout::ports_are_free(&layout.nodes).unwrap_err());
+            let failure = format!("{:?}", layout.ports_are_free(&layout.nodes).unwrap_err());
             assert!(failure.contains(&port.to_string()), "{failure}");
         }
     }

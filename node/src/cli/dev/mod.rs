@@ -12,25 +12,25 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::client::tls::TlsFlags;
 use super::output::{self, Failure, Outcome};
-use super::tls::TlsFlags;
 use layout::{Layout, Wishes};
 
 #[derive(Debug, Args)]
 pub(super) struct Dev {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Directory of data, logs and process ids.
+    /// Directory for data, logs and process ids.
     #[arg(long, global = true, default_value = "ironkv-dev", env = "IRONKV_DEV_DIR")]
     dir: PathBuf,
-    /// Nodes of a new cluster. 3 survive the loss of 1, 5 of 2.
+    /// Number of nodes of a new cluster. 3 nodes survive the loss of 1, 5 nodes the loss of 2.
     #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..=9))]
     nodes: Option<u16>,
     /// RESP port of the first node; RESP and gRPC ports alternate from here.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     port: Option<u16>,
     /// HTTP port of the first node.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, value_parser = clap::value_parser!(u16).range(1..))]
     http_port: Option<u16>,
     #[command(flatten)]
     tls: TlsFlags,
@@ -38,27 +38,30 @@ pub(super) struct Dev {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Start the cluster, or what was killed of it, in the background and wait until it serves.
+    /// Start the nodes that do not run, in the background, and wait until the cluster serves.
     Start,
-    /// Stop it gracefully; the data stays.
+    /// Stop the cluster gracefully; the data stays.
     Stop,
-    /// Stop it and start it again on the same data.
+    /// Stop the cluster and start it again on the same data.
     Restart,
-    /// Show every node.
+    /// Show all nodes.
     Status,
     /// Print the logs.
     Logs {
-        /// Only this node.
+        /// Print only the log of this node.
         node: Option<u16>,
-        /// Keep printing what is appended.
+        /// Continue to print new lines.
         #[arg(long, short)]
         follow: bool,
     },
     /// Write, kill the leader, and check that every acknowledged write is still there.
     Test {
-        /// Acknowledged writes to make.
-        #[arg(long, default_value_t = 1000)]
+        /// Number of acknowledged writes to make; the leader is killed after half of them.
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
         writes: u32,
+        /// Password sent with AUTH.
+        #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
+        password: Option<String>,
     },
 }
 
@@ -72,6 +75,11 @@ impl Dev {
         match &self.action {
             None => {
                 let (layout, stopped) = self.to_start()?;
+                if stopped.is_empty() {
+                    return Err(Failure::new("all nodes of this cluster run already").try_next(
+                        "see them with `ironkv dev status`, stop them with `ironkv dev stop`",
+                    ));
+                }
                 let mut nodes = process::start_all(&layout, &stopped)?;
                 let outcome = self.foreground(&layout, &mut nodes).await;
                 process::stop_all(&layout.nodes).await?;
@@ -90,7 +98,9 @@ impl Dev {
             Some(Action::Logs { node, follow }) => {
                 watch::logs(&self.existing()?, *node, *follow).await
             }
-            Some(Action::Test { writes }) => self_test::run(&self.existing()?, *writes).await,
+            Some(Action::Test { writes, password }) => {
+                self_test::run(&self.existing()?, *writes, password.as_deref()).await
+            }
         }
     }
 
@@ -110,6 +120,9 @@ impl Dev {
 
     async fn start(&self) -> Outcome {
         let (layout, stopped) = self.to_start()?;
+        if stopped.is_empty() {
+            output::note("all nodes run already");
+        }
         let mut nodes = process::start_all(&layout, &stopped)?;
         let formed = tokio::select! {
             outcome = bootstrap::form_cluster(&layout) => outcome,
@@ -141,8 +154,9 @@ impl Dev {
                 tls: self.tls.files()?,
             },
         )?;
-        let nodes = process::stopped(&layout)?;
-        Layout::ports_are_free(&nodes)?;
+        let nodes = process::stopped(&layout);
+        layout.ports_are_free(&nodes)?;
+        layout.save()?;
         Ok((layout, nodes))
     }
 

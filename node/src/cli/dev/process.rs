@@ -57,6 +57,9 @@ pub(super) fn start_all(layout: &Layout, nodes: &[Node]) -> Result<Nodes, Failur
 }
 
 fn start(layout: &Layout, node: &Node) -> Result<Child, Failure> {
+    if running(node).is_some() {
+        return Err(Failure::new(format!("node {} runs already", node.number)));
+    }
     fs::create_dir_all(node.data())?;
     let log = File::options().create(true).append(true).open(node.log())?;
     let child = Command::new(std::env::current_exe()?)
@@ -91,15 +94,9 @@ fn is_zombie(pid: Pid) -> bool {
     fs::read_to_string(path).is_ok_and(|stat| stat.contains(") Z "))
 }
 
-/// The nodes that do not run; fails if there are none.
-pub(super) fn stopped(layout: &Layout) -> Result<Vec<Node>, Failure> {
-    let stopped: Vec<_> =
-        layout.nodes.iter().filter(|node| running(node).is_none()).cloned().collect();
-    if stopped.is_empty() {
-        return Err(Failure::new("all nodes of this cluster run already")
-            .try_next("see them with `ironkv dev status`, stop them with `ironkv dev stop`"));
-    }
-    Ok(stopped)
+/// The nodes that do not run.
+pub(super) fn stopped(layout: &Layout) -> Vec<Node> {
+    layout.nodes.iter().filter(|node| running(node).is_none()).cloned().collect()
 }
 
 /// Asks nodes to stop and waits; kills what does not. The number of nodes that ran.

@@ -1,27 +1,54 @@
 //! `ironkv dev test`: the promise, tried on the running cluster. Writes through a follower, kills
 //! the leader with SIGKILL half-way, and reads every acknowledged write back from every node.
 
+use std::io;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
 use super::layout::{Layout, Node};
 use super::{bootstrap, process};
-use crate::cli::connection::Connection;
+use crate::cli::client::connection::Connection;
+use crate::cli::client::tls::Dialer;
 use crate::cli::output::{self, Failure, Outcome};
-use crate::cli::tls::Dialer;
 use crate::resp::Reply;
 
 /// A new leader is elected in one to two seconds; a loaded laptop may take longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-pub(super) async fn run(layout: &Layout, writes: u32) -> Outcome {
+/// The way to one node.
+struct Route<'a> {
+    dialer: &'a Dialer,
+    node: &'a Node,
+    password: Option<&'a str>,
+}
+
+impl Route<'_> {
+    async fn open(&self) -> io::Result<Connection> {
+        let address = self.node.resp_address();
+        let mut connection = Connection::open(self.dialer, &address, REPLY_TIMEOUT).await?;
+        match connection.authenticate(self.password).await {
+            // A password that was set while the node ran is gone when it has been killed.
+            Err(error) if !error.to_string().contains("without any password") => Err(error),
+            _ => Ok(connection),
+        }
+    }
+}
+
+pub(super) async fn run(layout: &Layout, writes: u32, password: Option<&str>) -> Outcome {
+    if process::stopped(layout).len() == layout.nodes.len() {
+        return Err(Failure::new("no node of this cluster runs")
+            .try_next("start them with `ironkv dev start`"));
+    }
     let leader = bootstrap::leader(layout).await?;
-    let other = layout.nodes.iter().find(|node| node.number != leader.number);
-    let door = other.unwrap_or(leader);
+    let other = layout
+        .nodes
+        .iter()
+        .find(|node| node.number != leader.number && process::running(node).is_some());
+    let route = |node| Route { dialer: &layout.dialer, node, password };
+    let door = route(other.unwrap_or(leader));
     let key = format!("ironkv:dev-test:{}", std::process::id());
-    let mut acknowledged = Vec::new();
     let mut gap = Duration::ZERO;
     let mut connection = None;
     for number in 0..writes {
@@ -30,22 +57,18 @@ pub(super) async fn run(layout: &Layout, writes: u32) -> Outcome {
             output::line(format!("killed node {}, the leader", leader.number));
         }
         let start = Instant::now();
-        write_until_acknowledged(&layout.dialer, door, &mut connection, &key, number).await?;
+        write_until_acknowledged(&door, &mut connection, &key, number).await?;
         gap = gap.max(start.elapsed());
-        acknowledged.push(number);
     }
     if other.is_some() {
         process::restart(layout, leader)?;
     }
     for node in &layout.nodes {
-        verify(&layout.dialer, node, &key, &acknowledged).await?;
+        verify(&route(node), &key, writes).await?;
     }
-    let mut connection =
-        Connection::open(&layout.dialer, &door.resp_address(), REPLY_TIMEOUT).await?;
-    connection.call(&[b"DEL", key.as_bytes()]).await?;
+    door.open().await?.call(&[b"DEL", key.as_bytes()]).await?;
     output::line(format!(
-        "{} writes acknowledged, all of them read back from {} nodes; longest wait {:.0} ms",
-        acknowledged.len(),
+        "{writes} writes acknowledged, all of them read back from {} nodes; longest wait {:.0} ms",
         layout.nodes.len(),
         gap.as_secs_f64() * 1000.0,
     ));
@@ -55,8 +78,7 @@ pub(super) async fn run(layout: &Layout, writes: u32) -> Outcome {
 /// Writes one hash field. Writing the same field again is harmless, so a lost reply is retried
 /// here: the caller knows what the server cannot.
 async fn write_until_acknowledged(
-    dialer: &Dialer,
-    node: &Node,
+    route: &Route<'_>,
     kept: &mut Option<Connection>,
     key: &str,
     number: u32,
@@ -67,45 +89,48 @@ async fn write_until_acknowledged(
     loop {
         let tried = async {
             if kept.is_none() {
-                *kept = Some(Connection::open(dialer, &node.resp_address(), REPLY_TIMEOUT).await?);
+                *kept = Some(route.open().await?);
             }
             kept.as_mut().expect("opened above").call(&words).await
         };
-        match tried.await {
+        let why = match tried.await {
             Ok(Reply::Integer(_)) => return Ok(()),
-            Ok(_) => {}
-            Err(_) => *kept = None,
+            Ok(Reply::Error(error)) => error.0.into_owned(),
+            Ok(reply) => format!("{reply:?}"),
+            Err(error) => {
+                *kept = None;
+                error.to_string()
+            }
+        };
+        if ["NOAUTH", "WRONGPASS", "NOPERM"].iter().any(|code| why.starts_with(code)) {
+            return Err(Failure::new(why).try_next("give the password with --password"));
         }
         if Instant::now() > deadline {
-            return Err(Failure::new(format!("no write was accepted for {PATIENCE:?}"))
+            return Err(Failure::new(format!("no write was accepted for {PATIENCE:?}: {why}"))
                 .try_next("look at `ironkv dev status` and `ironkv dev logs`"));
         }
         sleep(Duration::from_millis(10)).await;
     }
 }
 
-async fn verify(dialer: &Dialer, node: &Node, key: &str, acknowledged: &[u32]) -> Outcome {
+async fn verify(route: &Route<'_>, key: &str, written: u32) -> Outcome {
     let deadline = Instant::now() + PATIENCE;
+    let number = route.node.number;
     loop {
-        match count(dialer, node, key).await {
-            Ok(Reply::Integer(found)) if usize::try_from(found) == Ok(acknowledged.len()) => {
-                return Ok(());
-            }
+        match count(route, key).await {
+            Ok(Reply::Integer(found)) if found == i64::from(written) => return Ok(()),
             Ok(Reply::Integer(found)) => {
                 return Err(Failure::new(format!(
-                    "node {} has {found} of {} acknowledged writes",
-                    node.number,
-                    acknowledged.len()
+                    "node {number} has {found} of {written} acknowledged writes"
                 )));
             }
             _ if Instant::now() < deadline => sleep(Duration::from_millis(100)).await,
-            Ok(reply) => return Err(Failure::new(format!("node {}: {reply:?}", node.number))),
-            Err(error) => return Err(Failure::new(format!("node {}: {error}", node.number))),
+            Ok(reply) => return Err(Failure::new(format!("node {number}: {reply:?}"))),
+            Err(error) => return Err(Failure::new(format!("node {number}: {error}"))),
         }
     }
 }
 
-async fn count(dialer: &Dialer, node: &Node, key: &str) -> std::io::Result<Reply> {
-    let mut connection = Connection::open(dialer, &node.resp_address(), REPLY_TIMEOUT).await?;
-    connection.call(&[b"HLEN", key.as_bytes()]).await
+async fn count(route: &Route<'_>, key: &str) -> io::Result<Reply> {
+    route.open().await?.call(&[b"HLEN", key.as_bytes()]).await
 }

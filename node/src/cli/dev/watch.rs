@@ -8,10 +8,12 @@ use tokio::time::sleep;
 
 use super::layout::{Layout, Node};
 use super::process;
-use crate::cli::admin::{self, index};
+use crate::cli::client::admin::{self, index};
 use crate::cli::output::{self, Failure, Outcome};
 
 const REFRESH: Duration = Duration::from_secs(1);
+/// A node that works answers at once.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a changed table is printed when nobody watches a terminal.
 const CHECK: Duration = Duration::from_millis(500);
 
@@ -25,15 +27,17 @@ pub(super) async fn table(layout: &Layout) -> String {
 async fn row(layout: &Layout, node: &Node) -> [String; 9] {
     let dash = || "-".to_owned();
     let pid = process::running(node);
-    let status = match pid {
-        Some(_) => admin::status(&layout.dialer, &node.grpc_address()).await.ok(),
-        None => None,
+    let address = node.grpc_address();
+    let answer = tokio::time::timeout(ANSWER_TIMEOUT, admin::status(&layout.dialer, &address));
+    let answer = if pid.is_some() { Some(answer.await) } else { None };
+    let role = match &answer {
+        None => "stopped",
+        Some(Err(_)) => "silent",
+        // The port opens when checkpoint and log are loaded.
+        Some(Ok(Err(_))) => "starting",
+        Some(Ok(Ok(status))) => admin::role_name(status),
     };
-    let role = match (&pid, &status) {
-        (None, _) => "stopped",
-        (Some(_), None) => "starting",
-        (Some(_), Some(status)) => admin::role_name(status),
-    };
+    let status = answer.and_then(|answer| answer.ok()?.ok());
     [
         node.number.to_string(),
         pid.map_or_else(dash, |pid| pid.as_raw_nonzero().to_string()),

@@ -1,4 +1,4 @@
-use crate::commands::testing_node::TestNode;
+use crate::commands::testing::TestNode;
 use crate::resp::{Reply, ReplyError};
 
 #[test]

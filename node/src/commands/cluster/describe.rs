@@ -4,13 +4,13 @@ use crate::base::hash::stable_hash;
 use crate::base::ids::NodeId;
 use crate::services::cluster::{Member, RaftStatus};
 
-/// Redis' clients know nodes by 40 hexadecimal digits. Derived from the cluster and the node id, so
-/// every node gives every other the same name.
+/// Redis' clients know nodes by 40 hexadecimal digits. They are derived from the cluster id and the
+/// node id, so that a node has the same name on every node.
 pub(in crate::commands) fn node_name(status: &RaftStatus, node: NodeId) -> String {
     forty_digits(&format!("{}/node/{node}", cluster_of(status)))
 }
 
-/// The name of the one shard there is.
+/// The name of the only shard.
 pub(super) fn shard_name(status: &RaftStatus) -> String {
     forty_digits(&format!("{}/shard", cluster_of(status)))
 }
@@ -26,13 +26,13 @@ fn forty_digits(text: &str) -> String {
     digits
 }
 
-/// `host:port` taken apart; port 0 when there is none.
+/// Splits `host:port`; the port is 0 when there is none.
 pub(in crate::commands) fn host_and_port(address: &str) -> (&str, u16) {
     let (host, port) = address.rsplit_once(':').unwrap_or((address, ""));
     (host.trim_start_matches('[').trim_end_matches(']'), port.parse().unwrap_or(0))
 }
 
-/// The members, the leader first: clients take the first for the master.
+/// The members, the leader first: clients assume that the first one is the master.
 pub(super) fn leader_first(status: &RaftStatus) -> Vec<&Member> {
     let mut members: Vec<&Member> = status.members.iter().collect();
     members.sort_by_key(|member| (Some(member.node_id) != status.leader, member.node_id));

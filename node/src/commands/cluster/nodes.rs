@@ -2,63 +2,104 @@
 
 use std::fmt::Write;
 
-use super::at_once;
 use super::describe::{host_and_port, leader_first, leads, node_name, shard_name};
 use crate::base::limits::SLOTS as SLOT_COUNT;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::at_once;
+use crate::commands::declare::documentation::{Deprecation, tips};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::{NodeContext, Waiting};
 use crate::resp::Reply;
-use crate::services::cluster::{Member, RaftStatus};
+use crate::services::cluster::{Contact, Member, RaftStatus};
 
-const FLAGS: Flags = Flags::STALE;
-
-/// A subcommand without arguments.
-macro_rules! subcommand {
-    ($name:ident, $since:literal, $complexity:literal, $summary:literal, $function:path) => {
-        pub(super) const $name: Command = Command {
-            name: stringify!($name),
-            summary: $summary,
-            since: $since,
-            complexity: $complexity,
-            syntax: "",
-            arity: Arity::Exactly(2),
-            keys: Keys::None,
-            flags: FLAGS,
-            run: at_once!($function),
-        };
+/// Clients learn from these replies which node leads. While the leader is silent or being elected,
+/// the reply waits: without a leader, or with one that is gone, a client would fail although it
+/// only needs to wait.
+macro_rules! once_led {
+    ($function:path) => {
+        Run::Node(|context, args| {
+            Box::pin(async move {
+                if context.waiting == Waiting::Allowed {
+                    context.node.cluster.wait_to_hear_leader().await;
+                }
+                $function(context, args)
+            })
+        })
     };
 }
 
-subcommand!(INFO, "3.0.0", "O(1)", "Returns the state of the cluster.", info);
-subcommand!(
-    NODES,
-    "3.0.0",
-    "O(N) where N is the number of nodes",
-    "Returns the nodes in the form of Redis Cluster's configuration file.",
-    nodes
-);
-subcommand!(
-    SLOTS,
-    "3.0.0",
-    "O(N) where N is the number of nodes",
-    "Returns which nodes serve which slots, the leader first.",
-    slots
-);
-subcommand!(
-    SHARDS,
-    "7.0.0",
-    "O(N) where N is the number of nodes",
-    "Returns the shards with their slots and nodes, the leader first.",
-    shards
-);
-subcommand!(MYID, "3.0.0", "O(1)", "Returns the name of this node.", my_id);
-subcommand!(MYSHARDID, "7.2.0", "O(1)", "Returns the name of this node's shard.", my_shard_id);
-subcommand!(LINKS, "7.0.0", "O(1)", "Returns links of Redis' cluster bus: none here.", links);
+/// What its subcommands share.
+const SUBCOMMAND: Command = Command {
+    since: "3.0.0",
+    complexity: "O(1)",
+    arity: Arity::Exactly(2),
+    flags: Flags::STALE,
+    tips: tips::VARIES,
+    ..Command::NEW
+};
+
+/// What the subcommands that list the nodes share.
+const LIST: Command = Command { complexity: "O(N) where N is the number of nodes", ..SUBCOMMAND };
+
+pub(super) const INFO: Command = Command {
+    name: "INFO",
+    summary: "Returns the state of the cluster.",
+    run: at_once!(info),
+    ..SUBCOMMAND
+};
+
+pub(super) const NODES: Command = Command {
+    name: "NODES",
+    summary: "Returns the nodes in the form of Redis Cluster's configuration file.",
+    run: once_led!(nodes),
+    ..LIST
+};
+
+pub(super) const SLOTS: Command = Command {
+    name: "SLOTS",
+    summary: "Returns which nodes serve which slots, the leader first.",
+    history: &[("4.0.0", "Node ids."), ("7.0.0", "More about each node's network.")],
+    deprecated: Some(Deprecation { since: "7.0.0", successor: "CLUSTER SHARDS" }),
+    run: once_led!(slots),
+    ..LIST
+};
+
+pub(super) const SHARDS: Command = Command {
+    name: "SHARDS",
+    summary: "Returns the shards with their slots and nodes, the leader first.",
+    since: "7.0.0",
+    run: once_led!(shards),
+    ..LIST
+};
+
+pub(super) const MYID: Command = Command {
+    name: "MYID",
+    summary: "Returns the name of this node.",
+    tips: &[],
+    run: at_once!(my_id),
+    ..SUBCOMMAND
+};
+
+pub(super) const MYSHARDID: Command = Command {
+    name: "MYSHARDID",
+    summary: "Returns the name of this node's shard.",
+    since: "7.2.0",
+    tips: &[],
+    run: at_once!(my_shard_id),
+    ..SUBCOMMAND
+};
+
+pub(super) const LINKS: Command = Command {
+    name: "LINKS",
+    summary: "Returns links of Redis' cluster bus: none here.",
+    since: "7.0.0",
+    run: at_once!(links),
+    ..SUBCOMMAND
+};
 
 fn info(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
-    let (state, slots) = if status.leader.is_some() { ("ok", SLOT_COUNT) } else { ("fail", 0) };
+    let status = context.node.cluster.status();
+    let (state, slots) = if status.hears_leader() { ("ok", SLOT_COUNT) } else { ("fail", 0) };
     let mut text = String::new();
     let rows: [(&str, &dyn std::fmt::Display); 12] = [
         ("cluster_state", &state),
@@ -82,7 +123,7 @@ fn info(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
 }
 
 fn nodes(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     let leader = status.leader.map(|leader| node_name(&status, leader));
     let mut text = String::new();
     for member in leader_first(&status) {
@@ -91,9 +132,8 @@ fn nodes(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
         let (_, bus_port) = host_and_port(&member.raft_address);
         let myself = if status.node_id == Some(member.node_id) { "myself," } else { "" };
         let kind = if is_leader { "master" } else { "slave" };
-        let fails = if is_up(&status, member) { "" } else { ",fail" };
+        let (fails, link) = link_state(&status, member);
         let master = leader.as_deref().filter(|_| !is_leader).unwrap_or("-");
-        let link = if is_up(&status, member) { "connected" } else { "disconnected" };
         let slots = if is_leader { format!(" 0-{}", SLOT_COUNT - 1) } else { String::new() };
         let _ = writeln!(
             text,
@@ -105,18 +145,25 @@ fn nodes(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::Verbatim("txt", text.into()))
 }
 
-/// What this node can tell: itself, the leader it follows, and whom the leader hears from.
-fn is_up(status: &RaftStatus, member: &Member) -> bool {
-    member.reachable || status.node_id == Some(member.node_id)
+/// The flag and the state of the link. As in Redis, `fail` is the finding of the cluster, and
+/// `fail?` the opinion of this node alone, which hears no leader and cannot know more.
+fn link_state(status: &RaftStatus, member: &Member) -> (&'static str, &'static str) {
+    match member.contact {
+        _ if status.node_id == Some(member.node_id) => ("", "connected"),
+        Contact::Answers => ("", "connected"),
+        Contact::Silent => (",fail", "disconnected"),
+        Contact::Unknown => (",fail?", "disconnected"),
+    }
 }
 
 fn slots(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
-    if status.leader.is_none() {
+    let status = context.node.cluster.status();
+    if !status.hears_leader() {
         return Ok(Reply::Array(Vec::new()));
     }
     let mut range = vec![Reply::Integer(0), Reply::Integer(i64::from(SLOT_COUNT) - 1)];
-    let shown = leader_first(&status).into_iter().filter(|member| is_up(&status, member));
+    let shown =
+        leader_first(&status).into_iter().filter(|member| member.contact != Contact::Silent);
     range.extend(shown.map(|member| {
         let (host, port) = host_and_port(&member.client_address);
         Reply::Array(vec![
@@ -130,12 +177,13 @@ fn slots(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
 }
 
 fn shards(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     let members = leader_first(&status).into_iter().map(|member| shard_node(&status, member));
     let nodes = Reply::Array(members.collect());
-    let range = match status.leader {
-        Some(_) => vec![Reply::Integer(0), Reply::Integer(i64::from(SLOT_COUNT) - 1)],
-        None => Vec::new(),
+    let range = if status.hears_leader() {
+        vec![Reply::Integer(0), Reply::Integer(i64::from(SLOT_COUNT) - 1)]
+    } else {
+        Vec::new()
     };
     let shard = vec![(Reply::bulk("slots"), Reply::Array(range)), (Reply::bulk("nodes"), nodes)];
     Ok(Reply::Array(vec![Reply::Map(shard)]))
@@ -146,7 +194,7 @@ fn shard_node(status: &RaftStatus, member: &Member) -> Reply {
     let role = if leads(status, member) { "master" } else { "replica" };
     let own = status.node_id == Some(member.node_id);
     let offset = if own { status.applied } else { member.matched.unwrap_or(0) };
-    let health = if is_up(status, member) { "online" } else { "failed" };
+    let health = if own || member.is_reachable() { "online" } else { "failed" };
     Reply::Map(vec![
         (Reply::bulk("id"), Reply::bulk(node_name(status, member.node_id))),
         (Reply::bulk("port"), Reply::Integer(i64::from(port))),
@@ -159,12 +207,12 @@ fn shard_node(status: &RaftStatus, member: &Member) -> Reply {
 }
 
 fn my_id(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     Ok(Reply::bulk(node_name(&status, status.node_id.unwrap_or_default())))
 }
 
 fn my_shard_id(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(Reply::bulk(shard_name(&context.node.status())))
+    Ok(Reply::bulk(shard_name(&context.node.cluster.status())))
 }
 
 fn links(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {

@@ -1,10 +1,11 @@
-//! RAFT: the group as it is. Ours, not Redis'.
+//! RAFT: the Raft group. Redis has no such command.
 
-use super::{at_once, container, help};
 use crate::base::ids::NodeId;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, NodeFuture, Run};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::{at_once, container};
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, NodeFuture, Run};
+use crate::commands::run::NodeContext;
 use crate::resp::{Reply, ReplyError};
 use crate::services::cluster::Member;
 
@@ -20,11 +21,10 @@ const STATUS: Command = Command {
     summary: "Returns term, role, leader and log positions of this node.",
     since: "7.2.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: Flags::LOADING.with(Flags::STALE),
     run: at_once!(status),
+    ..Command::NEW
 };
 
 const MEMBERS: Command = Command {
@@ -32,11 +32,10 @@ const MEMBERS: Command = Command {
     summary: "Returns the members of the group.",
     since: "7.2.0",
     complexity: "O(N) where N is the number of members",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: Flags::LOADING.with(Flags::STALE),
     run: at_once!(members),
+    ..Command::NEW
 };
 
 const TRANSFER: Command = Command {
@@ -46,39 +45,15 @@ const TRANSFER: Command = Command {
     complexity: "O(1)",
     syntax: "[node-id]",
     arity: Arity::AtLeast(2),
-    keys: Keys::None,
     flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::NO_MULTI),
     run: Run::Node(transfer),
+    ..Command::NEW
 };
 
-const HELP: Command = Command {
-    name: "HELP",
-    summary: "Lists the subcommands.",
-    since: "7.2.0",
-    complexity: "O(1)",
-    syntax: "",
-    arity: Arity::Exactly(2),
-    keys: Keys::None,
-    flags: Flags::LOADING.with(Flags::STALE),
-    run: at_once!(show_help),
-};
-
-fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(help(
-        "RAFT",
-        &[
-            "MEMBERS",
-            "    Return the members of the group.",
-            "STATUS",
-            "    Return term, role, leader and log positions of this node.",
-            "TRANSFER [<node-id>]",
-            "    Hand leadership to a voter (default: the one that has come farthest).",
-        ],
-    ))
-}
+const HELP: Command = help("7.2.0", Run::Describe(|_, _| help_of(&RAFT)));
 
 fn status(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     let cluster = status.cluster_id.as_ref().map_or("", |cluster| cluster.0.as_str());
     let number = |number: u64| Reply::Integer(number.cast_signed());
     let node = |node: Option<NodeId>| node.map_or(Reply::Null, |node| number(node.0));
@@ -100,7 +75,7 @@ fn status(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
 }
 
 fn members(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     let describe = |member: &Member| {
         let matched = member.matched.map(|index| Reply::Integer(index.cast_signed()));
         map([
@@ -111,7 +86,7 @@ fn members(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
             ("client-address", Reply::bulk(&member.client_address)),
             ("http-address", Reply::bulk(&member.http_address)),
             ("matched", matched.unwrap_or(Reply::Null)),
-            ("reachable", Reply::flag(member.reachable)),
+            ("reachable", Reply::flag(member.is_reachable())),
         ])
     };
     Ok(Reply::Array(status.members.iter().map(describe).collect()))
@@ -132,7 +107,7 @@ fn transfer<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<
             args.end()?;
             Some(NodeId(number))
         };
-        context.node.transfer_leader(target).await?;
+        context.node.cluster.transfer_leader(target).await?;
         Ok(Reply::OK)
     })
 }

@@ -1,11 +1,13 @@
 //! CLUSTER KEYSLOT, COUNTKEYSINSLOT, GETKEYSINSLOT.
 
-use super::at_once;
 use crate::base::ids::Slot;
 use crate::base::limits::SLOTS;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{NodeContext, ReadContext};
+use crate::commands::declare::container::at_once;
+use crate::commands::declare::documentation::{ArgumentName, tips};
+use crate::commands::declare::syntax::Kind;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::{NodeContext, ReadContext};
 use crate::data::keyspace::slot::slot_of;
 use crate::resp::{Reply, ReplyError};
 
@@ -16,9 +18,10 @@ pub(super) const KEYSLOT: Command = Command {
     complexity: "O(N) where N is the number of bytes in the key",
     syntax: "key",
     arity: Arity::Exactly(3),
-    keys: Keys::None,
     flags: Flags::STALE,
+    argument_names: &[ArgumentName::typed("key", Kind::String)],
     run: at_once!(key_slot),
+    ..Command::NEW
 };
 
 pub(super) const COUNTKEYSINSLOT: Command = Command {
@@ -28,9 +31,9 @@ pub(super) const COUNTKEYSINSLOT: Command = Command {
     complexity: "O(1)",
     syntax: "slot",
     arity: Arity::Exactly(3),
-    keys: Keys::None,
     flags: Flags::STALE,
     run: Run::Read(count_keys_in_slot),
+    ..Command::NEW
 };
 
 pub(super) const GETKEYSINSLOT: Command = Command {
@@ -40,9 +43,10 @@ pub(super) const GETKEYSINSLOT: Command = Command {
     complexity: "O(N) where N is the number of requested keys",
     syntax: "slot count",
     arity: Arity::Exactly(4),
-    keys: Keys::None,
     flags: Flags::STALE,
+    tips: tips::VARIES,
     run: Run::Read(get_keys_in_slot),
+    ..Command::NEW
 };
 
 const INVALID_SLOT: ReplyError = ReplyError(std::borrow::Cow::Borrowed("ERR Invalid slot"));

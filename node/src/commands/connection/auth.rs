@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{COMMON, about};
+use super::shared::{COMMON, CONNECTION};
 use crate::base::config::Redirect;
 use crate::commands::args::{Args, parse_integer};
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Run};
-use crate::commands::context::SessionContext;
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::SessionContext;
 use crate::commands::version::REDIS_VERSION;
 use crate::resp::{Protocol, Reply, ReplyError};
 
@@ -18,25 +19,31 @@ const USER: &[u8] = b"default";
 const GREETING: Flags = COMMON.with(Flags::FAST).with(Flags::NO_AUTH);
 
 pub(super) const AUTH: Command = Command {
+    name: "AUTH",
+    summary: "Proves who the client is.",
+    since: "1.0.0",
+    syntax: "[username] password",
+    arity: Arity::AtLeast(2),
     flags: GREETING,
-    ..about(
-        "AUTH",
-        "[username] password",
-        Arity::AtLeast(2),
-        ("1.0.0", "Proves who the client is."),
-        Run::Session(auth),
-    )
+    history: &[("6.0.0", "A user name before the password.")],
+    run: Run::Session(auth),
+    ..CONNECTION
 };
 
 pub(super) const HELLO: Command = Command {
+    name: "HELLO",
+    summary: "Greets the server and chooses the protocol version.",
+    since: "6.0.0",
+    syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+    arity: Arity::AtLeast(1),
     flags: GREETING,
-    ..about(
-        "HELLO",
-        "[protover [AUTH username password] [SETNAME clientname]]",
-        Arity::AtLeast(1),
-        ("6.0.0", "Greets the server and chooses the protocol version."),
-        Run::Session(hello),
-    )
+    history: &[("6.2.0", "Without a version it only describes the connection.")],
+    argument_names: &[
+        ArgumentName::group("protover", "arguments"),
+        ArgumentName::group("auth", "username_password"),
+    ],
+    run: Run::Session(hello),
+    ..CONNECTION
 };
 
 fn auth(ctx: &mut SessionContext<'_>, args: Args<'_>) -> CommandResult {
@@ -58,7 +65,7 @@ fn authenticate(
     user: &[u8],
     password: &[u8],
 ) -> Result<(), ReplyError> {
-    // Without a password the default user may come in with any, as in Redis.
+    // Where no password is set, the default user may give any, as in Redis.
     let welcome = !ctx.node.asks_for_password() || ctx.node.accepts_password(password);
     if user != USER || !welcome {
         return Err(ReplyError::WRONG_PASSWORD);
@@ -122,8 +129,8 @@ fn parse(mut args: Args<'_>) -> Result<Greeting<'_>, ReplyError> {
 }
 
 fn introduction(ctx: &SessionContext<'_>) -> Reply {
-    let cluster = ctx.node.config().load().routing.redirect == Redirect::Moved;
-    let role = if ctx.node.status().is_leader() { "master" } else { "replica" };
+    let cluster = ctx.node.config.load().routing.redirect == Redirect::Moved;
+    let role = if ctx.node.cluster.status().is_leader() { "master" } else { "replica" };
     let id = i64::try_from(ctx.session.client.id().0).unwrap_or(i64::MAX);
     Reply::Map(vec![
         (Reply::bulk("server"), Reply::bulk("redis")),

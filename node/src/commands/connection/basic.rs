@@ -1,66 +1,66 @@
 //! PING, ECHO, SELECT, RESET, QUIT.
 
-use super::{COMMON, about};
+use super::shared::{COMMON, CONNECTION};
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Run};
-use crate::commands::context::{SessionContext, Then};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::{SessionAction, SessionContext};
 use crate::resp::{Reply, ReplyError};
 
 pub(super) const PING: Command = Command {
+    name: "PING",
+    summary: "Answers PONG, or the message it was given.",
+    since: "1.0.0",
+    syntax: "[message]",
+    arity: Arity::AtLeast(1),
     flags: Flags::FAST,
-    ..about(
-        "PING",
-        "[message]",
-        Arity::AtLeast(1),
-        ("1.0.0", "Answers PONG, or the message it was given."),
-        Run::Session(ping),
-    )
+    tips: tips::EVERY_SHARD_OR_FAIL,
+    run: Run::Session(ping),
+    ..CONNECTION
 };
 
 pub(super) const ECHO: Command = Command {
+    name: "ECHO",
+    summary: "Answers the message it was given.",
+    since: "1.0.0",
+    syntax: "message",
+    arity: Arity::Exactly(2),
     flags: Flags::FAST.with(Flags::LOADING).with(Flags::STALE),
-    ..about(
-        "ECHO",
-        "message",
-        Arity::Exactly(2),
-        ("1.0.0", "Answers the message it was given."),
-        Run::Session(echo),
-    )
+    run: Run::Session(echo),
+    ..CONNECTION
 };
 
 pub(super) const SELECT: Command = Command {
-    flags: Flags::FAST.with(Flags::LOADING).with(Flags::STALE),
-    ..about(
-        "SELECT",
-        "index",
-        Arity::Exactly(2),
-        ("1.0.0", "Changes the database that the connection's commands use."),
-        Run::Session(select),
-    )
+    name: "SELECT",
+    summary: "Changes the database that the connection's commands use.",
+    since: "1.0.0",
+    syntax: "index",
+    arity: Arity::Exactly(2),
+    flags: Flags::FAST.with(Flags::LOADING).with(Flags::STALE).with(Flags::SELECTS_DATABASE),
+    run: Run::Session(select),
+    ..CONNECTION
 };
 
 pub(super) const RESET: Command = Command {
+    name: "RESET",
+    summary: "Makes the connection as it was when it was opened.",
+    since: "6.2.0",
+    arity: Arity::Exactly(1),
     flags: COMMON.with(Flags::FAST).with(Flags::NO_AUTH).with(Flags::NOT_QUEUED),
-    ..about(
-        "RESET",
-        "",
-        Arity::Exactly(1),
-        ("6.2.0", "Makes the connection as it was when it was opened."),
-        Run::Session(reset),
-    )
+    run: Run::Session(reset),
+    ..CONNECTION
 };
 
 pub(super) const QUIT: Command = Command {
+    name: "QUIT",
+    summary: "Closes the connection after the replies before it.",
+    since: "1.0.0",
+    arity: Arity::AtLeast(1),
     flags: COMMON.with(Flags::FAST).with(Flags::NO_AUTH).with(Flags::NOT_QUEUED),
-    ..about(
-        "QUIT",
-        "",
-        Arity::AtLeast(1),
-        ("1.0.0", "Closes the connection after the replies before it."),
-        Run::Session(quit),
-    )
+    run: Run::Session(quit),
+    ..CONNECTION
 };
 
 fn ping(_: &mut SessionContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -87,6 +87,6 @@ fn reset(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
 }
 
 fn quit(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
-    ctx.then = Then::Close;
+    ctx.action = SessionAction::Close;
     Ok(Reply::OK)
 }

@@ -4,8 +4,9 @@ mod auth;
 mod basic;
 mod client;
 mod cluster_mode;
+mod shared;
 
-use super::command::{Arity, Command, Family, Flags, Keys, Run};
+use crate::commands::declare::Family;
 
 pub(super) const FAMILY: Family = Family {
     group: "connection",
@@ -24,27 +25,3 @@ pub(super) const FAMILY: Family = Family {
         basic::SELECT,
     ],
 };
-
-/// What all commands about a connection share.
-const COMMON: Flags = Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE);
-
-/// A command about a connection; complexity and keys are always the same.
-const fn about(
-    name: &'static str,
-    syntax: &'static str,
-    arity: Arity,
-    (since, summary): (&'static str, &'static str),
-    run: Run,
-) -> Command {
-    Command {
-        name,
-        summary,
-        since,
-        complexity: "O(1)",
-        syntax,
-        arity,
-        keys: Keys::None,
-        flags: COMMON,
-        run,
-    }
-}

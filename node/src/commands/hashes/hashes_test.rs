@@ -60,7 +60,7 @@ fn hincrby_counts_and_refuses_what_is_no_integer() {
 fn another_type_is_refused() {
     let mut db = TestDatabase::new();
     db.run(["SET", "s", "v"]);
-    for words in [
+    for argv in [
         &["HSET", "s", "a", "1"][..],
         &["HGET", "s", "a"],
         &["HGETALL", "s"],
@@ -68,7 +68,7 @@ fn another_type_is_refused() {
         &["HSCAN", "s", "0"],
         &["HRANDFIELD", "s"],
     ] {
-        assert_eq!(db.run(words), Reply::Error(ReplyError::WRONG_TYPE), "{words:?}");
+        assert_eq!(db.run(argv), Reply::Error(ReplyError::WRONG_TYPE), "{argv:?}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Removing fields.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::HashValue;
 use crate::resp::Reply;
@@ -15,8 +15,11 @@ pub(super) const HDEL: Command = Command {
     syntax: "key field [field ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Delete],
     flags: Flags::FAST,
+    history: &[("2.4.0", "Several fields at once.")],
     run: Run::Write(hdel),
+    ..Command::NEW
 };
 
 fn hdel(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

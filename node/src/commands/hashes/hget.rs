@@ -3,8 +3,8 @@
 use bytes::Bytes;
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::HashValue;
 use crate::resp::Reply;
 
@@ -18,6 +18,7 @@ pub(super) const HGET: Command = Command {
     keys: Keys::First,
     flags: Flags::FAST,
     run: Run::Read(hget),
+    ..Command::NEW
 };
 
 fn hget(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -36,6 +37,7 @@ pub(super) const HMGET: Command = Command {
     keys: Keys::First,
     flags: Flags::FAST,
     run: Run::Read(hmget),
+    ..Command::NEW
 };
 
 fn hmget(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -52,8 +54,10 @@ pub(super) const HEXISTS: Command = Command {
     syntax: "key field",
     arity: Arity::Exactly(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
     run: Run::Read(hexists),
+    ..Command::NEW
 };
 
 fn hexists(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -70,8 +74,10 @@ pub(super) const HLEN: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
     run: Run::Read(hlen),
+    ..Command::NEW
 };
 
 fn hlen(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -86,8 +92,10 @@ pub(super) const HSTRLEN: Command = Command {
     syntax: "key field",
     arity: Arity::Exactly(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
     run: Run::Read(hstrlen),
+    ..Command::NEW
 };
 
 fn hstrlen(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {

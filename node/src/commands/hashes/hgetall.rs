@@ -1,8 +1,9 @@
 //! Reading whole hashes.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::HashValue;
 use crate::resp::Reply;
 
@@ -14,8 +15,9 @@ pub(super) const HGETALL: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(hgetall),
+    ..Command::NEW
 };
 
 fn hgetall(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -35,8 +37,9 @@ pub(super) const HKEYS: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(hkeys),
+    ..Command::NEW
 };
 
 fn hkeys(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -53,8 +56,9 @@ pub(super) const HVALS: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(hvals),
+    ..Command::NEW
 };
 
 fn hvals(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {

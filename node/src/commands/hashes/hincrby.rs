@@ -1,11 +1,13 @@
-//! Counting in fields.
+//! Adding numbers to fields.
 
 use bytes::Bytes;
 
 use crate::base::long_double::{LongDouble, Parsed};
 use crate::commands::args::{Args, parse_integer};
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::syntax::Kind;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::HashValue;
 use crate::resp::{Reply, ReplyError};
@@ -20,6 +22,7 @@ pub(super) const HINCRBY: Command = Command {
     keys: Keys::First,
     flags: Flags::DENY_OOM.with(Flags::FAST),
     run: Run::Write(hincrby),
+    ..Command::NEW
 };
 
 fn hincrby(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -45,7 +48,9 @@ pub(super) const HINCRBYFLOAT: Command = Command {
     arity: Arity::Exactly(4),
     keys: Keys::First,
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    argument_names: &[ArgumentName::typed("increment", Kind::Double)],
     run: Run::Write(hincrbyfloat),
+    ..Command::NEW
 };
 
 fn hincrbyfloat(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

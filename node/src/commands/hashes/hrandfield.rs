@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use crate::base::limits::RANDOM_MEMBERS_MAX;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
+use crate::commands::declare::documentation::{ArgumentName, tips};
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::HashValue;
 use crate::resp::{Reply, ReplyError};
 
@@ -19,8 +20,11 @@ pub(super) const HRANDFIELD: Command = Command {
     syntax: "key [count [WITHVALUES]]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Sample,
+    tips: tips::VARIES,
+    argument_names: &[ArgumentName::group("count", "options")],
     run: Run::Read(hrandfield),
+    ..Command::NEW
 };
 
 fn hrandfield(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -49,7 +53,8 @@ fn count(mut args: Args<'_>) -> Result<(i64, bool), ReplyError> {
     }
     let with_values = args.keyword("WITHVALUES");
     args.end()?;
-    // A flat reply of twice as many must stay countable, and one with repetition is made whole.
+    // Fields with values are twice as many elements, which must stay countable. A reply with
+    // repetitions is built as a whole, so its size is limited.
     let countable = !with_values || count.unsigned_abs() <= i64::MAX.unsigned_abs() / 2;
     if !countable || count < 0 && count.unsigned_abs() > RANDOM_MEMBERS_MAX as u64 {
         return Err(ReplyError::OUT_OF_RANGE);
@@ -57,7 +62,8 @@ fn count(mut args: Args<'_>) -> Result<(i64, bool), ReplyError> {
     Ok((count, with_values))
 }
 
-/// Distinct pairs for a positive count; for a negative one exactly so many, the same again allowed.
+/// Distinct pairs for a positive count. For a negative count exactly that many pairs, with
+/// repetitions.
 fn choose<'a>(
     ctx: &ReadContext<'_>,
     hash: &'a HashValue,
@@ -72,11 +78,11 @@ fn choose<'a>(
     if count >= len {
         return hash.iter().collect();
     }
-    // Floyd's sampling (Bentley and Floyd 1987): as many draws as there are to choose.
-    let mut places = BTreeSet::new();
+    // Floyd's sampling (Bentley and Floyd 1987): one random number for each pair.
+    let mut positions = BTreeSet::new();
     for last in len - count..len {
-        let place = ctx.random_below(last + 1);
-        places.insert(if places.contains(&place) { last } else { place });
+        let position = ctx.random_below(last + 1);
+        positions.insert(if positions.contains(&position) { last } else { position });
     }
-    places.into_iter().filter_map(|place| hash.at(place)).collect()
+    positions.into_iter().filter_map(|position| hash.at(position)).collect()
 }

@@ -1,9 +1,10 @@
-//! Walking hashes.
+//! Iterating over hashes.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::scan_options::{self, ScanOptions};
+use crate::commands::args::scan_options::{self, ScanOptions};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::HashValue;
 use crate::resp::{Reply, ReplyError};
 
@@ -15,14 +16,16 @@ pub(super) const HSCAN: Command = Command {
     syntax: "key cursor [MATCH pattern] [COUNT count] [NOVALUES]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Scan,
+    tips: tips::VARIES,
     run: Run::Read(hscan),
+    ..Command::NEW
 };
 
 fn hscan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     let key = args.next()?;
     let cursor = scan_options::cursor(&mut args)?;
-    // Options are not even looked at for a missing key.
+    // Redis does not check the options for a missing key.
     let Some(hash) = ctx.get::<HashValue>(key)? else {
         return Ok(scan_options::reply(0, Vec::new()));
     };
@@ -37,7 +40,7 @@ fn hscan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
 }
 
 /// The options, and whether values are wanted as well.
-fn scan_arguments(mut args: Args<'_>) -> Result<(ScanOptions<'_>, bool), ReplyError> {
+fn scan_arguments(mut args: Args<'_>) -> Result<(ScanOptions, bool), ReplyError> {
     let (mut options, mut with_values) = (ScanOptions::default(), true);
     while !args.is_empty() {
         if args.keyword("NOVALUES") {

@@ -1,8 +1,9 @@
 //! Storing fields.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::documentation::{ArgumentName, Deprecation};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::HashValue;
 use crate::resp::{Reply, ReplyError};
@@ -17,8 +18,12 @@ pub(super) const HSET: Command = Command {
     syntax: "key field value [field value ...]",
     arity: Arity::AtLeast(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Update],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[("4.0.0", "Several fields at once.")],
+    argument_names: &[ArgumentName::group("field", "field_value")],
     run: Run::Write(hset),
+    ..Command::NEW
 };
 
 fn hset(ctx: &mut WriteContext<'_>, args: Args<'_>) -> CommandResult {
@@ -33,15 +38,19 @@ pub(super) const HMSET: Command = Command {
     syntax: "key field value [field value ...]",
     arity: Arity::AtLeast(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Update],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    deprecated: Some(Deprecation { since: "4.0.0", successor: "HSET with several fields" }),
+    argument_names: &[ArgumentName::group("field", "field_value")],
     run: Run::Write(hmset),
+    ..Command::NEW
 };
 
 fn hmset(ctx: &mut WriteContext<'_>, args: Args<'_>) -> CommandResult {
     set_pairs(ctx, args, "hmset").map(|_| Reply::OK)
 }
 
-/// Sets all pairs; the number of fields that are new.
+/// Sets all pairs and returns the number of new fields.
 fn set_pairs(
     ctx: &mut WriteContext<'_>,
     mut args: Args<'_>,
@@ -73,8 +82,10 @@ pub(super) const HSETNX: Command = Command {
     syntax: "key field value",
     arity: Arity::Exactly(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
     run: Run::Write(hsetnx),
+    ..Command::NEW
 };
 
 fn hsetnx(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

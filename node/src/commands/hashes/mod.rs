@@ -8,8 +8,6 @@ mod hrandfield;
 mod hscan;
 mod hset;
 
-use super::command::Family;
-
 pub(super) const FAMILY: Family = Family {
     group: "hash",
     category: "@hash",
@@ -36,3 +34,5 @@ pub(super) const FAMILY: Family = Family {
 #[cfg(test)]
 #[path = "hashes_test.rs"]
 mod tests;
+
+use crate::commands::declare::Family;

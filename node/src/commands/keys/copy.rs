@@ -3,8 +3,8 @@
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::resp::{Reply, ReplyError};
 
@@ -18,8 +18,10 @@ pub(super) const COPY: Command = Command {
     syntax: "source destination [DB destination-db] [REPLACE]",
     arity: Arity::AtLeast(3),
     keys: Keys::Range { first: 1, last: 2, step: 1 },
+    key_uses: &[KeyUse::Read, KeyUse::Overwrite],
     flags: Flags::DENY_OOM,
     run: Run::Write(copy),
+    ..Command::NEW
 };
 
 fn copy(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -60,6 +62,7 @@ pub(super) const MOVE: Command = Command {
     keys: Keys::First,
     flags: Flags::FAST,
     run: Run::Write(move_key),
+    ..Command::NEW
 };
 
 fn move_key(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -137,9 +140,9 @@ mod tests {
     fn databases_that_are_none_are_refused() {
         let mut db = TestDatabase::new();
         db.put("k", "v");
-        let mut check = |words: &[&str], text: &str| {
+        let mut check = |argv: &[&str], text: &str| {
             let expected = Error(ReplyError::new(text.to_owned()));
-            assert_eq!(db.run(words.iter().copied()), expected, "{words:?}");
+            assert_eq!(db.run(argv.iter().copied()), expected, "{argv:?}");
         };
         let range = "ERR value is out of range, value must between -2147483648 and 2147483647";
         check(&["MOVE", "k", "99999999999"], range);

@@ -1,8 +1,9 @@
 //! Removing keys, and counting those that exist.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{ReadContext, WriteContext};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::resp::Reply;
 
@@ -16,8 +17,10 @@ pub(super) const DEL: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: ALL_ARE_KEYS,
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Remove],
+    tips: tips::SUM_OF_SHARDS,
     run: Run::Write(delete),
+    ..Command::NEW
 };
 
 pub(super) const UNLINK: Command = Command {
@@ -28,8 +31,11 @@ pub(super) const UNLINK: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: ALL_ARE_KEYS,
+    key_uses: &[KeyUse::Remove],
     flags: Flags::FAST,
+    tips: tips::SUM_OF_SHARDS,
     run: Run::Write(delete),
+    ..Command::NEW
 };
 
 fn delete(ctx: &mut WriteContext<'_>, args: Args<'_>) -> CommandResult {
@@ -52,8 +58,12 @@ pub(super) const EXISTS: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: ALL_ARE_KEYS,
-    flags: Flags::FAST.with(Flags::NO_TOUCH),
+    key_uses: &[KeyUse::Inspect],
+    flags: Flags::FAST,
+    tips: tips::SUM_OF_SHARDS,
+    history: &[("3.0.3", "Several keys at once.")],
     run: Run::Read(exists),
+    ..Command::NEW
 };
 
 fn exists(ctx: &ReadContext<'_>, args: Args<'_>) -> CommandResult {
@@ -68,8 +78,11 @@ pub(super) const TOUCH: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: ALL_ARE_KEYS,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
+    tips: tips::SUM_OF_SHARDS,
     run: Run::Read(touch),
+    ..Command::NEW
 };
 
 fn touch(ctx: &ReadContext<'_>, args: Args<'_>) -> CommandResult {
@@ -82,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::base::ids::DatabaseId;
-    use crate::commands::context::Lookups;
+    use crate::commands::run::Lookups;
     use crate::commands::testing::{START_MS, TestDatabase};
     use crate::resp::Reply::Integer;
 

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{Expiry, ReadContext, WriteContext};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{Expiry, ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::dump::{self, RestoreError};
 use crate::resp::{Reply, ReplyError};
@@ -17,8 +18,9 @@ pub(super) const DUMP: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    tips: tips::VARIES,
     run: Run::Read(dump),
+    ..Command::NEW
 };
 
 fn dump(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -34,14 +36,19 @@ pub(super) const RESTORE: Command = Command {
     syntax: "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]",
     arity: Arity::AtLeast(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Overwrite],
     flags: Flags::DENY_OOM.with(Flags::DANGEROUS),
+    history: &[("3.0.0", "REPLACE."), ("5.0.0", "ABSTTL."), ("5.0.0", "IDLETIME and FREQ.")],
     run: Run::Write(restore),
+    ..Command::NEW
 };
 
 pub(super) const RESTORE_ASKING: Command = Command {
     name: "RESTORE-ASKING",
     summary: "RESTORE, as servers say it to each other while they move slots.",
     since: "3.0.0",
+    flags: RESTORE.flags.with(Flags::INTERNAL),
+    group: Some("server"),
     ..RESTORE
 };
 
@@ -105,7 +112,7 @@ impl Options {
         Ok(options)
     }
 
-    /// Says of a restored key that it was used as its source was.
+    /// Gives a restored key the access statistics of its source.
     fn stamp(&self, ctx: &WriteContext<'_>, key: &[u8]) {
         let (rule, now_ms) = (ctx.settings().access_rule(), ctx.now_ms());
         let idle = self.idle_seconds.and_then(|seconds| rule.idle_stamp(now_ms, seconds));

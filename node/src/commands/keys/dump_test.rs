@@ -6,9 +6,9 @@ use crate::resp::{Reply, ReplyError};
 const HELLO: &[u8] = b"\x00\x05hello\x0a\x00cr\xdfve4 \x0a";
 
 fn restore(db: &mut TestDatabase, key: &str, ttl: &str, options: &[&str]) -> Reply {
-    let mut words = vec![&b"RESTORE"[..], key.as_bytes(), ttl.as_bytes(), HELLO];
-    words.extend(options.iter().map(|option| option.as_bytes()));
-    db.run(words)
+    let mut argv = vec![&b"RESTORE"[..], key.as_bytes(), ttl.as_bytes(), HELLO];
+    argv.extend(options.iter().map(|option| option.as_bytes()));
+    db.run(argv)
 }
 
 fn refused(db: &mut TestDatabase, ttl: &str, options: &[&str], text: &'static str) {

@@ -1,68 +1,82 @@
-//! Giving keys a deadline and taking it away.
+//! Setting and removing the expiry of keys.
 
 use bytes::Bytes;
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::resp::{Reply, ReplyError};
 
-/// One of the four commands.
-macro_rules! expire_command {
-    (
-        $name:ident, $since:literal, $argument:literal, $summary:literal,
-        $unit_ms:literal, $from:ident
-    ) => {
-        pub(super) const $name: Command = Command {
-            name: stringify!($name),
-            summary: $summary,
-            since: $since,
-            complexity: "O(1)",
-            syntax: concat!("key ", $argument, " [NX | XX | GT | LT]"),
-            arity: Arity::AtLeast(3),
-            keys: Keys::First,
-            flags: Flags::FAST,
-            run: Run::Write(|ctx, args| {
-                let name = stringify!($name);
-                expire(ctx, args, &Form { name, unit_ms: $unit_ms, from: From::$from })
-            }),
-        };
-    };
-}
+/// What the four commands share.
+const SHARED: Command = Command {
+    complexity: "O(1)",
+    arity: Arity::AtLeast(3),
+    keys: Keys::First,
+    key_uses: &[KeyUse::Update],
+    flags: Flags::FAST,
+    history: &[("7.0.0", "Conditions NX, XX, GT and LT.")],
+    argument_names: &[ArgumentName::group("nx", "condition")],
+    ..Command::NEW
+};
 
-expire_command!(EXPIRE, "1.0.0", "seconds", "Removes a key after some seconds.", 1000, Now);
-expire_command!(PEXPIRE, "2.6.0", "milliseconds", "Removes a key after milliseconds.", 1, Now);
-expire_command!(
-    EXPIREAT,
-    "1.2.0",
-    "unix-time-seconds",
-    "Removes a key at a Unix second.",
-    1000,
-    Epoch
-);
-expire_command!(
-    PEXPIREAT,
-    "2.6.0",
-    "unix-time-milliseconds",
-    "Removes a key at a Unix millisecond.",
-    1,
-    Epoch
-);
+pub(super) const EXPIRE: Command = Command {
+    name: "EXPIRE",
+    summary: "Removes a key after some seconds.",
+    since: "1.0.0",
+    syntax: "key seconds [NX | XX | GT | LT]",
+    run: Run::Write(|ctx, args| expire(ctx, args, &Form::new(EXPIRE.name, 1000, Base::Now))),
+    ..SHARED
+};
+
+pub(super) const PEXPIRE: Command = Command {
+    name: "PEXPIRE",
+    summary: "Removes a key after milliseconds.",
+    since: "2.6.0",
+    syntax: "key milliseconds [NX | XX | GT | LT]",
+    run: Run::Write(|ctx, args| expire(ctx, args, &Form::new(PEXPIRE.name, 1, Base::Now))),
+    ..SHARED
+};
+
+pub(super) const EXPIREAT: Command = Command {
+    name: "EXPIREAT",
+    summary: "Removes a key at a Unix second.",
+    since: "1.2.0",
+    syntax: "key unix-time-seconds [NX | XX | GT | LT]",
+    run: Run::Write(|ctx, args| expire(ctx, args, &Form::new(EXPIREAT.name, 1000, Base::Epoch))),
+    ..SHARED
+};
+
+pub(super) const PEXPIREAT: Command = Command {
+    name: "PEXPIREAT",
+    summary: "Removes a key at a Unix millisecond.",
+    since: "2.6.0",
+    syntax: "key unix-time-milliseconds [NX | XX | GT | LT]",
+    run: Run::Write(|ctx, args| expire(ctx, args, &Form::new(PEXPIREAT.name, 1, Base::Epoch))),
+    ..SHARED
+};
 
 /// How one of the commands counts time.
 struct Form {
     name: &'static str,
     unit_ms: i64,
-    from: From,
+    base: Base,
 }
 
-enum From {
+impl Form {
+    const fn new(name: &'static str, unit_ms: i64, base: Base) -> Self {
+        Self { name, unit_ms, base }
+    }
+}
+
+/// The time to which the argument is added.
+enum Base {
     Now,
     Epoch,
 }
 
-/// When the deadline may be changed at all.
+/// Under which conditions the deadline may be changed.
 #[derive(Default)]
 struct Conditions {
     if_none: bool,
@@ -101,12 +115,12 @@ fn set_expiry(
     ctx.changed(key, (EventClass::Generic, event));
 }
 
-/// Unix milliseconds; negative is long ago.
+/// Unix milliseconds; a negative deadline has passed.
 fn deadline(amount: &Bytes, form: &Form, now_ms: u64) -> Result<i64, ReplyError> {
     let amount = Args::new(std::slice::from_ref(amount)).integer()?;
-    let base_ms = match form.from {
-        From::Now => i64::try_from(now_ms).unwrap_or(i64::MAX),
-        From::Epoch => 0,
+    let base_ms = match form.base {
+        Base::Now => i64::try_from(now_ms).unwrap_or(i64::MAX),
+        Base::Epoch => 0,
     };
     let deadline = amount.checked_mul(form.unit_ms).and_then(|ms| ms.checked_add(base_ms));
     deadline.ok_or_else(|| ReplyError::invalid_expire(form.name))
@@ -142,7 +156,7 @@ impl Conditions {
         Ok(found)
     }
 
-    /// A key without a deadline counts as one that expires never.
+    /// A key without a deadline counts as one with an infinite deadline.
     fn allow(&self, current_ms: Option<u64>, deadline_ms: i64) -> bool {
         let current_ms = current_ms.map(|at_ms| i64::try_from(at_ms).unwrap_or(i64::MAX));
         let later = current_ms.is_some_and(|current_ms| deadline_ms > current_ms);
@@ -162,8 +176,10 @@ pub(super) const PERSIST: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Update],
     flags: Flags::FAST,
     run: Run::Write(persist),
+    ..Command::NEW
 };
 
 fn persist(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -189,8 +205,8 @@ mod tests {
             if let Some(seconds) = current {
                 assert_eq!(db.run(["EXPIRE", "k", seconds]), Integer(1));
             }
-            let words = ["EXPIRE", "k", "100", option];
-            assert_eq!(db.run(words), Integer(expected), "{current:?} {option}");
+            let argv = ["EXPIRE", "k", "100", option];
+            assert_eq!(db.run(argv), Integer(expected), "{current:?} {option}");
             let left = if expected == 1 { Some("100") } else { current };
             let left = left.map_or(-1, |seconds| seconds.parse().unwrap_or(0));
             assert_eq!(db.run(["TTL", "k"]), Integer(left));
@@ -212,7 +228,7 @@ mod tests {
     #[test]
     fn a_deadline_in_the_past_deletes() {
         let now = START_MS.to_string();
-        for words in [
+        for argv in [
             ["EXPIRE", "k", "0"],
             ["EXPIRE", "k", "-1"],
             ["PEXPIRE", "k", "-9223372036854775808"],
@@ -221,7 +237,7 @@ mod tests {
         ] {
             let mut db = TestDatabase::new();
             db.put("k", "v");
-            assert_eq!(db.run(words), Integer(1));
+            assert_eq!(db.run(argv), Integer(1));
             assert_eq!(db.events(), [("del", "k".to_owned())]);
             assert_eq!(db.run(["EXISTS", "k"]), Integer(0));
         }
@@ -256,9 +272,9 @@ mod tests {
     #[test]
     fn errors_come_in_the_order_of_redis() {
         let mut db = TestDatabase::new();
-        let mut check = |words: &[&str], text: &str| {
+        let mut check = |argv: &[&str], text: &str| {
             let expected = ReplyError::new(text.to_owned());
-            assert_eq!(db.run(words.iter().copied()), Error(expected), "{words:?}");
+            assert_eq!(db.run(argv.iter().copied()), Error(expected), "{argv:?}");
         };
         let pair = "ERR NX and XX, GT or LT options at the same time are not compatible";
         check(&["EXPIRE", "k", "1", "NX", "XX"], pair);

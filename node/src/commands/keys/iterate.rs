@@ -1,13 +1,14 @@
-//! Going through the keys of a database.
+//! Iterating over the keys of a database.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::scan_options::{self, ScanOptions};
-use crate::data::types::pattern;
+use crate::commands::args::glob::glob;
+use crate::commands::args::scan_options::{self, ScanOptions};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, ReadCost, Run};
+use crate::commands::run::ReadContext;
+use crate::data::types::pattern::Case;
 use crate::resp::Reply;
 
-/// Draws that may hit expired keys before RANDOMKEY looks for any live one.
+/// After this many random keys that are all expired, RANDOMKEY returns the first live one.
 const RANDOM_DRAWS_MAX: usize = 100;
 
 pub(super) const SCAN: Command = Command {
@@ -17,9 +18,11 @@ pub(super) const SCAN: Command = Command {
     complexity: "O(1) for a call, O(N) for all N keys",
     syntax: "cursor [MATCH pattern] [COUNT count] [TYPE type]",
     arity: Arity::AtLeast(2),
-    keys: Keys::None,
-    flags: Flags::NO_TOUCH,
+    cost: ReadCost::Scan,
+    tips: &["nondeterministic_output", "request_policy:special"],
+    history: &[("6.0.0", "TYPE.")],
     run: Run::Read(scan),
+    ..Command::NEW
 };
 
 fn scan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -50,16 +53,19 @@ pub(super) const KEYS: Command = Command {
     complexity: "O(N) where N is the number of keys in the database",
     syntax: "pattern",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
-    flags: Flags::DANGEROUS.with(Flags::NO_TOUCH),
+    cost: ReadCost::Database,
+    flags: Flags::DANGEROUS,
+    tips: &["request_policy:all_shards", "nondeterministic_output_order"],
     run: Run::Read(keys),
+    ..Command::NEW
 };
 
 fn keys(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
-    let wanted = args.next()?;
-    let found = ctx.database().iter().filter(|(_, key, object)| {
-        !object.is_expired(ctx.now_ms()) && pattern::matches(wanted, key)
-    });
+    let wanted = glob(args.next()?, Case::Sensitive)?;
+    let found = ctx
+        .database()
+        .iter()
+        .filter(|(_, key, object)| !object.is_expired(ctx.now_ms()) && wanted.matches(key));
     Ok(Reply::Array(found.map(|(_, key, _)| Reply::bulk(key)).collect()))
 }
 
@@ -68,11 +74,11 @@ pub(super) const RANDOMKEY: Command = Command {
     summary: "Returns any key, each as likely as the others.",
     since: "1.0.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
-    flags: Flags::NO_TOUCH,
+    cost: ReadCost::Arguments,
+    tips: &["request_policy:all_shards", "nondeterministic_output"],
     run: Run::Read(random_key),
+    ..Command::NEW
 };
 
 fn random_key(ctx: &ReadContext<'_>, _args: Args<'_>) -> CommandResult {
@@ -108,8 +114,8 @@ mod tests {
         let mut found = BTreeSet::new();
         let mut cursor = "0".to_owned();
         loop {
-            let words = ["SCAN", &cursor].into_iter().chain(options.iter().copied());
-            let Array(reply) = db.run(words) else { return found };
+            let argv = ["SCAN", &cursor].into_iter().chain(options.iter().copied());
+            let Array(reply) = db.run(argv) else { return found };
             let [Bulk(next), keys] = <[Reply; 2]>::try_from(reply).unwrap_or([Null, Null]) else {
                 return found;
             };
@@ -145,9 +151,9 @@ mod tests {
     #[test]
     fn scan_refuses_bad_cursors_and_options() {
         let mut db = TestDatabase::new();
-        let mut check = |words: &[&str], text: &str| {
+        let mut check = |argv: &[&str], text: &str| {
             let expected = Error(ReplyError::new(text.to_owned()));
-            assert_eq!(db.run(words.iter().copied()), expected, "{words:?}");
+            assert_eq!(db.run(argv.iter().copied()), expected, "{argv:?}");
         };
         check(&["SCAN", "x"], "ERR invalid cursor");
         check(&["SCAN", " 0"], "ERR invalid cursor");

@@ -1,4 +1,4 @@
-//! Keys whatever they hold: deleting, expiring, renaming, copying, finding, looking into.
+//! Keys of any type: deleting, expiring, renaming, copying, finding and inspecting them.
 
 mod copy;
 mod delete;
@@ -9,7 +9,7 @@ mod object;
 mod rename;
 mod ttl;
 
-use super::command::Family;
+use crate::commands::declare::Family;
 
 pub(super) const FAMILY: Family = Family {
     group: "generic",

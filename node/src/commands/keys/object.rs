@@ -1,8 +1,11 @@
-//! What a key holds and how it is kept.
+//! The type of a value and how it is stored.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
+use crate::commands::declare::container::container;
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::keyspace::AccessRule;
 use crate::resp::{Reply, ReplyError};
 
@@ -14,8 +17,10 @@ pub(super) const TYPE: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
-    flags: Flags::FAST.with(Flags::NO_TOUCH),
+    key_uses: &[KeyUse::Inspect],
+    flags: Flags::FAST,
     run: Run::Read(type_of),
+    ..Command::NEW
 };
 
 fn type_of(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -24,15 +29,13 @@ fn type_of(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
 }
 
 pub(super) const OBJECT: Command = Command {
-    name: "OBJECT",
-    summary: "Holds the commands that look at how a key is kept.",
-    since: "2.2.3",
     complexity: "Depends on the subcommand.",
-    syntax: "",
-    arity: Arity::AtLeast(2),
-    keys: Keys::None,
-    flags: Flags::NONE,
-    run: Run::Container(&[ENCODING, FREQ, HELP, IDLETIME, REFCOUNT]),
+    ..container(
+        "OBJECT",
+        "Holds the commands that look at how a key is kept.",
+        "2.2.3",
+        &[ENCODING, FREQ, HELP, IDLETIME, REFCOUNT],
+    )
 };
 
 const SECOND: Keys = Keys::Range { first: 2, last: 2, step: 1 };
@@ -45,8 +48,11 @@ const ENCODING: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(3),
     keys: SECOND,
-    flags: Flags::NO_TOUCH,
+    key_uses: &[KeyUse::Inspect],
+    cost: ReadCost::Arguments,
+    tips: tips::VARIES,
     run: Run::Read(encoding),
+    ..Command::NEW
 };
 
 fn encoding(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -62,8 +68,11 @@ const FREQ: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(3),
     keys: SECOND,
-    flags: Flags::NO_TOUCH,
+    key_uses: &[KeyUse::Inspect],
+    cost: ReadCost::Arguments,
+    tips: tips::VARIES,
     run: Run::Read(frequency),
+    ..Command::NEW
 };
 
 fn frequency(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -86,8 +95,11 @@ const IDLETIME: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(3),
     keys: SECOND,
-    flags: Flags::NO_TOUCH,
+    key_uses: &[KeyUse::Inspect],
+    cost: ReadCost::Arguments,
+    tips: tips::VARIES,
     run: Run::Read(idle_time),
+    ..Command::NEW
 };
 
 fn idle_time(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -109,8 +121,11 @@ const REFCOUNT: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(3),
     keys: SECOND,
-    flags: Flags::NO_TOUCH,
+    key_uses: &[KeyUse::Inspect],
+    cost: ReadCost::Arguments,
+    tips: tips::VARIES,
     run: Run::Read(reference_count),
+    ..Command::NEW
 };
 
 fn reference_count(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -118,30 +133,9 @@ fn reference_count(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
 }
 
 const HELP: Command = Command {
-    name: "HELP",
     summary: "Lists the subcommands of OBJECT.",
-    since: "6.2.0",
-    complexity: "O(1)",
-    syntax: "",
-    arity: Arity::Exactly(2),
-    keys: Keys::None,
-    flags: Flags::LOADING.with(Flags::STALE),
-    run: Run::Read(|_, _| Ok(Reply::Array(HELP_LINES.map(Reply::Status).to_vec()))),
+    ..help("6.2.0", Run::Read(|_, _| help_of(&OBJECT)))
 };
-
-const HELP_LINES: [&str; 11] = [
-    "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-    "ENCODING <key>",
-    "    How the value of the key is kept in memory.",
-    "FREQ <key>",
-    "    The logarithmic counter of how often the key is used.",
-    "IDLETIME <key>",
-    "    Seconds since the key was last used.",
-    "REFCOUNT <key>",
-    "    References to the value of the key.",
-    "HELP",
-    "    Prints this help.",
-];
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,8 @@
-//! Giving a key another name.
+//! Renaming keys.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::{Arity, Command, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::{EventClass, Object};
 use crate::resp::{Reply, ReplyError};
 
@@ -14,8 +14,10 @@ pub(super) const RENAME: Command = Command {
     syntax: "key newkey",
     arity: Arity::Exactly(3),
     keys: Keys::Range { first: 1, last: 2, step: 1 },
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Take, KeyUse::Overwrite],
+    flags: Flags::CREATES_KEY,
     run: Run::Write(|ctx, args| rename(ctx, args, Target::Any).map(|_| Reply::OK)),
+    ..Command::NEW
 };
 
 pub(super) const RENAMENX: Command = Command {
@@ -26,18 +28,21 @@ pub(super) const RENAMENX: Command = Command {
     syntax: "key newkey",
     arity: Arity::Exactly(3),
     keys: Keys::Range { first: 1, last: 2, step: 1 },
-    flags: Flags::FAST,
+    key_uses: &[KeyUse::Take, KeyUse::Create],
+    flags: Flags::FAST.with(Flags::CREATES_KEY),
+    history: &[("3.2.0", "No error when both names are the same.")],
     run: Run::Write(|ctx, args| rename(ctx, args, Target::Missing).map(Reply::flag)),
+    ..Command::NEW
 };
 
-/// What the new name may be.
+/// Whether the new name may exist already.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Target {
     Any,
     Missing,
 }
 
-/// Whether the name was changed, or need not be.
+/// Returns whether the key has the new name now.
 fn rename(
     ctx: &mut WriteContext<'_>,
     mut args: Args<'_>,

@@ -1,50 +1,56 @@
-//! How long a key still lives, and until when.
+//! When keys expire.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Keys, Run};
+use crate::commands::run::ReadContext;
 use crate::resp::Reply;
 
-macro_rules! ttl_command {
-    ($constant:ident, $name:literal, $since:literal, $summary:literal, $function:expr) => {
-        pub(super) const $constant: Command = Command {
-            name: $name,
-            summary: $summary,
-            since: $since,
-            complexity: "O(1)",
-            syntax: "key",
-            arity: Arity::Exactly(2),
-            keys: Keys::First,
-            flags: Flags::FAST.with(Flags::NO_TOUCH),
-            run: Run::Read($function),
-        };
-    };
-}
+/// What the four commands share.
+const SHARED: Command = Command {
+    complexity: "O(1)",
+    syntax: "key",
+    arity: Arity::Exactly(2),
+    keys: Keys::First,
+    flags: Flags::FAST,
+    ..Command::NEW
+};
 
-ttl_command!(TTL, "TTL", "1.0.0", "Returns the seconds until a key expires.", |ctx, args| {
-    answer(ctx, args, |at_ms, now_ms| seconds(at_ms.saturating_sub(now_ms)))
-});
-ttl_command!(
-    PTTL,
-    "PTTL",
-    "2.6.0",
-    "Returns the milliseconds until a key expires.",
-    |ctx, args| { answer(ctx, args, u64::saturating_sub) }
-);
-ttl_command!(
-    EXPIRETIME,
-    "EXPIRETIME",
-    "7.0.0",
-    "Returns the Unix second at which a key expires.",
-    |ctx, args| answer(ctx, args, |at_ms, _| seconds(at_ms))
-);
-ttl_command!(
-    PEXPIRETIME,
-    "PEXPIRETIME",
-    "7.0.0",
-    "Returns the Unix millisecond at which a key expires.",
-    |ctx, args| answer(ctx, args, |at_ms, _| at_ms)
-);
+pub(super) const TTL: Command = Command {
+    name: "TTL",
+    summary: "Returns the seconds until a key expires.",
+    since: "1.0.0",
+    tips: tips::VARIES,
+    history: &[("2.8.0", "-2 for a key that does not exist.")],
+    run: Run::Read(|ctx, args| {
+        answer(ctx, args, |at_ms, now_ms| seconds(at_ms.saturating_sub(now_ms)))
+    }),
+    ..SHARED
+};
+
+pub(super) const PTTL: Command = Command {
+    name: "PTTL",
+    summary: "Returns the milliseconds until a key expires.",
+    since: "2.6.0",
+    run: Run::Read(|ctx, args| answer(ctx, args, u64::saturating_sub)),
+    ..TTL
+};
+
+pub(super) const EXPIRETIME: Command = Command {
+    name: "EXPIRETIME",
+    summary: "Returns the Unix second at which a key expires.",
+    since: "7.0.0",
+    run: Run::Read(|ctx, args| answer(ctx, args, |at_ms, _| seconds(at_ms))),
+    ..SHARED
+};
+
+pub(super) const PEXPIRETIME: Command = Command {
+    name: "PEXPIRETIME",
+    summary: "Returns the Unix millisecond at which a key expires.",
+    since: "7.0.0",
+    run: Run::Read(|ctx, args| answer(ctx, args, |at_ms, _| at_ms)),
+    ..SHARED
+};
 
 /// -2 without a key, -1 without a deadline.
 fn answer(

@@ -1,9 +1,9 @@
 //! Changing elements anywhere in a list.
 
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
-use crate::commands::numbers;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::ListValue;
 use crate::data::types::list::ListEnd;
@@ -17,8 +17,10 @@ pub(super) const LSET: Command = Command {
     syntax: "key index element",
     arity: Arity::Exactly(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Update],
     flags: Flags::DENY_OOM,
     run: Run::Write(lset),
+    ..Command::NEW
 };
 
 fn lset(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -42,8 +44,11 @@ pub(super) const LINSERT: Command = Command {
     syntax: "key <BEFORE | AFTER> pivot element",
     arity: Arity::Exactly(5),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM,
+    argument_names: &[ArgumentName::group("before", "where")],
     run: Run::Write(linsert),
+    ..Command::NEW
 };
 
 fn linsert(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -74,8 +79,9 @@ pub(super) const LREM: Command = Command {
     syntax: "key count element",
     arity: Arity::Exactly(4),
     keys: Keys::First,
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Delete],
     run: Run::Write(lrem),
+    ..Command::NEW
 };
 
 fn lrem(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -106,8 +112,9 @@ pub(super) const LTRIM: Command = Command {
     syntax: "key start stop",
     arity: Arity::Exactly(4),
     keys: Keys::First,
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Delete],
     run: Run::Write(ltrim),
+    ..Command::NEW
 };
 
 fn ltrim(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

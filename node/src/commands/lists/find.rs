@@ -2,10 +2,9 @@
 
 use bytes::Bytes;
 
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::numbers;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::ListValue;
 use crate::resp::{Reply, ReplyError};
 
@@ -17,17 +16,17 @@ pub(super) const LPOS: Command = Command {
     syntax: "key element [RANK rank] [COUNT num-matches] [MAXLEN len]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
-    flags: Flags::NONE,
     run: Run::Read(lpos),
+    ..Command::NEW
 };
 
 struct Search {
-    /// Matches to pass over first.
+    /// How many matches to skip.
     skip: usize,
     from_tail: bool,
-    /// `None`: the first match alone, not in an array.
+    /// `None` for the first match alone, not in an array.
     count: Option<usize>,
-    /// Elements to compare at most.
+    /// How many elements to compare at most.
     compare_max: usize,
 }
 

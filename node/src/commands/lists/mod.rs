@@ -1,4 +1,4 @@
-//! Lists. Blocking forms will stand beside what they wait for: `pop` and `transfer` do the work.
+//! Lists.
 
 mod edit;
 mod find;
@@ -6,8 +6,6 @@ mod pop;
 mod push;
 mod read;
 mod transfer;
-
-use super::command::Family;
 
 pub(super) const FAMILY: Family = Family {
     group: "list",
@@ -36,3 +34,5 @@ pub(super) const FAMILY: Family = Family {
 #[cfg(test)]
 #[path = "lists_test.rs"]
 mod tests;
+
+use crate::commands::declare::Family;

@@ -1,11 +1,11 @@
-//! Taking elements from the ends.
+//! Removing elements at the ends.
 
 use bytes::Bytes;
 
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
-use crate::commands::numbers;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::ListValue;
 use crate::data::types::list::ListEnd;
@@ -19,8 +19,11 @@ pub(super) const LPOP: Command = Command {
     syntax: "key [count]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Take],
     flags: Flags::FAST,
+    history: &[("6.2.0", "A count.")],
     run: Run::Write(|ctx, args| pop(ctx, args, ListEnd::Head)),
+    ..Command::NEW
 };
 
 pub(super) const RPOP: Command = Command {
@@ -31,8 +34,11 @@ pub(super) const RPOP: Command = Command {
     syntax: "key [count]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Take],
     flags: Flags::FAST,
+    history: &[("6.2.0", "A count.")],
     run: Run::Write(|ctx, args| pop(ctx, args, ListEnd::Tail)),
+    ..Command::NEW
 };
 
 pub(super) const LMPOP: Command = Command {
@@ -43,12 +49,14 @@ pub(super) const LMPOP: Command = Command {
     syntax: "numkeys key [key ...] <LEFT | RIGHT> [COUNT count]",
     arity: Arity::AtLeast(4),
     keys: Keys::Counted { at: 1, also: None },
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Take],
+    argument_names: &[ArgumentName::group("left", "where")],
     run: Run::Write(lmpop),
+    ..Command::NEW
 };
 
-/// Takes up to `count` elements from one end, outermost first, with their event; `None` if there is
-/// no such list.
+/// Removes up to `count` elements from one end, the outermost first, and records the event; `None`
+/// if there is no such list.
 pub(super) fn take(
     ctx: &mut WriteContext<'_>,
     key: &Bytes,
@@ -64,7 +72,7 @@ pub(super) fn take(
     Ok(Some(taken))
 }
 
-/// The event that Redis names after an end.
+/// Redis' event for removing at this end.
 pub(super) const fn popped(end: ListEnd) -> (EventClass, &'static str) {
     match end {
         ListEnd::Head => (EventClass::List, "lpop"),

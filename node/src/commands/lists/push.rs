@@ -1,8 +1,8 @@
 //! Adding elements at the ends.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::ListValue;
 use crate::data::types::list::ListEnd;
@@ -16,8 +16,11 @@ pub(super) const LPUSH: Command = Command {
     syntax: "key element [element ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[("2.4.0", "Several elements at once.")],
     run: Run::Write(|ctx, args| push(ctx, args, ListEnd::Head, IfMissing::Create)),
+    ..Command::NEW
 };
 
 pub(super) const RPUSH: Command = Command {
@@ -28,8 +31,11 @@ pub(super) const RPUSH: Command = Command {
     syntax: "key element [element ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[("2.4.0", "Several elements at once.")],
     run: Run::Write(|ctx, args| push(ctx, args, ListEnd::Tail, IfMissing::Create)),
+    ..Command::NEW
 };
 
 pub(super) const LPUSHX: Command = Command {
@@ -40,8 +46,11 @@ pub(super) const LPUSHX: Command = Command {
     syntax: "key element [element ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[("4.0.0", "Several elements at once.")],
     run: Run::Write(|ctx, args| push(ctx, args, ListEnd::Head, IfMissing::Skip)),
+    ..Command::NEW
 };
 
 pub(super) const RPUSHX: Command = Command {
@@ -52,8 +61,11 @@ pub(super) const RPUSHX: Command = Command {
     syntax: "key element [element ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[("4.0.0", "Several elements at once.")],
     run: Run::Write(|ctx, args| push(ctx, args, ListEnd::Tail, IfMissing::Skip)),
+    ..Command::NEW
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +74,7 @@ enum IfMissing {
     Skip,
 }
 
-/// The event that Redis names after an end.
+/// Redis' event for adding at this end.
 pub(super) const fn pushed(end: ListEnd) -> (EventClass, &'static str) {
     match end {
         ListEnd::Head => (EventClass::List, "lpush"),

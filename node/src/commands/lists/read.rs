@@ -1,9 +1,8 @@
-//! Reading elements by their place.
+//! Reading elements by their index.
 
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::numbers;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::ListValue;
 use crate::resp::Reply;
 
@@ -15,8 +14,10 @@ pub(super) const LLEN: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
     run: Run::Read(llen),
+    ..Command::NEW
 };
 
 fn llen(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -31,12 +32,13 @@ pub(super) const LINDEX: Command = Command {
     syntax: "key index",
     arity: Arity::Exactly(3),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Arguments,
     run: Run::Read(lindex),
+    ..Command::NEW
 };
 
 fn lindex(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
-    // Redis looks at the index only if there is a list.
+    // Redis checks the index only if there is a list.
     let Some(list) = ctx.get::<ListValue>(args.next()?)? else { return Ok(Reply::Null) };
     let index = numbers::index_of(args.integer()?, list.len());
     Ok(Reply::optional(index.and_then(|index| list.get(index)).cloned()))
@@ -50,8 +52,9 @@ pub(super) const LRANGE: Command = Command {
     syntax: "key start stop",
     arity: Arity::Exactly(4),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Range,
     run: Run::Read(lrange),
+    ..Command::NEW
 };
 
 fn lrange(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::{at_once, container, help};
 use crate::base::config::parameters::{self, Change, Parameter, Scope};
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, NodeFuture, Run};
-use crate::commands::context::NodeContext;
-use crate::commands::node_control::NodeControl;
+use crate::commands::args::glob::glob;
+use crate::commands::declare::container::{at_once, container};
+use crate::commands::declare::documentation::{ArgumentName, tips};
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, NodeFuture, Run};
+use crate::commands::run::{NodeContext, NodeServices};
 use crate::data::keyspace::Settings;
-use crate::data::types::pattern;
+use crate::data::types::pattern::Case;
 use crate::resp::{Reply, ReplyError};
 
 const FLAGS: Flags = Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE);
@@ -30,9 +32,10 @@ const GET: Command = Command {
     complexity: "O(N) when N is the number of configuration parameters provided",
     syntax: "parameter [parameter ...]",
     arity: Arity::AtLeast(3),
-    keys: Keys::None,
     flags: FLAGS,
+    history: &[("7.0.0", "Several patterns at once.")],
     run: at_once!(get),
+    ..Command::NEW
 };
 
 const SET: Command = Command {
@@ -42,9 +45,12 @@ const SET: Command = Command {
     complexity: "O(N) when N is the number of configuration parameters provided",
     syntax: "parameter value [parameter value ...]",
     arity: Arity::AtLeast(4),
-    keys: Keys::None,
-    flags: FLAGS,
+    flags: FLAGS.with(Flags::SETS_PARAMETERS),
+    tips: tips::EVERY_NODE_OR_FAIL,
+    history: &[("7.0.0", "Several parameters at once.")],
+    argument_names: &[ArgumentName::group("parameter", "parameter_value")],
     run: Run::Node(set),
+    ..Command::NEW
 };
 
 const RESETSTAT: Command = Command {
@@ -52,11 +58,10 @@ const RESETSTAT: Command = Command {
     summary: "Resets the statistics that INFO shows.",
     since: "2.0.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: FLAGS,
     run: at_once!(reset_statistics),
+    ..Command::NEW
 };
 
 const REWRITE: Command = Command {
@@ -64,48 +69,21 @@ const REWRITE: Command = Command {
     summary: "Writes the effective configuration of this node into its file.",
     since: "2.8.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: FLAGS,
     run: at_once!(rewrite),
+    ..Command::NEW
 };
 
-const HELP: Command = Command {
-    name: "HELP",
-    summary: "Lists the subcommands.",
-    since: "5.0.0",
-    complexity: "O(1)",
-    syntax: "",
-    arity: Arity::Exactly(2),
-    keys: Keys::None,
-    flags: Flags::LOADING.with(Flags::STALE),
-    run: at_once!(show_help),
-};
-
-fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(help(
-        "CONFIG",
-        &[
-            "GET <pattern>",
-            "    Return parameters matching the glob-like <pattern> and their values.",
-            "SET <directive> <value>",
-            "    Set the configuration <directive> to <value>.",
-            "RESETSTAT",
-            "    Reset statistics reported by the INFO command.",
-            "REWRITE",
-            "    Rewrite the configuration file.",
-        ],
-    ))
-}
+const HELP: Command = help("5.0.0", Run::Describe(|_, _| help_of(&CONFIG)));
 
 fn get(context: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
-    let settings = context.node.keyspace().read().settings.clone();
-    let patterns: Vec<Vec<u8>> =
-        args.rest().iter().map(|pattern| pattern.to_ascii_lowercase()).collect();
+    let settings = context.node.storage.keyspace().read().settings.clone();
+    let patterns = args.rest().iter().map(|text| glob(text, Case::Ignored));
+    let patterns: Vec<_> = patterns.collect::<Result<_, _>>()?;
     let mut found = BTreeMap::new();
     for (name, row) in names() {
-        let matched = patterns.iter().any(|glob| pattern::matches(glob, name.as_bytes()));
+        let matched = patterns.iter().any(|pattern| pattern.matches(name.as_bytes()));
         if matched && let Some(value) = value_of(context.node, &settings, row) {
             found.insert(name, value);
         }
@@ -120,18 +98,18 @@ fn names() -> impl Iterator<Item = (&'static str, &'static Parameter)> {
         .flat_map(|row| std::iter::once((row.name, row)).chain(row.alias.map(|alias| (alias, row))))
 }
 
-fn value_of(node: &dyn NodeControl, settings: &Settings, row: &Parameter) -> Option<String> {
+fn value_of(node: &NodeServices, settings: &Settings, row: &Parameter) -> Option<String> {
     match row.scope {
         Scope::Cluster => settings.get(row.name),
         Scope::Node("security.requirepass", _) => {
-            let config = node.config().load();
+            let config = node.config.load();
             Some(config.security.requirepass.expose().to_owned())
         }
         Scope::Node("threads.io", _) => {
-            // 0 is our own word for automatic, which Redis' clients do not know.
-            node.config().get(row).map(|count| if count == "0" { "1".to_owned() } else { count })
+            // 0 means automatic here, which Redis' clients do not know.
+            node.config.get(row).map(|count| if count == "0" { "1".to_owned() } else { count })
         }
-        Scope::Node(..) | Scope::Compatibility(_) => node.config().get(row),
+        Scope::Node(..) | Scope::Compatibility(_) => node.config.get(row),
     }
 }
 
@@ -142,29 +120,31 @@ fn set<'a>(context: &'a NodeContext<'a>, args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
         let changes = check(context.node, args.rest())?;
         let cluster = changes.iter().filter(|(row, _)| row.scope == Scope::Cluster);
-        // Through the log first, since only that can still fail.
-        for (row, value) in cluster {
-            context.node.set_parameter(row.name, value.as_bytes()).await?;
+        let cluster: Vec<(&str, &[u8])> =
+            cluster.map(|(row, value)| (row.name, value.as_bytes())).collect();
+        // Parameters of the cluster come first, because only their change can still fail.
+        if !cluster.is_empty() {
+            context.node.cluster.change_parameters(&cluster).await?;
         }
-        let changed = context.node.config().set(&changes);
+        let changed = context.node.config.set(&changes);
         changed.map_err(|(name, reason)| failed(&name, &reason))?;
         context.node.config_changed();
         Ok(Reply::OK)
     })
 }
 
-/// All changes or the first reason against them; nothing is changed yet.
-fn check(node: &dyn NodeControl, words: &[Bytes]) -> Result<Changes, ReplyError> {
-    if !words.len().is_multiple_of(2) {
-        let name = String::from_utf8_lossy(&words[words.len() - 1]).into_owned();
+/// Checks all changes and returns them, or the first error. Nothing is changed yet.
+fn check(node: &NodeServices, argv: &[Bytes]) -> Result<Changes, ReplyError> {
+    if !argv.len().is_multiple_of(2) {
+        let name = String::from_utf8_lossy(&argv[argv.len() - 1]).into_owned();
         return Err(unknown(&name));
     }
-    let mut settings = node.keyspace().read().settings.clone();
+    let mut settings = node.storage.keyspace().read().settings.clone();
     let mut changes = Changes::new();
-    for pair in words.chunks_exact(2) {
+    for pair in argv.chunks_exact(2) {
         let name = String::from_utf8_lossy(&pair[0]).into_owned();
         let row = parameters::find(&name).ok_or_else(|| unknown(&name))?;
-        let same = || node.config().get(row).is_some_and(|value| value.as_bytes() == pair[1]);
+        let same = || node.config.get(row).is_some_and(|value| value.as_bytes() == pair[1]);
         let reason = match row.change {
             Change::Live => None,
             Change::Fixed if same() => None,
@@ -186,7 +166,7 @@ fn check(node: &dyn NodeControl, words: &[Bytes]) -> Result<Changes, ReplyError>
 }
 
 fn check_one(
-    node: &dyn NodeControl,
+    node: &NodeServices,
     settings: &mut Settings,
     row: &Parameter,
     name: &str,
@@ -197,7 +177,7 @@ fn check_one(
         settings.set(name, value)?;
         return Ok(text);
     }
-    let current = node.config().get(row).unwrap_or_default();
+    let current = node.config.get(row).unwrap_or_default();
     row.kind.check(&text, &current).map_err(|reason| failed(name, &reason))
 }
 
@@ -212,12 +192,12 @@ fn failed(name: &str, reason: &str) -> ReplyError {
 }
 
 fn reset_statistics(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    context.node.telemetry().metrics.reset();
+    context.node.telemetry.metrics.reset();
     Ok(Reply::OK)
 }
 
 fn rewrite(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let written = context.node.config().rewrite();
+    let written = context.node.config.rewrite();
     written.map(|()| Reply::OK).map_err(|text| ReplyError::new(format!("ERR {text}")))
 }
 

@@ -1,4 +1,4 @@
-use crate::commands::testing_node::TestNode;
+use crate::commands::testing::TestNode;
 use crate::resp::{Reply, ReplyError};
 
 fn pairs(reply: Reply) -> Vec<(String, String)> {
@@ -16,16 +16,16 @@ fn get(node: &TestNode, name: &str) -> String {
 }
 
 #[track_caller]
-fn check_error(node: &TestNode, words: &[&str], expected: &str) {
-    let words = ["CONFIG", "SET"].iter().chain(words);
-    assert_eq!(node.run(words), ReplyError::new(expected.to_owned()).into());
+fn check_error(node: &TestNode, argv: &[&str], expected: &str) {
+    let argv = ["CONFIG", "SET"].iter().chain(argv);
+    assert_eq!(node.run(argv), ReplyError::new(expected.to_owned()).into());
 }
 
 #[test]
 fn parameters_of_node_and_cluster_are_set_together() {
     let node = TestNode::new();
-    let words = ["config", "set", "maxclients", "7", "MaxMemory", "1mb", "hz", "20"];
-    assert_eq!(node.run(words), Reply::OK);
+    let argv = ["config", "set", "maxclients", "7", "MaxMemory", "1mb", "hz", "20"];
+    assert_eq!(node.run(argv), Reply::OK);
     assert_eq!(get(&node, "maxclients"), "7");
     assert_eq!(get(&node, "maxmemory"), "1048576");
     assert_eq!(get(&node, "hz"), "20");
@@ -42,6 +42,16 @@ fn one_mistake_changes_nothing() {
          parsed into an integer",
     );
     assert_eq!(get(&node, "maxmemory"), "0");
+}
+
+#[test]
+fn parameters_of_the_cluster_are_set_by_one_change() {
+    let node = TestNode::new();
+    let argv =
+        ["CONFIG", "SET", "maxmemory", "1mb", "timeout", "7", "maxmemory-policy", "volatile-ttl"];
+    assert_eq!(node.run(argv), Reply::OK);
+    assert_eq!(*node.asked.lock(), ["parameters maxmemory maxmemory-policy"]);
+    assert_eq!(get(&node, "timeout"), "7");
 }
 
 #[test]
@@ -88,7 +98,6 @@ fn every_parameter_is_shown() {
 
 #[test]
 fn a_password_takes_effect_at_once() {
-    use crate::commands::node_control::NodeControl as _;
     let node = TestNode::new();
     assert!(!node.asks_for_password() && !node.accepts_password(b""));
     assert_eq!(node.run(["CONFIG", "SET", "requirepass", "123"]), Reply::OK);

@@ -3,8 +3,9 @@
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 use crate::commands::args::{Args, parse_integer};
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{ReadContext, WriteContext};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::{ReadContext, WriteContext};
 use crate::resp::{Reply, ReplyError};
 
 pub(super) const DBSIZE: Command = Command {
@@ -12,11 +13,11 @@ pub(super) const DBSIZE: Command = Command {
     summary: "Returns the number of keys in the selected database.",
     since: "1.0.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
-    flags: Flags::FAST,
+    flags: Flags::FAST.with(Flags::KEYSPACE),
+    tips: &["request_policy:all_shards", "response_policy:agg_sum"],
     run: Run::Read(size),
+    ..Command::NEW
 };
 
 pub(super) const FLUSHDB: Command = Command {
@@ -26,9 +27,11 @@ pub(super) const FLUSHDB: Command = Command {
     complexity: "O(N) where N is the number of keys in the selected database",
     syntax: "[ASYNC | SYNC]",
     arity: Arity::AtLeast(1),
-    keys: Keys::None,
-    flags: Flags::DANGEROUS,
+    flags: Flags::DANGEROUS.with(Flags::KEYSPACE),
+    tips: tips::EVERY_SHARD_OR_FAIL,
+    history: &[("4.0.0", "ASYNC."), ("6.2.0", "SYNC.")],
     run: Run::Write(flush_one),
+    ..Command::NEW
 };
 
 pub(super) const FLUSHALL: Command = Command {
@@ -38,9 +41,11 @@ pub(super) const FLUSHALL: Command = Command {
     complexity: "O(N) where N is the total number of keys in all databases",
     syntax: "[ASYNC | SYNC]",
     arity: Arity::AtLeast(1),
-    keys: Keys::None,
-    flags: Flags::DANGEROUS,
+    flags: Flags::DANGEROUS.with(Flags::KEYSPACE),
+    tips: tips::EVERY_SHARD_OR_FAIL,
+    history: &[("4.0.0", "ASYNC."), ("6.2.0", "SYNC.")],
     run: Run::Write(flush_all),
+    ..Command::NEW
 };
 
 pub(super) const SWAPDB: Command = Command {
@@ -50,9 +55,9 @@ pub(super) const SWAPDB: Command = Command {
     complexity: "O(1)",
     syntax: "index1 index2",
     arity: Arity::Exactly(3),
-    keys: Keys::None,
-    flags: Flags::FAST.with(Flags::DANGEROUS),
+    flags: Flags::FAST.with(Flags::DANGEROUS).with(Flags::KEYSPACE),
     run: Run::Write(swap),
+    ..Command::NEW
 };
 
 fn size(context: &ReadContext<'_>, _: Args<'_>) -> CommandResult {
@@ -73,7 +78,7 @@ fn flush_all(context: &mut WriteContext<'_>, args: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
 
-/// Both words are taken; replicas must agree on the state at once either way.
+/// Both modes do the same: replicas must agree on the state at once.
 fn check_how(mut args: Args<'_>) -> Result<(), ReplyError> {
     if !args.keyword("ASYNC") {
         args.keyword("SYNC");
@@ -132,12 +137,12 @@ mod tests {
         assert_eq!(database.run(["SWAPDB", "0", "1"]), Reply::OK);
         assert_eq!(database.run(["DBSIZE"]), Reply::Integer(0));
         assert_eq!(database.select(1).run(["DBSIZE"]), Reply::Integer(1));
-        for (words, error) in [
+        for (argv, error) in [
             (["a", "1"], "ERR invalid first DB index"),
             (["0", "a"], "ERR invalid second DB index"),
             (["0", "99"], "ERR DB index is out of range"),
         ] {
-            let reply = database.run(["SWAPDB", words[0], words[1]]);
+            let reply = database.run(["SWAPDB", argv[0], argv[1]]);
             assert_eq!(reply, ReplyError::new(error).into());
         }
     }

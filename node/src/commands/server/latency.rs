@@ -2,11 +2,13 @@
 
 mod graph;
 
-use super::{at_once, container, help};
 use crate::base::telemetry::latency::LatencyEvent;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::{at_once, container};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::NodeContext;
 use crate::resp::{Reply, ReplyError};
 
 pub(super) const LATENCY: Command = container(
@@ -14,102 +16,77 @@ pub(super) const LATENCY: Command = container(
     "A container for latency diagnostics commands.",
     "2.8.13",
     &[
-        command(
-            "DOCTOR",
-            "Returns an analysis for people.",
-            "",
-            Arity::Exactly(2),
-            at_once!(doctor),
-        ),
-        command(
-            "GRAPH",
-            "Draws the pauses of one cause.",
-            "event",
-            Arity::Exactly(3),
-            at_once!(graph),
-        ),
         Command {
-            flags: Flags::LOADING.with(Flags::STALE),
-            ..command("HELP", "Lists the subcommands.", "", Arity::Exactly(2), at_once!(show_help))
+            name: "DOCTOR",
+            summary: "Returns an analysis for people.",
+            tips: tips::NODE_REPORT,
+            run: at_once!(doctor),
+            ..SUBCOMMAND
         },
         Command {
+            name: "GRAPH",
+            summary: "Draws the pauses of one cause.",
+            syntax: "event",
+            arity: Arity::Exactly(3),
+            tips: tips::NODE_REPORT,
+            run: at_once!(graph),
+            ..SUBCOMMAND
+        },
+        HELP,
+        Command {
+            name: "HISTOGRAM",
+            summary: "Returns how long commands took, as running totals.",
             since: "7.0.0",
-            ..command(
-                "HISTOGRAM",
-                "Returns how long commands took, as running totals.",
-                "[command [command ...]]",
-                Arity::AtLeast(2),
-                at_once!(histogram),
-            )
+            syntax: "[command [command ...]]",
+            arity: Arity::AtLeast(2),
+            tips: tips::NODE_REPORT,
+            run: at_once!(histogram),
+            ..SUBCOMMAND
         },
-        command(
-            "HISTORY",
-            "Returns the pauses of one cause.",
-            "event",
-            Arity::Exactly(3),
-            at_once!(history),
-        ),
-        command(
-            "LATEST",
-            "Returns the last pause of every cause.",
-            "",
-            Arity::Exactly(2),
-            at_once!(latest),
-        ),
-        command(
-            "RESET",
-            "Forgets the pauses of some causes or all.",
-            "[event [event ...]]",
-            Arity::AtLeast(2),
-            at_once!(reset),
-        ),
+        Command {
+            name: "HISTORY",
+            summary: "Returns the pauses of one cause.",
+            syntax: "event",
+            arity: Arity::Exactly(3),
+            tips: tips::NODE_REPORT,
+            run: at_once!(history),
+            ..SUBCOMMAND
+        },
+        Command {
+            name: "LATEST",
+            summary: "Returns the last pause of every cause.",
+            tips: tips::NODE_REPORT,
+            run: at_once!(latest),
+            ..SUBCOMMAND
+        },
+        Command {
+            name: "RESET",
+            summary: "Forgets the pauses of some causes or all.",
+            syntax: "[event [event ...]]",
+            arity: Arity::AtLeast(2),
+            tips: tips::EVERY_NODE_OR_FAIL,
+            run: at_once!(reset),
+            ..SUBCOMMAND
+        },
     ],
 );
 
-const fn command(
-    name: &'static str,
-    summary: &'static str,
-    syntax: &'static str,
-    arity: Arity,
-    run: crate::commands::command::Run,
-) -> Command {
-    Command {
-        name,
-        summary,
-        since: "2.8.13",
-        complexity: "O(N) where N is the number of samples or commands returned",
-        syntax,
-        arity,
-        keys: Keys::None,
-        flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE),
-        run,
-    }
-}
+/// What its subcommands share.
+const SUBCOMMAND: Command = Command {
+    since: "2.8.13",
+    complexity: "O(N) where N is the number of samples or commands returned",
+    arity: Arity::Exactly(2),
+    flags: Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::LOADING).with(Flags::STALE),
+    ..Command::NEW
+};
 
-fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(help(
-        "LATENCY",
-        &[
-            "DOCTOR",
-            "    Return a human readable latency analysis report.",
-            "GRAPH <event>",
-            "    Return an ASCII latency graph for the <event> class.",
-            "HISTORY <event>",
-            "    Return time-latency samples for the <event> class.",
-            "LATEST",
-            "    Return the latest latency samples for all events.",
-            "RESET [<event> ...]",
-            "    Reset latency data of one or more <event> classes.",
-            "    (default: reset all data for all event classes)",
-            "HISTOGRAM [COMMAND ...]",
-            "    Return a cumulative distribution of commands' latencies as histograms.",
-            "    If no commands are specified then all histograms are replied.",
-        ],
-    ))
-}
+const HELP: Command = Command {
+    complexity: SUBCOMMAND.complexity,
+    ..help("2.8.13", Run::Describe(|_, _| help_of(&LATENCY)))
+};
 
 fn history(context: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
-    let event = context.node.telemetry().latency.event(&name(&mut args)?);
+    let event = context.node.telemetry.latency.event(&name(&mut args)?);
     let samples = event.unwrap_or_default().samples.into_iter().map(|sample| {
         Reply::Array(vec![
             Reply::Integer(sample.unix_s.cast_signed()),
@@ -120,7 +97,7 @@ fn history(context: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
 }
 
 fn latest(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let events = context.node.telemetry().latency.events();
+    let events = context.node.telemetry.latency.events();
     let rows = events.into_iter().filter_map(|(name, event)| {
         let last = event.samples.back()?;
         Some(Reply::Array(vec![
@@ -136,19 +113,19 @@ fn latest(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
 fn reset(context: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
     let names: Vec<String> =
         args.rest().iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    Ok(Reply::count(context.node.telemetry().latency.reset(&names)))
+    Ok(Reply::count(context.node.telemetry.latency.reset(&names)))
 }
 
 fn graph(context: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
     let name = name(&mut args)?;
     let missing = || ReplyError::new(format!("ERR No samples available for event '{name}'"));
-    let event = context.node.telemetry().latency.event(&name).ok_or_else(missing)?;
-    let now_s = context.node.clock().unix_ms() / 1000;
+    let event = context.node.telemetry.latency.event(&name).ok_or_else(missing)?;
+    let now_s = context.node.clock.unix_ms() / 1000;
     Ok(Reply::Verbatim("txt", graph::draw(&name, &event, now_s).into()))
 }
 
 fn doctor(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let latency = &context.node.telemetry().latency;
+    let latency = &context.node.telemetry.latency;
     let text = match (latency.threshold_ms(), latency.events()) {
         (0, _) => "Latency monitoring is off. Switch it on with \"CONFIG SET \
                    latency-monitor-threshold <milliseconds>\".\n"
@@ -169,7 +146,7 @@ fn describe(name: &str, event: &LatencyEvent) -> String {
 }
 
 fn histogram(context: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
-    let metrics = &context.node.telemetry().metrics;
+    let metrics = &context.node.telemetry.metrics;
     let counted = metrics.since_reset();
     let asked: Vec<String> =
         args.rest().iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();

@@ -1,10 +1,12 @@
-//! MEMORY: how much keys and the process take.
+//! MEMORY: the memory of keys and of the process.
 
-use super::{at_once, container, help};
 use crate::base::ids::DatabaseId;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{NodeContext, ReadContext};
+use crate::commands::declare::container::{at_once, container};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, KeyUse, Keys, Run};
+use crate::commands::run::{NodeContext, ReadContext};
 use crate::data::keyspace::Overhead;
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::ClientFilter;
@@ -14,62 +16,55 @@ pub(super) const MEMORY: Command = container(
     "A container for memory diagnostics commands.",
     "4.0.0",
     &[
-        node("DOCTOR", "Returns an analysis for people.", at_once!(doctor)),
         Command {
-            flags: Flags::LOADING.with(Flags::STALE),
-            ..node("HELP", "Lists the subcommands.", at_once!(show_help))
+            name: "DOCTOR",
+            summary: "Returns an analysis for people.",
+            tips: tips::SHARD_REPORT,
+            run: at_once!(doctor),
+            ..SUBCOMMAND
         },
-        node("MALLOC-STATS", "Returns what the allocator says.", at_once!(allocator)),
-        node("PURGE", "Asks the allocator to give memory back.", at_once!(purge)),
-        node("STATS", "Returns where memory goes.", at_once!(statistics)),
+        HELP,
+        Command {
+            name: "MALLOC-STATS",
+            summary: "Returns what the allocator says.",
+            tips: tips::SHARD_REPORT,
+            run: at_once!(allocator),
+            ..SUBCOMMAND
+        },
+        Command {
+            name: "PURGE",
+            summary: "Asks the allocator to give memory back.",
+            tips: tips::EVERY_SHARD_OR_FAIL,
+            run: at_once!(purge),
+            ..SUBCOMMAND
+        },
+        Command {
+            name: "STATS",
+            summary: "Returns where memory goes.",
+            tips: tips::SHARD_REPORT,
+            run: at_once!(statistics),
+            ..SUBCOMMAND
+        },
         USAGE,
     ],
 );
 
+/// What its subcommands share.
+const SUBCOMMAND: Command =
+    Command { since: "4.0.0", complexity: "O(1)", arity: Arity::Exactly(2), ..Command::NEW };
+
+const HELP: Command = help("4.0.0", Run::Describe(|_, _| help_of(&MEMORY)));
+
 const USAGE: Command = Command {
     name: "USAGE",
     summary: "Returns the bytes that a key and its value take.",
-    since: "4.0.0",
-    complexity: "O(1)",
     syntax: "key [SAMPLES count]",
     arity: Arity::AtLeast(3),
     keys: Keys::Range { first: 2, last: 2, step: 1 },
-    flags: Flags::NO_TOUCH,
+    key_uses: &[KeyUse::Inspect],
     run: Run::Read(usage),
+    ..SUBCOMMAND
 };
-
-const fn node(name: &'static str, summary: &'static str, run: Run) -> Command {
-    Command {
-        name,
-        summary,
-        since: "4.0.0",
-        complexity: "O(1)",
-        syntax: "",
-        arity: Arity::Exactly(2),
-        keys: Keys::None,
-        flags: Flags::NONE,
-        run,
-    }
-}
-
-fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(help(
-        "MEMORY",
-        &[
-            "DOCTOR",
-            "    Return memory problems reports.",
-            "MALLOC-STATS",
-            "    Return internal statistics report from the memory allocator.",
-            "PURGE",
-            "    Attempt to purge dirty pages for reclamation by the allocator.",
-            "STATS",
-            "    Return information about the memory usage of the server.",
-            "USAGE <key> [SAMPLES <count>]",
-            "    Return memory in bytes used by <key> and its value. Nested values are",
-            "    always counted in full, whatever <count> is.",
-        ],
-    ))
-}
 
 /// Sizes are kept up to date by every change, so there is nothing to sample.
 fn usage(context: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -87,7 +82,8 @@ fn usage(context: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
 }
 
 fn doctor(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let (keyspace, process) = (context.node.keyspace().read(), &context.node.telemetry().process);
+    let (keyspace, process) =
+        (context.node.storage.keyspace().read(), &context.node.telemetry.process);
     let (used, limit) = (keyspace.memory_bytes() as u64, keyspace.settings.maxmemory);
     let resident = process.memory().resident;
     let mut text = String::new();
@@ -107,7 +103,7 @@ fn doctor(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
 }
 
 fn allocator(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let memory = context.node.telemetry().process.memory();
+    let memory = context.node.telemetry.process.memory();
     let text = format!(
         "mimalloc gives no statistics in this build; the process has {} bytes resident, {} at \
          most so far\n",
@@ -116,7 +112,7 @@ fn allocator(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::Verbatim("txt", text.into()))
 }
 
-/// The allocator gives freed pages back by itself after a moment; there is no call to hurry it.
+/// The allocator gives freed pages back by itself after a moment; no call makes it faster.
 fn purge(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
@@ -166,9 +162,9 @@ fn statistics(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
 struct Memory {
     /// Keys and values, with their entries and databases: what `maxmemory` bounds.
     data: u64,
-    /// Of `data`, what databases take without any key.
+    /// The part of `data` that databases without keys take.
     empty: u64,
-    /// The most that `data` was found to be.
+    /// The highest value of `data` so far.
     data_peak: u64,
     keys: u64,
     /// The databases that hold keys.
@@ -182,13 +178,13 @@ struct Memory {
 
 impl Memory {
     fn of(context: &NodeContext<'_>) -> Self {
-        let process = &context.node.telemetry().process;
-        let clients = context.node.clients().matching(&ClientFilter::default());
+        let process = &context.node.telemetry.process;
+        let clients = context.node.clients.matching(&ClientFilter::default());
         let buffers = clients.iter().map(|client| {
             let load = client.load();
             load.input_bytes + load.input_free_bytes + load.queued_bytes + load.output_bytes
         });
-        let keyspace = context.node.keyspace().read();
+        let keyspace = context.node.storage.keyspace().read();
         let filled = || keyspace.databases().filter(|(_, database)| !database.is_empty());
         let data = keyspace.memory_bytes() as u64;
         Self {
@@ -199,7 +195,7 @@ impl Memory {
             databases: filled().map(|(id, database)| (id, database.overhead())).collect(),
             startup: process.startup_memory,
             clients: buffers.sum::<usize>() as u64,
-            log_cache: context.node.status().log_cache_bytes,
+            log_cache: context.node.cluster.status().log_cache_bytes,
             resident: process.memory().resident,
         }
     }
@@ -208,13 +204,13 @@ impl Memory {
         self.databases.iter().map(|(_, overhead)| part(overhead) as u64).sum()
     }
 
-    /// All that is no key and no value.
+    /// Everything except keys and values.
     fn overhead(&self) -> u64 {
         let own = self.startup + self.empty + self.clients + self.log_cache;
         own + self.sum(|part| part.entry_bytes + part.page_bytes + part.deadline_bytes)
     }
 
-    /// All that is known. Entries and databases are part of the data already.
+    /// The sum of everything known. Entries and databases are already part of the data.
     fn total(&self) -> u64 {
         self.data + self.overhead() - self.empty - self.sum(|part| part.entry_bytes)
     }
@@ -223,7 +219,7 @@ impl Memory {
 #[cfg(test)]
 mod tests {
     use super::DatabaseId;
-    use crate::commands::testing_node::TestNode;
+    use crate::commands::testing::TestNode;
     use crate::data::keyspace::Object;
     use crate::data::types::{StringValue, Value};
     use crate::resp::Reply;

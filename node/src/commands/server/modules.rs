@@ -1,9 +1,11 @@
-//! MODULE: there are none, and none can be loaded.
+//! MODULE: there are no modules, and none can be loaded.
 
-use super::{at_once, container, help};
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::{at_once, container};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::NodeContext;
 use crate::resp::Reply;
 
 pub(super) const MODULE: Command =
@@ -14,29 +16,15 @@ const LIST: Command = Command {
     summary: "Returns all loaded modules.",
     since: "4.0.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: Flags::ADMIN.with(Flags::NO_SCRIPT),
+    tips: tips::REORDERS,
     run: at_once!(list),
+    ..Command::NEW
 };
 
-const HELP: Command = Command {
-    name: "HELP",
-    summary: "Lists the subcommands.",
-    since: "5.0.0",
-    complexity: "O(1)",
-    syntax: "",
-    arity: Arity::Exactly(2),
-    keys: Keys::None,
-    flags: Flags::LOADING.with(Flags::STALE),
-    run: at_once!(show_help),
-};
+const HELP: Command = help("5.0.0", Run::Describe(|_, _| help_of(&MODULE)));
 
 fn list(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::Array(Vec::new()))
-}
-
-fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(help("MODULE", &["LIST", "    Return a list of loaded modules."]))
 }

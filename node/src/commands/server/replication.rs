@@ -1,19 +1,19 @@
-//! WAIT, WAITAOF, ROLE, and Redis' commands for replication that have no place in a Raft group.
+//! WAIT, WAITAOF, ROLE, FAILOVER, and Redis' replication commands that a Raft group refuses.
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
-use super::at_once;
 use crate::commands::args::{Args, parse_integer};
 use crate::commands::cluster::host_and_port;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, NodeFuture, Run};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::at_once;
+use crate::commands::declare::documentation::{ArgumentName, Deprecation};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, NodeFuture, Run};
+use crate::commands::run::ports::{FlushGoal, Flushed};
+use crate::commands::run::{NodeContext, Waiting};
 use crate::resp::{Reply, ReplyError};
 use crate::services::cluster::Member;
-
-/// How often a waiting client looks again.
-const LOOK_EVERY: Duration = Duration::from_millis(2);
+use crate::services::sessions::{Client, ClientFlag};
 
 const ADMIN: Flags = Flags::ADMIN.with(Flags::NO_SCRIPT).with(Flags::STALE);
 
@@ -24,9 +24,11 @@ pub(super) const WAIT: Command = Command {
     complexity: "O(1)",
     syntax: "numreplicas timeout",
     arity: Arity::Exactly(3),
-    keys: Keys::None,
-    flags: Flags::NONE,
+    flags: Flags::BLOCKING,
+    group: Some("generic"),
+    tips: &["request_policy:all_shards", "response_policy:agg_min"],
     run: Run::Node(wait),
+    ..Command::NEW
 };
 
 pub(super) const WAITAOF: Command = Command {
@@ -36,9 +38,10 @@ pub(super) const WAITAOF: Command = Command {
     complexity: "O(1)",
     syntax: "numlocal numreplicas timeout",
     arity: Arity::Exactly(4),
-    keys: Keys::None,
-    flags: Flags::NONE,
+    flags: Flags::BLOCKING,
+    group: Some("generic"),
     run: Run::Node(wait_on_disk),
+    ..Command::NEW
 };
 
 pub(super) const ROLE: Command = Command {
@@ -46,11 +49,14 @@ pub(super) const ROLE: Command = Command {
     summary: "Returns whether this node leads, and whom or by whom.",
     since: "2.8.12",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
-    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::FAST),
+    flags: Flags::NO_SCRIPT
+        .with(Flags::LOADING)
+        .with(Flags::STALE)
+        .with(Flags::FAST)
+        .with(Flags::ADMIN_CATEGORY),
     run: at_once!(role),
+    ..Command::NEW
 };
 
 pub(super) const REPLICAOF: Command = Command {
@@ -60,12 +66,22 @@ pub(super) const REPLICAOF: Command = Command {
     complexity: "O(1)",
     syntax: "<host port | NO ONE>",
     arity: Arity::Exactly(3),
-    keys: Keys::None,
     flags: ADMIN,
+    argument_names: &[
+        ArgumentName::group("host", "args"),
+        ArgumentName::group("host", "host-port"),
+        ArgumentName::group("no", "no-one"),
+    ],
     run: at_once!(replica_of),
+    ..Command::NEW
 };
 
-pub(super) const SLAVEOF: Command = Command { name: "SLAVEOF", since: "1.0.0", ..REPLICAOF };
+pub(super) const SLAVEOF: Command = Command {
+    name: "SLAVEOF",
+    since: "1.0.0",
+    deprecated: Some(Deprecation { since: "5.0.0", successor: "REPLICAOF" }),
+    ..REPLICAOF
+};
 
 pub(super) const FAILOVER: Command = Command {
     name: "FAILOVER",
@@ -74,75 +90,91 @@ pub(super) const FAILOVER: Command = Command {
     complexity: "O(1)",
     syntax: "[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]",
     arity: Arity::AtLeast(1),
-    keys: Keys::None,
     flags: ADMIN,
+    argument_names: &[ArgumentName::group("to", "target")],
     run: Run::Node(failover),
+    ..Command::NEW
 };
 
 fn wait<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
-        let wanted = args.integer()?;
+        // Redis takes any number here; below 1 it does not wait.
+        let others = args.integer()?.max(0);
         let timeout = timeout(&mut args)?;
-        Ok(Reply::Integer(i64::from(wait_for(context, wanted, timeout).await?)))
+        let flushed = wait_for(context, false, others, timeout).await;
+        Ok(Reply::Integer(i64::from(flushed.others)))
     })
 }
 
 fn wait_on_disk<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
-        let local = args.integer()?;
-        if !(0..=1).contains(&local) {
-            return Err(ReplyError::OUT_OF_RANGE);
+        let here = args.integer()?;
+        if !(0..=1).contains(&here) {
+            return Err(ReplyError::new("ERR value is out of range, value must between 0 and 1"));
         }
-        let wanted = args.integer()?;
-        if wanted < 0 {
+        let others = args.integer()?;
+        if others < 0 {
             return Err(ReplyError::NOT_POSITIVE);
         }
         let timeout = timeout(&mut args)?;
-        let others = wait_for(context, wanted, timeout).await?;
-        // An acknowledged write that is visible here is on this node's disk too.
-        Ok(Reply::Array(vec![Reply::Integer(1), Reply::Integer(i64::from(others))]))
+        let flushed = wait_for(context, here == 1, others, timeout).await;
+        let count = |number: u32| Reply::Integer(i64::from(number));
+        Ok(Reply::Array(vec![count(flushed.here.into()), count(flushed.others)]))
     })
 }
 
-/// How many other nodes hold everything this connection has written. Its acknowledged writes are
-/// applied here after the barrier, so the applied index covers the last of them.
-async fn wait_for(
-    context: &NodeContext<'_>,
-    wanted: i64,
-    timeout: Option<Duration>,
-) -> Result<u32, ReplyError> {
-    let deadline = timeout.map(|timeout| Instant::now() + timeout);
-    context.node.read_barrier().await?;
-    let index = context.node.applied_index();
-    loop {
-        let reached = context.node.replicas_with(index);
-        let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-        if i64::from(reached) >= wanted || late {
-            return Ok(reached);
-        }
-        sleep(LOOK_EVERY).await;
+/// Marks a client as blocked until dropped.
+struct Blocked<'a>(&'a Client);
+
+impl<'a> Blocked<'a> {
+    fn new(client: &'a Client) -> Self {
+        client.set(ClientFlag::Blocked, true);
+        Self(client)
     }
 }
 
-/// `None` waits for ever.
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.set(ClientFlag::Blocked, false);
+    }
+}
+
+/// Waits until the last write of this connection is on the disks asked for.
+async fn wait_for(
+    context: &NodeContext<'_>,
+    here: bool,
+    others: i64,
+    timeout: Option<Duration>,
+) -> Flushed {
+    let until = match context.waiting {
+        Waiting::Allowed => timeout.map(|timeout| Instant::now() + timeout),
+        Waiting::Refused => Some(Instant::now()),
+    };
+    let _blocked = Blocked::new(&context.session.client);
+    let others = u32::try_from(others).unwrap_or(u32::MAX);
+    let index = context.session.client.last_write();
+    context.node.cluster.wait_flushed(FlushGoal { index, here, others, until }).await
+}
+
+/// Without a timeout, the wait has no limit.
 fn timeout(args: &mut Args<'_>) -> Result<Option<Duration>, ReplyError> {
     let text = args.next()?;
     let number = parse_integer(text)
         .ok_or(ReplyError::new("ERR timeout is not an integer or out of range"))?;
     let milliseconds =
         u64::try_from(number).map_err(|_| ReplyError::new("ERR timeout is negative"))?;
-    // A century is for ever, and cannot overflow the clock.
+    // A century is as good as no limit, and cannot overflow the clock.
     let century = 100 * 365 * 86_400_000;
     Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds.min(century))))
 }
 
 fn role(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     if status.is_leader() {
         let others = status
             .members
             .iter()
-            .filter(|member| Some(member.node_id) != status.node_id && member.reachable);
+            .filter(|member| Some(member.node_id) != status.node_id && member.is_reachable());
         let describe = |member: &Member| {
             let (host, port) = host_and_port(&member.client_address);
             let offset = member.matched.unwrap_or(0).to_string();
@@ -161,7 +193,7 @@ fn role(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
         Reply::bulk("slave"),
         Reply::bulk(host),
         Reply::Integer(i64::from(port)),
-        Reply::bulk(if leader.is_some() { "connected" } else { "connect" }),
+        Reply::bulk(if status.hears_leader() { "connected" } else { "connect" }),
         Reply::Integer(status.applied.cast_signed()),
     ]))
 }
@@ -190,7 +222,7 @@ fn failover<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<
                 return Err(ReplyError::SYNTAX);
             }
         }
-        let status = context.node.status();
+        let status = context.node.cluster.status();
         if status.members.len() < 2 {
             return Err(ReplyError::new("ERR FAILOVER requires connected replicas."));
         }
@@ -203,7 +235,7 @@ fn failover<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<
                 Some(found.ok_or_else(unknown)?.node_id)
             }
         };
-        context.node.transfer_leader(target).await?;
+        context.node.cluster.transfer_leader(target).await?;
         Ok(Reply::OK)
     })
 }

@@ -1,10 +1,12 @@
 //! SLOWLOG: the commands that took longest on this node.
 
-use super::{at_once, container, help};
 use crate::base::telemetry::SlowEntry;
 use crate::commands::args::{Args, parse_integer};
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::{at_once, container};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::help::{help, help_of};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Run};
+use crate::commands::run::NodeContext;
 use crate::resp::{Reply, ReplyError};
 
 const FLAGS: Flags = Flags::ADMIN.with(Flags::LOADING).with(Flags::STALE);
@@ -22,9 +24,11 @@ const GET: Command = Command {
     complexity: "O(N) where N is the number of entries returned",
     syntax: "[count]",
     arity: Arity::AtLeast(2),
-    keys: Keys::None,
     flags: FLAGS,
+    tips: &["request_policy:all_nodes", "nondeterministic_output"],
+    history: &[("4.0.0", "Address and name of the client.")],
     run: at_once!(get),
+    ..Command::NEW
 };
 
 const LEN: Command = Command {
@@ -32,11 +36,11 @@ const LEN: Command = Command {
     summary: "Returns the number of entries in the slow log.",
     since: "2.2.12",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: FLAGS,
+    tips: &["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
     run: at_once!(length),
+    ..Command::NEW
 };
 
 const RESET: Command = Command {
@@ -44,41 +48,14 @@ const RESET: Command = Command {
     summary: "Clears the slow log.",
     since: "2.2.12",
     complexity: "O(N) where N is the number of entries in the slow log",
-    syntax: "",
     arity: Arity::Exactly(2),
-    keys: Keys::None,
     flags: FLAGS,
+    tips: tips::EVERY_NODE_OR_FAIL,
     run: at_once!(reset),
+    ..Command::NEW
 };
 
-const HELP: Command = Command {
-    name: "HELP",
-    summary: "Lists the subcommands.",
-    since: "6.2.0",
-    complexity: "O(1)",
-    syntax: "",
-    arity: Arity::Exactly(2),
-    keys: Keys::None,
-    flags: Flags::LOADING.with(Flags::STALE),
-    run: at_once!(show_help),
-};
-
-fn show_help(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(help(
-        "SLOWLOG",
-        &[
-            "GET [<count>]",
-            "    Return top <count> entries from the slowlog (default: 10, -1 mean all).",
-            "    Entries are made of:",
-            "    id, timestamp, time in microseconds, arguments array, client IP and port,",
-            "    client name",
-            "LEN",
-            "    Return the length of the slowlog.",
-            "RESET",
-            "    Reset the slowlog.",
-        ],
-    ))
-}
+const HELP: Command = help("6.2.0", Run::Describe(|_, _| help_of(&SLOWLOG)));
 
 fn get(context: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
     let count = match args.peek() {
@@ -92,7 +69,7 @@ fn get(context: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
         }
     };
     args.end()?;
-    let entries = context.node.telemetry().slow_log.newest(count);
+    let entries = context.node.telemetry.slow_log.newest(count);
     Ok(Reply::Array(entries.into_iter().map(show).collect()))
 }
 
@@ -108,10 +85,10 @@ fn show(entry: SlowEntry) -> Reply {
 }
 
 fn length(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    Ok(Reply::count(context.node.telemetry().slow_log.len()))
+    Ok(Reply::count(context.node.telemetry.slow_log.len()))
 }
 
 fn reset(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
-    context.node.telemetry().slow_log.reset();
+    context.node.telemetry.slow_log.reset();
     Ok(Reply::OK)
 }

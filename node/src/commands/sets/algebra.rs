@@ -1,4 +1,4 @@
-//! Intersection, union and difference of sets, in an order that every replica finds again.
+//! Intersection, union and difference of sets, in an order that is the same on every replica.
 
 use bytes::Bytes;
 

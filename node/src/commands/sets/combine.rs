@@ -3,10 +3,10 @@
 use bytes::Bytes;
 
 use super::{algebra, members};
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{Expiry, ReadContext, WriteContext};
-use crate::commands::numbers;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{Expiry, ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::set::Member;
 use crate::data::types::{SetValue, TypedValue};
@@ -20,8 +20,9 @@ pub(super) const SINTER: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(sinter),
+    ..Command::NEW
 };
 
 pub(super) const SINTERSTORE: Command = Command {
@@ -32,8 +33,10 @@ pub(super) const SINTERSTORE: Command = Command {
     syntax: "destination key [key ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
+    key_uses: &[KeyUse::Update, KeyUse::Read],
     flags: Flags::DENY_OOM,
     run: Run::Write(sinterstore),
+    ..Command::NEW
 };
 
 pub(super) const SINTERCARD: Command = Command {
@@ -44,8 +47,8 @@ pub(super) const SINTERCARD: Command = Command {
     syntax: "numkeys key [key ...] [LIMIT limit]",
     arity: Arity::AtLeast(3),
     keys: Keys::Counted { at: 1, also: None },
-    flags: Flags::NONE,
     run: Run::Read(sintercard),
+    ..Command::NEW
 };
 
 pub(super) const SUNION: Command = Command {
@@ -56,8 +59,9 @@ pub(super) const SUNION: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(sunion),
+    ..Command::NEW
 };
 
 pub(super) const SUNIONSTORE: Command = Command {
@@ -68,8 +72,10 @@ pub(super) const SUNIONSTORE: Command = Command {
     syntax: "destination key [key ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
+    key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
     run: Run::Write(sunionstore),
+    ..Command::NEW
 };
 
 pub(super) const SDIFF: Command = Command {
@@ -80,8 +86,9 @@ pub(super) const SDIFF: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(sdiff),
+    ..Command::NEW
 };
 
 pub(super) const SDIFFSTORE: Command = Command {
@@ -92,8 +99,10 @@ pub(super) const SDIFFSTORE: Command = Command {
     syntax: "destination key [key ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
+    key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
     run: Run::Write(sdiffstore),
+    ..Command::NEW
 };
 
 /// The sets at `keys`; WRONGTYPE if any key holds another type.
@@ -125,7 +134,7 @@ fn difference(ctx: &ReadContext<'_>, keys: &[Bytes]) -> Result<SetValue, ReplyEr
     Ok(algebra::difference(first, others, ctx.settings()))
 }
 
-/// Stores a result, or removes the key when there is nothing to store; the number of members.
+/// Stores a result, or removes the key when the result is empty. Returns the number of members.
 fn store(ctx: &mut WriteContext<'_>, key: &Bytes, result: SetValue, event: &'static str) -> Reply {
     let len = result.len();
     if len > 0 {

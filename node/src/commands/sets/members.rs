@@ -1,8 +1,9 @@
-//! Adding, removing, moving and asking for members.
+//! Adding, removing, moving and finding members.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{ReadContext, WriteContext};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::SetValue;
 use crate::data::types::set::Member;
@@ -16,8 +17,11 @@ pub(super) const SADD: Command = Command {
     syntax: "key member [member ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[("2.4.0", "Several elements at once.")],
     run: Run::Write(sadd),
+    ..Command::NEW
 };
 
 fn sadd(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -44,8 +48,11 @@ pub(super) const SREM: Command = Command {
     syntax: "key member [member ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Delete],
     flags: Flags::FAST,
+    history: &[("2.4.0", "Several elements at once.")],
     run: Run::Write(srem),
+    ..Command::NEW
 };
 
 fn srem(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -66,8 +73,10 @@ pub(super) const SMOVE: Command = Command {
     syntax: "source destination member",
     arity: Arity::Exactly(4),
     keys: Keys::Range { first: 1, last: 2, step: 1 },
-    flags: Flags::FAST,
+    key_uses: &[KeyUse::Take, KeyUse::Insert],
+    flags: Flags::FAST.with(Flags::CREATES_KEY),
     run: Run::Write(smove),
+    ..Command::NEW
 };
 
 fn smove(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -100,8 +109,10 @@ pub(super) const SCARD: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
     run: Run::Read(scard),
+    ..Command::NEW
 };
 
 fn scard(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -116,8 +127,10 @@ pub(super) const SISMEMBER: Command = Command {
     syntax: "key member",
     arity: Arity::Exactly(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Inspect],
     flags: Flags::FAST,
     run: Run::Read(sismember),
+    ..Command::NEW
 };
 
 fn sismember(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -136,6 +149,7 @@ pub(super) const SMISMEMBER: Command = Command {
     keys: Keys::First,
     flags: Flags::FAST,
     run: Run::Read(smismember),
+    ..Command::NEW
 };
 
 fn smismember(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -152,8 +166,9 @@ pub(super) const SMEMBERS: Command = Command {
     syntax: "key",
     arity: Arity::Exactly(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    tips: tips::REORDERS,
     run: Run::Read(smembers),
+    ..Command::NEW
 };
 
 fn smembers(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {

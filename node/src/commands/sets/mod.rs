@@ -6,8 +6,6 @@ mod members;
 mod random;
 mod scan;
 
-use super::command::Family;
-
 pub(super) const FAMILY: Family = Family {
     group: "set",
     category: "@set",
@@ -35,3 +33,5 @@ pub(super) const FAMILY: Family = Family {
 #[cfg(test)]
 #[path = "sets_test.rs"]
 mod tests;
+
+use crate::commands::declare::Family;

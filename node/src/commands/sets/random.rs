@@ -1,11 +1,11 @@
-//! Random members: taken by SPOP, looked at by SRANDMEMBER.
+//! Random members: SPOP removes them, SRANDMEMBER only returns them.
 
 use super::members;
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{ReadContext, WriteContext};
-use crate::commands::numbers;
-use crate::commands::sampling::SampleCount;
+use crate::commands::args::sampling::SampleCount;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, ReadCost, Run};
+use crate::commands::run::{ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::SetValue;
 use crate::data::types::set::Member;
@@ -19,8 +19,12 @@ pub(super) const SPOP: Command = Command {
     syntax: "key [count]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Take],
     flags: Flags::FAST,
+    tips: tips::VARIES,
+    history: &[("3.2.0", "A count.")],
     run: Run::Write(spop),
+    ..Command::NEW
 };
 
 fn spop(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -29,7 +33,8 @@ fn spop(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
         return Err(ReplyError::SYNTAX);
     }
     let count = if args.is_empty() { None } else { Some(numbers::not_negative(&mut args)?) };
-    // The set's order is the same on every replica, so places chosen from the entry's seed are too.
+    // The order of the set is the same on every replica, so the seed of the entry chooses the same
+    // members everywhere.
     let mut random = ctx.random().clone();
     let Some(set) = ctx.get_mut::<SetValue>(key)? else {
         return Ok(if count.is_none() { Reply::Null } else { Reply::Set(Vec::new()) });
@@ -55,8 +60,11 @@ pub(super) const SRANDMEMBER: Command = Command {
     syntax: "key [count]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Sample,
+    tips: tips::VARIES,
+    history: &[("2.6.0", "A count.")],
     run: Run::Read(srandmember),
+    ..Command::NEW
 };
 
 fn srandmember(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -71,7 +79,7 @@ fn srandmember(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     }
     let count = SampleCount::parse(&mut args)?;
     let Some(set) = ctx.get::<SetValue>(key)? else { return Ok(Reply::Array(Vec::new())) };
-    let places = count.places(set.len(), |bound| ctx.random_below(bound));
-    let members = places.into_iter().filter_map(|place| set.get(place));
+    let positions = count.positions(set.len(), |bound| ctx.random_below(bound));
+    let members = positions.into_iter().filter_map(|position| set.get(position));
     Ok(Reply::Array(members.map(Member::to_bytes).map(Reply::Bulk).collect()))
 }

@@ -1,9 +1,10 @@
 //! SSCAN.
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::scan_options::{self, ScanOptions};
+use crate::commands::args::scan_options::{self, ScanOptions};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::SetValue;
 use crate::resp::Reply;
 
@@ -15,14 +16,16 @@ pub(super) const SSCAN: Command = Command {
     syntax: "key cursor [MATCH pattern] [COUNT count]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Scan,
+    tips: tips::VARIES,
     run: Run::Read(sscan),
+    ..Command::NEW
 };
 
 fn sscan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     let key = args.next()?;
     let cursor = scan_options::cursor(&mut args)?;
-    // Redis looks at the options only if there is a set.
+    // Redis checks the options only if there is a set.
     let Some(set) = ctx.get::<SetValue>(key)? else {
         return Ok(scan_options::reply(0, Vec::new()));
     };

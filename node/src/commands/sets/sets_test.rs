@@ -118,11 +118,11 @@ fn spop_takes_the_same_members_from_a_set_that_was_stored_and_loaded() {
     use crate::data::types::{SetValue, TypedValue, Value};
     for prefix in ["", "m", "a member too long for a small set, so that it is held as a table: "] {
         let members = (0..60).map(|n| format!("{prefix}{n}"));
-        let words: Vec<String> =
+        let argv: Vec<String> =
             ["SADD".to_owned(), "k".to_owned()].into_iter().chain(members).collect();
         let (mut db, mut loaded) = (TestDatabase::new(), TestDatabase::new());
-        db.run(&words);
-        loaded.run(&words);
+        db.run(&argv);
+        loaded.run(&argv);
         db.run(["SREM", "k", &format!("{prefix}7")]);
         loaded.run(["SREM", "k", &format!("{prefix}7")]);
         let database = loaded.keyspace.database_mut(crate::base::ids::DatabaseId(0));
@@ -222,8 +222,8 @@ fn encodings_follow_the_first_member_and_the_number_of_arguments() {
         (many("m", 128), "listpack"),
         (many("m", 129), "hashtable"),
     ];
-    for (words, expected) in cases {
-        db.run(&words);
+    for (argv, expected) in cases {
+        db.run(&argv);
         assert_eq!(encoding(&db, "k"), expected);
         db.run(["SPOP", "k", "999"]);
     }

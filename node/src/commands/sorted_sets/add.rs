@@ -3,8 +3,9 @@
 use bytes::Bytes;
 
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::{EventClass, Settings};
 use crate::data::types::SortedSetValue;
 use crate::data::types::sorted_set::Score;
@@ -18,8 +19,22 @@ pub(super) const ZADD: Command = Command {
     syntax: "key [NX | XX] [GT | LT] [CH] [INCR] score member [score member ...]",
     arity: Arity::AtLeast(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Update],
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    history: &[
+        ("2.4.0", "Several members at once."),
+        ("3.0.2", "XX, NX, CH and INCR."),
+        ("6.2.0", "GT and LT."),
+    ],
+    argument_names: &[
+        ArgumentName::group("nx", "condition"),
+        ArgumentName::group("gt", "comparison"),
+        ArgumentName::single("ch", "change"),
+        ArgumentName::single("incr", "increment"),
+        ArgumentName::group("score", "score_member"),
+    ],
     run: Run::Write(zadd),
+    ..Command::NEW
 };
 
 pub(super) const ZINCRBY: Command = Command {
@@ -32,9 +47,10 @@ pub(super) const ZINCRBY: Command = Command {
     keys: Keys::First,
     flags: Flags::DENY_OOM.with(Flags::FAST),
     run: Run::Write(zincrby),
+    ..Command::NEW
 };
 
-/// Which scores are written, and what is answered.
+/// Which scores are written, and what the reply is.
 #[derive(Debug, Clone, Copy, Default)]
 struct Options {
     only_new: bool,
@@ -64,7 +80,7 @@ impl Options {
         }
     }
 
-    /// Whether what happens depends on the score that a member has.
+    /// Whether the outcome depends on the present score of a member.
     const fn needs_old_score(self) -> bool {
         self.only_new
             || self.only_existing
@@ -73,10 +89,10 @@ impl Options {
             || self.increment
     }
 
-    /// `words` are the scores and members that follow.
-    fn check(self, words: usize) -> Result<(), ReplyError> {
+    /// `count` is the number of arguments after the options: scores and members.
+    fn check(self, count: usize) -> Result<(), ReplyError> {
         let contradiction = |text| Err(ReplyError::new(text));
-        if words == 0 || words % 2 == 1 {
+        if count == 0 || count % 2 == 1 {
             return Err(ReplyError::SYNTAX);
         }
         if self.only_new && self.only_existing {
@@ -88,7 +104,7 @@ impl Options {
                 "ERR GT, LT, and/or NX options at the same time are not compatible",
             );
         }
-        if self.increment && words > 2 {
+        if self.increment && count > 2 {
             return contradiction("ERR INCR option supports a single increment-element pair");
         }
         Ok(())
@@ -98,12 +114,12 @@ impl Options {
 const NOT_A_NUMBER: ReplyError =
     ReplyError(std::borrow::Cow::Borrowed("ERR resulting score is not a number (NaN)"));
 
-/// What became of one member.
+/// What happened to one member.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Outcome {
     /// An option forbade it.
     Refused,
-    /// It has the score that it had.
+    /// Its score is the same as before.
     Same(f64),
     Added(f64),
     Changed(f64),
@@ -136,7 +152,7 @@ fn add(
     }
     let settings = ctx.settings().clone();
     let set = ctx.get_or_create::<SortedSetValue>(key)?;
-    // As Redis: only a new sorted set is prepared for long members, and by the first one.
+    // As in Redis, only a new sorted set is prepared for long members, and only for the first one.
     let first = members.first().filter(|_| set.is_empty());
     set.expect(members.len(), first.map_or(0, |(_, member)| member.len()), &settings);
     let mut outcomes = Vec::with_capacity(members.len());

@@ -1,80 +1,56 @@
 //! Sorted sets.
 
 mod add;
-mod algebra;
-mod bounds;
 mod combine;
-mod look;
-mod options;
+mod count_rank;
 mod pop;
-mod query;
 mod random;
 mod range;
-mod range_forms;
 mod remove;
+mod reply;
 mod scan;
-mod source;
 
-use super::command::Family;
-use crate::data::types::sorted_set::Scored;
-use crate::resp::Reply;
+use crate::commands::declare::Family;
 
 pub(super) const FAMILY: Family = Family {
     group: "sorted-set",
     category: "@sortedset",
     commands: &[
         add::ZADD,
-        look::ZCARD,
-        look::ZCOUNT,
+        count_rank::ZCARD,
+        count_rank::ZCOUNT,
         combine::ZDIFF,
         combine::ZDIFFSTORE,
         add::ZINCRBY,
         combine::ZINTER,
         combine::ZINTERCARD,
         combine::ZINTERSTORE,
-        look::ZLEXCOUNT,
+        count_rank::ZLEXCOUNT,
         pop::ZMPOP,
-        look::ZMSCORE,
+        count_rank::ZMSCORE,
         pop::ZPOPMAX,
         pop::ZPOPMIN,
         random::ZRANDMEMBER,
         range::ZRANGE,
-        range_forms::ZRANGEBYLEX,
-        range_forms::ZRANGEBYSCORE,
+        range::legacy_ranges::ZRANGEBYLEX,
+        range::legacy_ranges::ZRANGEBYSCORE,
         range::ZRANGESTORE,
-        look::ZRANK,
+        count_rank::ZRANK,
         remove::ZREM,
         remove::ZREMRANGEBYLEX,
         remove::ZREMRANGEBYRANK,
         remove::ZREMRANGEBYSCORE,
-        range_forms::ZREVRANGE,
-        range_forms::ZREVRANGEBYLEX,
-        range_forms::ZREVRANGEBYSCORE,
-        look::ZREVRANK,
+        range::legacy_ranges::ZREVRANGE,
+        range::legacy_ranges::ZREVRANGEBYLEX,
+        range::legacy_ranges::ZREVRANGEBYSCORE,
+        count_rank::ZREVRANK,
         scan::ZSCAN,
-        look::ZSCORE,
+        count_rank::ZSCORE,
         combine::ZUNION,
         combine::ZUNIONSTORE,
     ],
 };
 
-/// Members alone, or with their scores.
-fn members_reply<'a>(members: impl Iterator<Item = &'a Scored>, with_scores: bool) -> Reply {
-    match with_scores {
-        true => Reply::Pairs(members.map(pair).collect()),
-        false => Reply::Array(members.map(|scored| Reply::Bulk(scored.member.clone())).collect()),
-    }
-}
-
-/// A member and its score.
-fn pair(scored: &Scored) -> (Reply, Reply) {
-    (Reply::Bulk(scored.member.clone()), Reply::Double(scored.score.get()))
-}
-
 #[cfg(test)]
 #[path = "sorted_sets_test.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "combine_test.rs"]
-mod combine_tests;

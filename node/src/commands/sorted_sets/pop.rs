@@ -1,12 +1,12 @@
-//! Taking the lowest or the highest members.
+//! Removing the lowest or the highest members.
 
 use bytes::Bytes;
 
-use super::pair;
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
-use crate::commands::numbers;
+use super::reply::pair;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::SortedSetValue;
 use crate::data::types::sorted_set::Scored;
@@ -20,8 +20,10 @@ pub(super) const ZPOPMIN: Command = Command {
     syntax: "key [count]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Take],
     flags: Flags::FAST,
     run: Run::Write(|ctx, args| zpop(ctx, args, Extreme::Lowest)),
+    ..Command::NEW
 };
 
 pub(super) const ZPOPMAX: Command = Command {
@@ -32,8 +34,10 @@ pub(super) const ZPOPMAX: Command = Command {
     syntax: "key [count]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
+    key_uses: &[KeyUse::Take],
     flags: Flags::FAST,
     run: Run::Write(|ctx, args| zpop(ctx, args, Extreme::Highest)),
+    ..Command::NEW
 };
 
 pub(super) const ZMPOP: Command = Command {
@@ -44,8 +48,10 @@ pub(super) const ZMPOP: Command = Command {
     syntax: "numkeys key [key ...] <MIN | MAX> [COUNT count]",
     arity: Arity::AtLeast(4),
     keys: Keys::Counted { at: 1, also: None },
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Take],
+    argument_names: &[ArgumentName::group("min", "where")],
     run: Run::Write(zmpop),
+    ..Command::NEW
 };
 
 /// Which end of a sorted set.
@@ -55,8 +61,8 @@ pub(super) enum Extreme {
     Highest,
 }
 
-/// Takes up to `count` members, the most extreme first, with their event; `None` if there is no
-/// such sorted set.
+/// Removes up to `count` members, the most extreme first, and records the event; `None` if there is
+/// no such sorted set.
 pub(super) fn take(
     ctx: &mut WriteContext<'_>,
     key: &Bytes,
@@ -87,7 +93,7 @@ fn zpop(ctx: &mut WriteContext<'_>, mut args: Args<'_>, extreme: Extreme) -> Com
     }
     if args.is_empty() {
         let taken = take(ctx, key, extreme, 1)?.unwrap_or_default();
-        // Flat in both protocols: only a count makes pairs.
+        // The reply is flat in both protocols; only with a count it has pairs.
         let flat = taken.iter().map(pair).flat_map(|(member, score)| [member, score]);
         return Ok(Reply::Array(flat.collect()));
     }
@@ -111,7 +117,7 @@ fn zmpop(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
     args.end()?;
     for key in keys {
         if let Some(taken) = take(ctx, key, extreme, count)? {
-            // Nested in both protocols.
+            // The reply is nested in both protocols.
             let nested = taken.iter().map(pair).map(|(member, score)| vec![member, score]);
             let members = Reply::Array(nested.map(Reply::Array).collect());
             return Ok(Reply::Array(vec![Reply::bulk(key), members]));

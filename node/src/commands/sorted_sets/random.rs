@@ -1,11 +1,11 @@
 //! ZRANDMEMBER.
 
-use super::members_reply;
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::numbers;
-use crate::commands::sampling::SampleCount;
+use super::reply::members_reply;
+use crate::commands::args::sampling::SampleCount;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::{ArgumentName, tips};
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::SortedSetValue;
 use crate::resp::{Reply, ReplyError};
 
@@ -17,8 +17,11 @@ pub(super) const ZRANDMEMBER: Command = Command {
     syntax: "key [count [WITHSCORES]]",
     arity: Arity::AtLeast(2),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Sample,
+    tips: tips::VARIES,
+    argument_names: &[ArgumentName::group("count", "options")],
     run: Run::Read(zrandmember),
+    ..Command::NEW
 };
 
 fn zrandmember(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -37,6 +40,6 @@ fn zrandmember(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
         return Err(ReplyError::OUT_OF_RANGE);
     }
     let Some(set) = ctx.get::<SortedSetValue>(key)? else { return Ok(Reply::Array(Vec::new())) };
-    let places = count.places(set.len(), |bound| ctx.random_below(bound));
-    Ok(members_reply(places.into_iter().filter_map(|place| set.get(place)), with_scores))
+    let positions = count.positions(set.len(), |bound| ctx.random_below(bound));
+    Ok(members_reply(positions.into_iter().filter_map(|position| set.get(position)), with_scores))
 }

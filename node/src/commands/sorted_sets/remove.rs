@@ -1,14 +1,15 @@
-//! Removing members by name, rank, score or place in the alphabet.
+//! Removing members by name, rank, score or lexicographic range.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::bounds;
-use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::WriteContext;
-use crate::commands::numbers;
+use super::range::bounds;
+use crate::commands::args::{Args, numbers};
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::syntax::Kind;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::SortedSetValue;
 use crate::resp::Reply;
@@ -21,8 +22,11 @@ pub(super) const ZREM: Command = Command {
     syntax: "key member [member ...]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Delete],
     flags: Flags::FAST,
+    history: &[("2.4.0", "Several elements at once.")],
     run: Run::Write(zrem),
+    ..Command::NEW
 };
 
 fn zrem(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -43,8 +47,9 @@ pub(super) const ZREMRANGEBYRANK: Command = Command {
     syntax: "key start stop",
     arity: Arity::Exactly(4),
     keys: Keys::First,
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Delete],
     run: Run::Write(zremrangebyrank),
+    ..Command::NEW
 };
 
 fn zremrangebyrank(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -62,8 +67,13 @@ pub(super) const ZREMRANGEBYSCORE: Command = Command {
     syntax: "key min max",
     arity: Arity::Exactly(4),
     keys: Keys::First,
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Delete],
+    argument_names: &[
+        ArgumentName::typed("min", Kind::Double),
+        ArgumentName::typed("max", Kind::Double),
+    ],
     run: Run::Write(zremrangebyscore),
+    ..Command::NEW
 };
 
 fn zremrangebyscore(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -80,8 +90,9 @@ pub(super) const ZREMRANGEBYLEX: Command = Command {
     syntax: "key min max",
     arity: Arity::Exactly(4),
     keys: Keys::First,
-    flags: Flags::NONE,
+    key_uses: &[KeyUse::Delete],
     run: Run::Write(zremrangebylex),
+    ..Command::NEW
 };
 
 fn zremrangebylex(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

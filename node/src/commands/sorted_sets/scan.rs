@@ -2,9 +2,10 @@
 
 use crate::base::float::format_double;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
-use crate::commands::scan_options::{self, ScanOptions};
+use crate::commands::args::scan_options::{self, ScanOptions};
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::SortedSetValue;
 use crate::data::types::sorted_set::Scored;
 use crate::resp::Reply;
@@ -17,14 +18,16 @@ pub(super) const ZSCAN: Command = Command {
     syntax: "key cursor [MATCH pattern] [COUNT count]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
-    flags: Flags::NONE,
+    cost: ReadCost::Scan,
+    tips: tips::VARIES,
     run: Run::Read(zscan),
+    ..Command::NEW
 };
 
 fn zscan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     let key = args.next()?;
     let cursor = scan_options::cursor(&mut args)?;
-    // Redis looks at the options only if there is a sorted set.
+    // Redis checks the options only if there is a sorted set.
     let Some(set) = ctx.get::<SortedSetValue>(key)? else {
         return Ok(scan_options::reply(0, Vec::new()));
     };

@@ -198,8 +198,8 @@ fn zrange_answers_every_kind_of_range() {
 
 #[test]
 fn zrange_refuses_what_does_not_go_together() {
-    let by_rank = || error(super::query::LIMIT_BY_RANK);
-    let by_lex = || error(super::query::SCORES_BY_LEX);
+    let by_rank = || error(super::range::query::LIMIT_BY_RANK);
+    let by_lex = || error(super::range::query::SCORES_BY_LEX);
     check(vec![
         ("ZRANGE z 0 -1 FOO", SYNTAX),
         ("ZRANGE z 0 -1 LIMIT 0", SYNTAX),

@@ -1,9 +1,9 @@
 //! Changing a string in place.
 
-use super::{check_length, event};
+use super::shared::{check_length, event};
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{Expiry, WriteContext};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{Expiry, WriteContext};
 use crate::data::types::{StringValue, TypedValue};
 use crate::resp::{Reply, ReplyError};
 
@@ -15,8 +15,10 @@ pub(super) const APPEND: Command = Command {
     syntax: "key value",
     arity: Arity::Exactly(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM.with(Flags::FAST),
     run: Run::Write(append),
+    ..Command::NEW
 };
 
 fn append(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -40,8 +42,10 @@ pub(super) const SETRANGE: Command = Command {
     syntax: "key offset value",
     arity: Arity::Exactly(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Update],
     flags: Flags::DENY_OOM,
     run: Run::Write(overwrite),
+    ..Command::NEW
 };
 
 fn overwrite(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

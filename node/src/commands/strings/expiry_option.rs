@@ -1,4 +1,4 @@
-//! Expiry times as SET, SETEX, PSETEX and GETEX take them.
+//! The expiry options of SET, SETEX, PSETEX and GETEX.
 
 use crate::commands::args::Args;
 use crate::resp::ReplyError;
@@ -16,7 +16,8 @@ pub(super) enum Unit {
     UnixMilliseconds,
 }
 
-/// An expiry option with its number, not looked at yet: Redis checks the number after the syntax.
+/// An expiry option with its number, which is not parsed yet: Redis checks the number after the
+/// syntax.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ExpiryOption<'a> {
     /// The meaning.

@@ -1,9 +1,9 @@
-//! Counting in strings that spell integers.
+//! Adding integers to strings that hold integers.
 
-use super::event;
+use super::shared::event;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{Expiry, WriteContext};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Keys, Run};
+use crate::commands::run::{Expiry, WriteContext};
 use crate::data::types::{StringValue, TypedValue};
 use crate::resp::{Reply, ReplyError};
 
@@ -18,6 +18,7 @@ const TEMPLATE: Command = Command {
     keys: Keys::First,
     flags: Flags::DENY_OOM.with(Flags::FAST),
     run: Run::Write(|ctx, args| add(ctx, args, 1)),
+    ..Command::NEW
 };
 
 pub(super) const INCR: Command = Command {

@@ -1,10 +1,12 @@
-//! Counting in strings that spell floats.
+//! Adding floats to strings that hold floats.
 
-use super::event;
+use super::shared::event;
 use crate::base::long_double::Parsed;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{Expiry, WriteContext};
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::syntax::Kind;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, Keys, Run};
+use crate::commands::run::{Expiry, WriteContext};
 use crate::data::types::{StringValue, TypedValue};
 use crate::resp::{Reply, ReplyError};
 
@@ -17,7 +19,9 @@ pub(super) const INCRBYFLOAT: Command = Command {
     arity: Arity::Exactly(3),
     keys: Keys::First,
     flags: Flags::DENY_OOM.with(Flags::FAST),
+    argument_names: &[ArgumentName::typed("increment", Kind::Double)],
     run: Run::Write(add),
+    ..Command::NEW
 };
 
 fn add(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {

@@ -4,8 +4,10 @@ use bytes::Bytes;
 
 use crate::base::limits::BULK_BYTES_MAX;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::ReadContext;
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::syntax::Kind;
+use crate::commands::declare::{Arity, Command, CommandResult, Keys, ReadCost, Run};
+use crate::commands::run::ReadContext;
 use crate::data::types::StringValue;
 use crate::resp::{Reply, ReplyError};
 
@@ -17,8 +19,10 @@ pub(super) const LCS: Command = Command {
     syntax: "key1 key2 [LEN] [IDX] [MINMATCHLEN min-match-len] [WITHMATCHLEN]",
     arity: Arity::AtLeast(3),
     keys: Keys::Range { first: 1, last: 2, step: 1 },
-    flags: Flags::NONE,
+    cost: ReadCost::Product,
+    argument_names: &[ArgumentName::single("min-match-len", "len").of_type(Kind::Integer)],
     run: Run::Read(lcs),
+    ..Command::NEW
 };
 
 fn lcs(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -120,7 +124,7 @@ impl<'a> Table<'a> {
     }
 
     /// Positions of the common bytes, the last first. Among equally long subsequences the choice is
-    /// Redis': at a tie the second string gives way.
+    /// that of Redis: at a tie it steps back in the second string.
     fn walk(&self) -> Vec<(usize, usize)> {
         let mut pairs = Vec::with_capacity(self.length());
         let (mut rows, mut columns) = (self.first.len(), self.second.len());
@@ -138,7 +142,7 @@ impl<'a> Table<'a> {
     }
 }
 
-/// Common bytes that stand side by side in both strings.
+/// Common bytes that are adjacent in both strings.
 struct Match {
     first_start: usize,
     second_start: usize,
@@ -195,13 +199,13 @@ mod tests {
                 (Reply::bulk("len"), Reply::Integer(6)),
             ])
         };
-        let words = ["LCS", "a", "b", "IDX", "WITHMATCHLEN"];
-        assert_eq!(db.run(words), reply(vec![long.clone(), short]));
-        let words = ["LCS", "a", "b", "IDX", "WITHMATCHLEN", "MINMATCHLEN", "4"];
-        assert_eq!(db.run(words), reply(vec![long]));
+        let argv = ["LCS", "a", "b", "IDX", "WITHMATCHLEN"];
+        assert_eq!(db.run(argv), reply(vec![long.clone(), short]));
+        let argv = ["LCS", "a", "b", "IDX", "WITHMATCHLEN", "MINMATCHLEN", "4"];
+        assert_eq!(db.run(argv), reply(vec![long]));
         let without = Reply::Array(vec![range(4, 7), range(5, 8)]);
-        let words = ["LCS", "a", "b", "IDX", "MINMATCHLEN", "3"];
-        assert_eq!(db.run(words), reply(vec![without]));
+        let argv = ["LCS", "a", "b", "IDX", "MINMATCHLEN", "3"];
+        assert_eq!(db.run(argv), reply(vec![without]));
     }
 
     #[test]
@@ -214,8 +218,8 @@ mod tests {
     #[test]
     fn bad_options_types_and_sizes_are_refused() {
         let mut db = filled();
-        let mut check = |words: &[&str], text: &'static str| {
-            assert_eq!(db.run(words), ReplyError::new(text).into(), "{words:?}");
+        let mut check = |argv: &[&str], text: &'static str| {
+            assert_eq!(db.run(argv), ReplyError::new(text).into(), "{argv:?}");
         };
         let both = "ERR If you want both the length and indexes, please just use IDX.";
         check(&["LCS", "a", "b", "LEN", "IDX"], both);
@@ -224,8 +228,8 @@ mod tests {
         let number = "ERR value is not an integer or out of range";
         check(&["LCS", "a", "b", "MINMATCHLEN", "x"], number);
         db.run(["HSET", "h", "f", "v"]);
-        let mut check = |words: &[&str], text: &'static str| {
-            assert_eq!(db.run(words), ReplyError::new(text).into(), "{words:?}");
+        let mut check = |argv: &[&str], text: &'static str| {
+            assert_eq!(db.run(argv), ReplyError::new(text).into(), "{argv:?}");
         };
         check(&["LCS", "a", "h"], "ERR The specified keys must contain string values");
         let large = "x".repeat(5000);

@@ -3,18 +3,15 @@
 mod append;
 mod expiry_option;
 mod get;
-mod get_change;
+mod get_modify;
 mod increment;
 mod increment_float;
 mod lcs;
-mod many;
-mod range;
+mod multi_key;
 mod set;
+mod shared;
 
-use super::command::Family;
-use crate::base::limits::BULK_BYTES_MAX;
-use crate::data::keyspace::EventClass;
-use crate::resp::ReplyError;
+use crate::commands::declare::Family;
 
 pub(super) const FAMILY: Family = Family {
     group: "string",
@@ -22,16 +19,16 @@ pub(super) const FAMILY: Family = Family {
     commands: &[
         get::GET,
         get::STRLEN,
-        get_change::GETDEL,
-        get_change::GETEX,
-        get_change::GETSET,
+        get_modify::GETDEL,
+        get_modify::GETEX,
+        get_modify::GETSET,
         set::SET,
         set::SETNX,
         set::SETEX,
         set::PSETEX,
-        many::MGET,
-        many::MSET,
-        many::MSETNX,
+        multi_key::MGET,
+        multi_key::MSET,
+        multi_key::MSETNX,
         increment::INCR,
         increment::DECR,
         increment::INCRBY,
@@ -39,21 +36,8 @@ pub(super) const FAMILY: Family = Family {
         increment_float::INCRBYFLOAT,
         append::APPEND,
         append::SETRANGE,
-        range::GETRANGE,
-        range::SUBSTR,
+        get::GETRANGE,
+        get::SUBSTR,
         lcs::LCS,
     ],
 };
-
-/// Refuses a string that would grow past what a client may send in one piece.
-fn check_length(old_bytes: usize, more_bytes: usize) -> Result<(), ReplyError> {
-    match old_bytes.checked_add(more_bytes) {
-        Some(length) if length <= BULK_BYTES_MAX => Ok(()),
-        _ => Err(ReplyError::STRING_TOO_LONG),
-    }
-}
-
-/// An event of the string class.
-const fn event(name: &'static str) -> (EventClass, &'static str) {
-    (EventClass::String, name)
-}

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 
-use super::event;
 use super::expiry_option::{ExpiryOption, Unit};
+use super::shared::event;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys, Run};
-use crate::commands::context::{Expiry, WriteContext};
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{Expiry, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::{StringValue, TypedValue};
 use crate::resp::{Reply, ReplyError};
@@ -20,9 +21,27 @@ pub(super) const SET: Command = Command {
              EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     arity: Arity::AtLeast(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::ByArguments(key_use)],
     flags: Flags::DENY_OOM,
+    history: &[
+        ("2.6.12", "EX, PX, NX and XX."),
+        ("6.0.0", "KEEPTTL."),
+        ("6.2.0", "GET, EXAT and PXAT."),
+        ("7.0.0", "NX and GET in one command."),
+    ],
+    argument_names: &[
+        ArgumentName::group("nx", "condition"),
+        ArgumentName::group("seconds", "expiration"),
+    ],
     run: Run::Write(set),
+    ..Command::NEW
 };
+
+/// SET returns the old value only when GET asks for it.
+fn key_use(argv: &[Bytes]) -> KeyUse {
+    let gets = argv.iter().skip(3).any(|arg| arg.eq_ignore_ascii_case(b"GET"));
+    if gets { KeyUse::Modify } else { KeyUse::Overwrite }
+}
 
 fn set(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
     let (key, value) = (args.next()?, args.next()?);
@@ -71,7 +90,7 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// Saying the same twice is allowed, saying two things that exclude each other is not.
+    /// The same option twice is allowed; options that exclude each other are not.
     fn parse(mut args: Args<'a>) -> Result<Self, ReplyError> {
         let mut options = Self::default();
         while !args.is_empty() {
@@ -112,8 +131,10 @@ pub(super) const SETNX: Command = Command {
     syntax: "key value",
     arity: Arity::Exactly(3),
     keys: Keys::First,
+    key_uses: &[KeyUse::Create],
     flags: Flags::DENY_OOM.with(Flags::FAST),
     run: Run::Write(set_if_missing),
+    ..Command::NEW
 };
 
 fn set_if_missing(ctx: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
@@ -133,8 +154,10 @@ pub(super) const SETEX: Command = Command {
     syntax: "key seconds value",
     arity: Arity::Exactly(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Overwrite],
     flags: Flags::DENY_OOM,
     run: Run::Write(|ctx, args| set_expiring(ctx, args, Unit::Seconds, "setex")),
+    ..Command::NEW
 };
 
 pub(super) const PSETEX: Command = Command {
@@ -145,8 +168,10 @@ pub(super) const PSETEX: Command = Command {
     syntax: "key milliseconds value",
     arity: Arity::Exactly(4),
     keys: Keys::First,
+    key_uses: &[KeyUse::Overwrite],
     flags: Flags::DENY_OOM,
     run: Run::Write(|ctx, args| set_expiring(ctx, args, Unit::Milliseconds, "psetex")),
+    ..Command::NEW
 };
 
 fn set_expiring(

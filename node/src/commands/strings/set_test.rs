@@ -6,10 +6,10 @@ fn deadline(db: &TestDatabase) -> Option<u64> {
     database.find(b"k", START_MS).and_then(|object| object.expire_at_ms)
 }
 
-fn refused(words: &[&str], expected: ReplyError) {
+fn refused(argv: &[&str], expected: ReplyError) {
     let mut db = TestDatabase::new();
     db.run(["SET", "k", "old"]);
-    assert_eq!(db.run(words), Reply::Error(expected), "{words:?}");
+    assert_eq!(db.run(argv), Reply::Error(expected), "{argv:?}");
     assert_eq!(db.run(["GET", "k"]), Reply::bulk("old"));
 }
 
@@ -84,7 +84,7 @@ fn a_value_is_gone_at_its_deadline_and_not_before() {
 
 #[test]
 fn set_refuses_options_that_exclude_each_other() {
-    for words in [
+    for argv in [
         &["SET", "k", "v", "NX", "XX"][..],
         &["SET", "k", "v", "XX", "NX"],
         &["SET", "k", "v", "NX", "XX", "GET"],
@@ -96,7 +96,7 @@ fn set_refuses_options_that_exclude_each_other() {
         &["SET", "k", "v", "PERSIST"],
         &["SET", "k", "v", "other"],
     ] {
-        refused(words, ReplyError::SYNTAX);
+        refused(argv, ReplyError::SYNTAX);
     }
 }
 

@@ -1,10 +1,10 @@
-//! MULTI, EXEC, DISCARD, WATCH, UNWATCH. Queueing and execution are dispatch's; here are the words.
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH. Dispatch queues and executes the commands.
 
 use bytes::Bytes;
 
-use super::args::Args;
-use super::command::{Arity, Command, CommandResult, Family, Flags, Keys, Run};
-use super::context::{SessionContext, Then};
+use crate::commands::args::Args;
+use crate::commands::declare::{Arity, Command, CommandResult, Family, Flags, KeyUse, Keys, Run};
+use crate::commands::run::{SessionAction, SessionContext};
 use crate::resp::{Reply, ReplyError};
 
 pub(super) const FAMILY: Family = Family {
@@ -20,11 +20,10 @@ const MULTI: Command = Command {
     summary: "Starts a transaction: commands are queued until EXEC.",
     since: "1.2.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
     flags: ALWAYS.with(Flags::NOT_QUEUED),
     run: Run::Session(multi),
+    ..Command::NEW
 };
 
 const EXEC: Command = Command {
@@ -32,11 +31,15 @@ const EXEC: Command = Command {
     summary: "Executes the queued commands as one unit.",
     since: "1.2.0",
     complexity: "Depends on the queued commands.",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
-    flags: Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE).with(Flags::NOT_QUEUED),
+    flags: Flags::NO_SCRIPT
+        .with(Flags::LOADING)
+        .with(Flags::STALE)
+        .with(Flags::NOT_QUEUED)
+        .with(Flags::EXECUTES_QUEUE)
+        .with(Flags::SKIP_SLOW_LOG),
     run: Run::Session(exec),
+    ..Command::NEW
 };
 
 const DISCARD: Command = Command {
@@ -44,11 +47,10 @@ const DISCARD: Command = Command {
     summary: "Drops the queued commands and forgets the watched keys.",
     since: "2.0.0",
     complexity: "O(N), where N is the number of queued commands.",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
     flags: ALWAYS.with(Flags::NOT_QUEUED),
     run: Run::Session(discard),
+    ..Command::NEW
 };
 
 const WATCH: Command = Command {
@@ -59,8 +61,10 @@ const WATCH: Command = Command {
     syntax: "key [key ...]",
     arity: Arity::AtLeast(2),
     keys: Keys::Range { first: 1, last: -1, step: 1 },
+    key_uses: &[KeyUse::Inspect],
     flags: ALWAYS.with(Flags::NOT_QUEUED),
     run: Run::Session(watch),
+    ..Command::NEW
 };
 
 const UNWATCH: Command = Command {
@@ -68,11 +72,10 @@ const UNWATCH: Command = Command {
     summary: "Forgets the watched keys.",
     since: "2.2.0",
     complexity: "O(1)",
-    syntax: "",
     arity: Arity::Exactly(1),
-    keys: Keys::None,
     flags: ALWAYS,
     run: Run::Session(unwatch),
+    ..Command::NEW
 };
 
 fn multi(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
@@ -87,7 +90,7 @@ fn exec(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
     if ctx.session.transaction.is_none() {
         return Err(ReplyError::EXEC_WITHOUT_MULTI);
     }
-    ctx.then = Then::Execute;
+    ctx.action = SessionAction::Execute;
     Ok(Reply::Nothing)
 }
 
@@ -101,7 +104,8 @@ fn watch(ctx: &mut SessionContext<'_>, args: Args<'_>) -> CommandResult {
     if ctx.session.transaction.is_some() {
         return Err(ReplyError::WATCH_IN_MULTI);
     }
-    ctx.then = Then::Watch(args.rest().iter().map(|key| Bytes::copy_from_slice(key)).collect());
+    ctx.action =
+        SessionAction::Watch(args.rest().iter().map(|key| Bytes::copy_from_slice(key)).collect());
     Ok(Reply::OK)
 }
 

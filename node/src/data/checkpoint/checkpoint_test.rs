@@ -213,3 +213,24 @@ fn an_unfinished_file_of_a_crashed_writer_is_replaced() {
     write(&disk, &path, &header(), &keyspace).unwrap();
     assert!(disk.open(&path.with_extension("unfinished")).is_err());
 }
+
+#[test]
+fn a_file_is_not_much_larger_than_what_it_holds() {
+    // Every byte of it is sent to followers and must fit their disks beside the one before.
+    for (value_bytes, count, percent) in
+        [(100, 20_000, 160), (5000, 1000, 170), (64 << 10, 64, 125), (200_000, 40, 115)]
+    {
+        let mut keyspace = Keyspace::default();
+        for number in 0..count {
+            let value = StringValue::new(&vec![7; value_bytes]).into_value();
+            let object = Object::new(value, None, 0);
+            keyspace.database_mut(DatabaseId(0)).insert(format!("{number:08}"), object);
+        }
+        let (disk, path) = (MemoryDisk::new(), Path::new("/data/checkpoint"));
+        let header = Header { group: GroupId::FIRST, index: 1, state: Bytes::new() };
+        let written = write(&disk, path, &header, &keyspace).unwrap();
+        let held = (count * (value_bytes + 16)) as u64;
+        let found = written.bytes * 100 / held;
+        assert!(found <= percent, "{count} values of {value_bytes} bytes: {found} percent");
+    }
+}

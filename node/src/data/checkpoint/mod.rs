@@ -1,9 +1,9 @@
 //! Checkpoints: the whole keyspace at one log index, in a redb file of its own.
 //!
-//! The caller takes a clone of the keyspace, which is cheap, and hands it to [`write`] on a thread
-//! where nobody waits. A file gets its name only when it is whole and durable; it ends in a
-//! checksum of all of it, rows carry checksums of their own, and the header counts them, so that
-//! [`load`] refuses what is torn or flipped. Reading never changes a file.
+//! The caller takes a clone of the keyspace, which is cheap, and passes it to [`write()`] on a
+//! separate thread. A file gets its name only when it is complete and durable. It ends with a
+//! checksum of the whole file, each row has a checksum of its own, and the header counts the rows,
+//! so that [`load`] refuses a torn or damaged file. Reading never changes a file.
 
 pub(in crate::data) mod backend;
 mod codec;
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::base::disk::is_full;
 use crate::base::ids::GroupId;
 use crate::data::keyspace::{Marks, Settings};
 
@@ -93,6 +94,24 @@ pub fn file_name(group: GroupId, index: u64) -> String {
 }
 
 impl CheckpointError {
+    /// Whether the file does not hold what it should, though the disk answers: it ends too early or
+    /// redb finds no sense in it.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Storage { source, .. } => match &**source {
+                redb::Error::Io(error) => error.kind() == std::io::ErrorKind::UnexpectedEof,
+                _ => true,
+            },
+            Self::Damaged { .. } | Self::Format { .. } => true,
+        }
+    }
+
+    /// Whether there was no room, which may pass.
+    pub fn is_full(&self) -> bool {
+        matches!(self, Self::Storage { source, .. }
+            if matches!(&**source, redb::Error::Io(error) if is_full(error)))
+    }
+
     fn storage(path: &Path, source: impl Into<redb::Error>) -> Self {
         Self::Storage { path: path.to_owned(), source: Box::new(source.into()) }
     }

@@ -19,8 +19,9 @@ pub(super) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(
 pub(super) const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 pub(super) const HEADER_KEY: &str = "header";
 
-/// A chunk is closed once it has grown past this.
-pub(super) const CHUNK_BYTES: usize = 64 * 1024;
+/// A chunk is closed once it has grown past this. redb gives a row a number of pages that is a
+/// power of two: a little more than 64 KiB would take twice the room.
+pub(super) const CHUNK_BYTES: usize = 60 * 1024;
 
 const KEY_BYTES: usize = 1 + 2 + 8 + 4;
 pub(super) const CHECKSUM_BYTES: usize = 4;

@@ -34,28 +34,37 @@ pub fn write(
     pace: Pace,
 ) -> Result<Written, CheckpointError> {
     let unfinished = path.with_extension("unfinished");
-    let storage = |error: std::io::Error| CheckpointError::storage(path, error);
     // There is one only after a crash.
     let _ = disk.remove(&unfinished);
-    let file: Arc<dyn DiskFile> =
-        Arc::new(PacedFile::new(disk.create(&unfinished).map_err(storage)?, pace));
-    let keys = match fill(file.clone(), header, keyspace) {
-        Ok(keys) => keys,
-        Err(error) => {
-            let _ = disk.remove(&unfinished);
-            return Err(CheckpointError::storage(path, error));
-        }
-    };
-    seal(&file).map_err(storage)?;
-    file.sync_data().map_err(storage)?;
-    let bytes = file.length().map_err(storage)?;
-    disk.rename(&unfinished, path).map_err(storage)?;
-    disk.sync_directory(path.parent().unwrap_or(Path::new("."))).map_err(storage)?;
+    let written = write_aside(disk, &unfinished, path, header, keyspace, pace);
+    if written.is_err() {
+        // What was written so far must not hold room that others need. One of the two exists.
+        let _ = disk.remove(&unfinished);
+        let _ = disk.remove(path);
+    }
+    written.map_err(|error| CheckpointError::storage(path, error))
+}
+
+fn write_aside(
+    disk: &dyn Disk,
+    unfinished: &Path,
+    path: &Path,
+    header: &Header,
+    keyspace: &Keyspace,
+    pace: Pace,
+) -> Result<Written, redb::Error> {
+    let file: Arc<dyn DiskFile> = Arc::new(PacedFile::new(disk.create(unfinished)?, pace));
+    let keys = fill(file.clone(), header, keyspace)?;
+    seal(&file)?;
+    file.sync_data()?;
+    let bytes = file.length()?;
+    disk.rename(unfinished, path)?;
+    disk.sync_directory(path.parent().unwrap_or(Path::new(".")))?;
     Ok(Written { bytes, keys })
 }
 
 fn fill(file: Arc<dyn DiskFile>, header: &Header, keyspace: &Keyspace) -> Result<u64, redb::Error> {
-    let database = open_database(file)?;
+    let mut database = open_database(file)?;
     let transaction = database.begin_write()?;
     let mut sum = Sum::default();
     {
@@ -80,6 +89,8 @@ fn fill(file: Arc<dyn DiskFile>, header: &Header, keyspace: &Keyspace) -> Result
     let json = serde_json::to_vec(&stored).map_err(std::io::Error::other)?;
     transaction.open_table(HEADER)?.insert(HEADER_KEY, json.as_slice())?;
     transaction.commit()?;
+    // The file grew by doubling; what is free at its end would be sent to followers as well.
+    database.compact()?;
     Ok(sum.keys)
 }
 

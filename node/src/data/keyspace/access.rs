@@ -1,7 +1,5 @@
 //! The access stamp of an object: when, or how often, its key was used. Local to a node.
 
-use super::Object;
-
 /// How stamps are kept. They mean nothing under the other rule and adapt with use after a switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessRule {
@@ -41,7 +39,7 @@ impl AccessRule {
     }
 
     /// The stamp after a use; `draw` is random in 0.0 ..= 1.0 and asked for at most once.
-    fn used(self, stamp: u32, now_ms: u64, draw: impl FnOnce() -> f64) -> u32 {
+    pub(super) fn used(self, stamp: u32, now_ms: u64, draw: impl FnOnce() -> f64) -> u32 {
         let Self::Frequency { log_factor, decay_minutes } = self else { return seconds(now_ms) };
         let count = decayed(stamp, now_ms, decay_minutes);
         let above_new = f64::from(count.saturating_sub(NEW_COUNT));
@@ -50,32 +48,8 @@ impl AccessRule {
     }
 }
 
-impl Object {
-    /// Stamps a use of the key.
-    pub fn touch(&self, rule: AccessRule, now_ms: u64, draw: impl FnOnce() -> f64) {
-        let stamp = self.access();
-        let used = rule.used(stamp, now_ms, draw);
-        // Most uses fall into the same second: a store would only take the cache line from others.
-        if used != stamp {
-            self.set_access(used);
-        }
-    }
-
-    /// Seconds since the last use, under [`AccessRule::Recency`].
-    pub fn idle_seconds(&self, now_ms: u64) -> u32 {
-        match self.access() {
-            0 => 0,
-            stamp => seconds(now_ms).saturating_sub(stamp),
-        }
-    }
-
-    /// The counter as of now, under [`AccessRule::Frequency`].
-    pub fn frequency(&self, now_ms: u64, decay_minutes: u64) -> u8 {
-        decayed(self.access(), now_ms, decay_minutes)
-    }
-}
-
-const fn seconds(now_ms: u64) -> u32 {
+/// The Unix second, as a stamp of [`AccessRule::Recency`] keeps it.
+pub(super) const fn seconds(now_ms: u64) -> u32 {
     (now_ms / 1000) as u32
 }
 
@@ -87,7 +61,8 @@ const fn pack(now_ms: u64, count: u8) -> u32 {
     ((minutes(now_ms) as u32) << 8) | count as u32
 }
 
-fn decayed(stamp: u32, now_ms: u64, decay_minutes: u64) -> u8 {
+/// The counter of a stamp of [`AccessRule::Frequency`] as of now.
+pub(super) fn decayed(stamp: u32, now_ms: u64, decay_minutes: u64) -> u8 {
     let [_, high, low, count] = stamp.to_be_bytes();
     // The minutes wrap around every 45 days, as in Redis.
     let elapsed = minutes(now_ms).wrapping_sub(u16::from_be_bytes([high, low]));

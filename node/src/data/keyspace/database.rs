@@ -44,6 +44,15 @@ pub struct Overhead {
     pub deadline_bytes: usize,
 }
 
+/// Keys past their deadline.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Due {
+    /// Soonest deadline first.
+    pub keys: Vec<Bytes>,
+    /// Whether a limit kept others out.
+    pub more: bool,
+}
+
 /// What [`Database::settle`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
@@ -124,15 +133,6 @@ impl Database {
         Settled::Kept
     }
 
-    /// Counts an object's heap bytes again after its value changed in place.
-    pub fn recount(&mut self, key: &[u8]) {
-        if let Some(object) = self.table.find_mut(key) {
-            let bytes = counted_bytes(key, object);
-            self.memory_bytes = self.memory_bytes + bytes - object.counted_bytes;
-            object.counted_bytes = bytes;
-        }
-    }
-
     /// Keys, those not yet removed after expiry included.
     pub const fn len(&self) -> usize {
         self.table.len()
@@ -200,10 +200,21 @@ impl Database {
         self.expiries.next_ms()
     }
 
-    /// At most `limit` keys whose deadline is at or before `now_ms`, soonest first.
-    pub fn due(&self, now_ms: u64, limit: usize) -> Vec<Bytes> {
-        let due = self.expiries.due(now_ms).take(limit);
-        due.map(|deadline| Bytes::copy_from_slice(&deadline.name)).collect()
+    /// Keys whose deadline is at or before `now_ms`, soonest first: at most `keys_max`, with at
+    /// most `bytes_max` of names, but one at least.
+    pub fn due(&self, now_ms: u64, keys_max: usize, bytes_max: usize) -> Due {
+        let mut due = Due::default();
+        let mut bytes = 0;
+        for deadline in self.expiries.due(now_ms) {
+            bytes += deadline.name.len();
+            let full = due.keys.len() >= keys_max || bytes > bytes_max;
+            if full && !due.keys.is_empty() {
+                due.more = true;
+                break;
+            }
+            due.keys.push(Bytes::copy_from_slice(&deadline.name));
+        }
+        due
     }
 
     /// All keys, expired ones included, in the order of slots, then hashes.

@@ -82,12 +82,20 @@ fn due_keys_come_soonest_first_and_follow_every_change_of_a_deadline() {
         assert!(database.set_expiry(key.as_bytes(), Some(1000 - number), 0));
     }
     assert_eq!(database.average_ttl_ms(0), 950);
-    assert_eq!(database.due(904, 3), ["key:99", "key:98", "key:97"]);
-    assert_eq!(database.due(904, 99).len(), 4);
+    let due = database.due(904, 3, usize::MAX);
+    assert_eq!(
+        (&due.keys[..], due.more),
+        (&["key:99", "key:98", "key:97"].map(Bytes::from)[..], true)
+    );
+    let due = database.due(904, 99, 13);
+    assert_eq!((&due.keys[..], due.more), (&["key:99", "key:98"].map(Bytes::from)[..], true));
+    assert_eq!(database.due(904, 99, 1).keys, ["key:99"]);
+    let due = database.due(904, 99, usize::MAX);
+    assert_eq!((due.keys.len(), due.more), (4, false));
     assert!(database.set_expiry(b"key:99", None, 0));
     database.insert("key:98", object(2));
     database.remove(b"key:97", 2);
-    assert_eq!(database.due(904, 99), ["key:96"]);
+    assert_eq!(database.due(904, 99, usize::MAX).keys, ["key:96"]);
     assert_eq!(database.next_deadline_ms(), Some(904));
     assert!(!database.set_expiry(b"key:96", Some(5000), 904));
     assert_eq!(database.expiring_len(), 97);
@@ -172,7 +180,7 @@ proptest! {
             prop_assert_eq!(&found, &model);
             prop_assert_eq!(state.expiring_len(), model.values().flatten().count());
             let soon = model.values().flatten().filter(|at_ms| **at_ms <= 50).count();
-            prop_assert_eq!(state.due(50, 1000).len(), soon);
+            prop_assert_eq!(state.due(50, 1000, usize::MAX).keys.len(), soon);
         }
         prop_assert_eq!(loaded.memory_bytes(), database.memory_bytes());
         prop_assert_eq!(loaded.marks(), database.marks());

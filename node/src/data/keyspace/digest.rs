@@ -3,10 +3,9 @@
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::base::ids::DatabaseId;
 use crate::data::types::Value;
 
-use super::{Database, Keyspace, Object};
+use super::{Keyspace, Object};
 
 /// 128 bits of a hash, combined by addition where order means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,20 +50,24 @@ impl Sum {
 impl Keyspace {
     /// Of all databases; zeros when they are empty. O(N) in everything stored.
     pub fn digest(&self) -> [u8; 20] {
-        let mut scratch = Vec::new();
-        let sums = self.databases().map(|(id, database)| database.sum(id, &mut scratch));
-        sums.fold(Sum::default(), Sum::plus).wide()
+        self.sums().fold(Sum::default(), Sum::plus).wide()
     }
-}
 
-impl Database {
-    fn sum(&self, id: DatabaseId, scratch: &mut Vec<u8>) -> Sum {
-        let mut total = Sum::default();
-        for (_, key, object) in self.iter() {
-            let object = object.sum(scratch).0.to_le_bytes();
-            total = total.plus(Sum::of(scratch, [&[id.0][..], key, &object]));
-        }
-        total
+    /// A number for each key, in any order, so that a caller can pause in between. Replicas hold
+    /// the same when the wrapping sums of their numbers are equal.
+    pub fn digest_parts(&self) -> impl Iterator<Item = u128> {
+        self.sums().map(|sum| sum.0)
+    }
+
+    fn sums(&self) -> impl Iterator<Item = Sum> {
+        let mut scratch = Vec::new();
+        let keys = self.databases().flat_map(|(id, database)| {
+            database.iter().map(move |(_, key, object)| (id, key, object))
+        });
+        keys.map(move |(id, key, object)| {
+            let object = object.sum(&mut scratch).0.to_le_bytes();
+            Sum::of(&mut scratch, [&[id.0][..], key, &object])
+        })
     }
 }
 
@@ -110,6 +113,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::base::ids::DatabaseId;
     use crate::data::keyspace::Settings;
     use crate::data::types::{ListValue, SetValue, StringValue};
 

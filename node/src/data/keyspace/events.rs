@@ -25,6 +25,22 @@ pub enum EventClass {
     Evicted,
 }
 
+impl EventClass {
+    /// Its letter.
+    pub const fn letter(self) -> char {
+        match self {
+            Self::Generic => 'g',
+            Self::String => '$',
+            Self::List => 'l',
+            Self::Set => 's',
+            Self::Hash => 'h',
+            Self::SortedSet => 'z',
+            Self::Expired => 'x',
+            Self::Evicted => 'e',
+        }
+    }
+}
+
 /// One change of one key, named as Redis names it (`set`, `lpush`, `del`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {

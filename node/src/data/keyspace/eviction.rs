@@ -1,11 +1,11 @@
-//! Which keys go when memory is full. Chosen by the leader, then removed through the log.
+//! Which keys go when memory is full. Chosen on the leader, then removed through the log.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use bytes::Bytes;
 
 use crate::base::ids::DatabaseId;
-use crate::base::limits::EVICT_BATCH_KEYS;
+use crate::base::limits::DATABASES;
 use crate::base::random::Random;
 
 use super::policy::MaxmemoryPolicy;
@@ -14,39 +14,108 @@ use super::{AccessRule, Database, Keyspace, Object};
 /// Draws that find nothing new, after which there is nothing more worth to remove in one go.
 const FRUITLESS_DRAWS_MAX: usize = 32;
 
-/// Keys to remove so that at least `bytes_to_free` are freed, worst first as far as `samples` keys
-/// drawn for each tell; fewer when there are no more candidates, and never more than
-/// [`EVICT_BATCH_KEYS`]. Nothing under `noeviction`.
+/// Keys that were chosen and may not be chosen again before they are removed.
+#[derive(Debug)]
+pub struct TakenKeys(Vec<HashSet<Bytes>>);
+
+impl Default for TakenKeys {
+    fn default() -> Self {
+        Self((0..DATABASES).map(|_| HashSet::new()).collect())
+    }
+}
+
+impl TakenKeys {
+    fn contains(&self, database: DatabaseId, key: &[u8]) -> bool {
+        self.0[usize::from(database.0)].contains(key)
+    }
+
+    fn insert(&mut self, database: DatabaseId, key: Bytes) {
+        self.0[usize::from(database.0)].insert(key);
+    }
+
+    /// The key was removed, or will not be.
+    pub fn release(&mut self, database: DatabaseId, key: &[u8]) {
+        self.0[usize::from(database.0)].remove(key);
+    }
+}
+
+/// What one call of [`pick_victims`] may choose.
+#[derive(Debug, Clone, Copy)]
+pub struct EvictionWant {
+    /// Bytes of keys and values to free.
+    pub bytes: u64,
+    /// Keys, at most.
+    pub keys_max: usize,
+    /// Bytes of their names, at most.
+    pub name_bytes_max: usize,
+}
+
+/// Keys to remove.
+#[derive(Debug, Default)]
+pub struct Victims {
+    /// In the order in which they were chosen.
+    pub keys: Vec<(DatabaseId, Bytes)>,
+    /// Bytes that they hold.
+    pub bytes: u64,
+    /// Bytes of their names.
+    pub name_bytes: usize,
+    /// Why there are no more.
+    pub end: VictimsEnd,
+}
+
+/// Why a choice of victims ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum VictimsEnd {
+    /// They hold as many bytes as are wanted.
+    #[default]
+    Enough,
+    /// As many keys, or bytes of names, as are wanted.
+    Limit,
+    /// There are no more candidates.
+    NoneLeft,
+}
+
+/// Keys to remove, worst first as far as the samples drawn for each tell, by the policy in the
+/// settings; nothing under `noeviction`. They are added to `taken`. A name longer than
+/// `name_bytes_max` is chosen only when that is all of the choice.
 pub fn pick_victims(
     keyspace: &Keyspace,
-    policy: MaxmemoryPolicy,
-    samples: usize,
-    bytes_to_free: usize,
+    want: EvictionWant,
+    taken: &mut TakenKeys,
     now_ms: u64,
     random: &mut Random,
-) -> Vec<(DatabaseId, Bytes)> {
-    let mut victims = BTreeSet::new();
-    let mut order = Vec::new();
-    let mut freed = 0;
+) -> Victims {
+    let settings = &keyspace.settings;
+    let policy = settings.maxmemory_policy;
+    let samples = samples_for(policy, settings.maxmemory_samples as usize);
+    let mut victims = Victims::default();
     let mut fruitless = 0;
-    let evicts = policy != MaxmemoryPolicy::NoEviction;
-    while evicts && freed < bytes_to_free && order.len() < EVICT_BATCH_KEYS {
+    while victims.bytes < want.bytes {
+        if policy == MaxmemoryPolicy::NoEviction || fruitless == FRUITLESS_DRAWS_MAX {
+            victims.end = VictimsEnd::NoneLeft;
+            break;
+        }
         let mut draw = || draw(keyspace, policy, now_ms, random);
-        let candidates = (0..samples_for(policy, samples)).filter_map(|_| draw());
-        let fresh = candidates.filter(|one| !victims.contains(&one.place()));
+        let candidates = (0..samples).filter_map(|_| draw());
+        let fresh = candidates.filter(|one| !taken.contains(one.database, one.key));
         let Some(worst) = fresh.min_by_key(|candidate| candidate.worth) else {
             fruitless += 1;
-            if fruitless == FRUITLESS_DRAWS_MAX {
-                break;
-            }
             continue;
         };
         fruitless = 0;
-        freed += worst.bytes;
-        victims.insert(worst.place());
-        order.push((worst.database, Bytes::copy_from_slice(worst.key)));
+        let name_bytes = victims.name_bytes + worst.key.len();
+        let is_first = victims.keys.is_empty();
+        if victims.keys.len() >= want.keys_max || name_bytes > want.name_bytes_max && !is_first {
+            victims.end = VictimsEnd::Limit;
+            break;
+        }
+        let key = Bytes::copy_from_slice(worst.key);
+        taken.insert(worst.database, key.clone());
+        victims.name_bytes = name_bytes;
+        victims.bytes += worst.bytes as u64;
+        victims.keys.push((worst.database, key));
     }
-    order
+    victims
 }
 
 /// A key that may go; the lower its worth, the sooner.
@@ -55,12 +124,6 @@ struct Candidate<'a> {
     key: &'a [u8],
     bytes: usize,
     worth: u64,
-}
-
-impl<'a> Candidate<'a> {
-    const fn place(&self) -> (u8, &'a [u8]) {
-        (self.database.0, self.key)
-    }
 }
 
 const fn samples_for(policy: MaxmemoryPolicy, samples: usize) -> usize {
@@ -134,17 +197,22 @@ mod tests {
         keyspace
     }
 
-    fn numbers(policy: MaxmemoryPolicy, samples: usize, count: usize) -> Vec<u64> {
-        let keyspace = keyspace(policy);
+    fn want(bytes: usize) -> EvictionWant {
+        EvictionWant { bytes: bytes as u64, keys_max: usize::MAX, name_bytes_max: usize::MAX }
+    }
+
+    fn numbers(policy: MaxmemoryPolicy, samples: u64, count: usize) -> Vec<u64> {
+        let mut keyspace = keyspace(policy);
+        keyspace.settings.maxmemory_samples = samples;
         let bytes = (keyspace.memory_bytes() - keyspace.own_bytes()) / 100 * count;
-        let victims = pick_victims(&keyspace, policy, samples, bytes, NOW_MS, &mut Random::new(3));
-        victims
-            .iter()
-            .map(|(database, key)| {
-                assert!(keyspace.database(*database).find(key, 0).is_some());
-                std::str::from_utf8(key).unwrap().parse().unwrap()
-            })
-            .collect()
+        let mut taken = TakenKeys::default();
+        let random = &mut Random::new(3);
+        let victims = pick_victims(&keyspace, want(bytes), &mut taken, NOW_MS, random);
+        let number = |(database, key): &(DatabaseId, Bytes)| {
+            assert!(keyspace.database(*database).find(key, 0).is_some());
+            std::str::from_utf8(key).unwrap().parse().unwrap()
+        };
+        victims.keys.iter().map(number).collect()
     }
 
     #[test]
@@ -165,7 +233,51 @@ mod tests {
     fn it_frees_enough_or_everything_and_never_names_a_key_twice() {
         let victims = numbers(MaxmemoryPolicy::AllkeysLru, 5, 60);
         assert!(victims.len() >= 60);
-        assert_eq!(victims.iter().collect::<BTreeSet<_>>().len(), victims.len());
+        assert_eq!(victims.iter().collect::<HashSet<_>>().len(), victims.len());
         assert_eq!(numbers(MaxmemoryPolicy::VolatileTtl, 40, 1000).len(), 50);
+    }
+
+    #[test]
+    fn a_key_that_is_being_removed_is_not_chosen_again() {
+        let keyspace = keyspace(MaxmemoryPolicy::AllkeysRandom);
+        let (mut taken, mut random) = (TakenKeys::default(), Random::new(5));
+        let mut seen = HashSet::new();
+        loop {
+            let victims = pick_victims(&keyspace, want(500), &mut taken, NOW_MS, &mut random);
+            for place in &victims.keys {
+                assert!(seen.insert(place.clone()), "{place:?}");
+            }
+            if victims.end == VictimsEnd::NoneLeft {
+                break;
+            }
+        }
+        assert!(seen.len() > 90, "{} of 100", seen.len());
+        let (database, key) = seen.iter().next().unwrap();
+        taken.release(*database, key);
+        // A choice ends after some draws in vain, so one key of a hundred may need several.
+        let mut pick =
+            || pick_victims(&keyspace, want(usize::MAX), &mut taken, NOW_MS, &mut random).keys;
+        let freed = (*database, key.clone());
+        assert!((0..1000).any(|_| pick().contains(&freed)));
+    }
+
+    #[test]
+    fn a_choice_keeps_to_its_limits_and_a_long_name_goes_alone() {
+        let mut keyspace = Keyspace::default();
+        keyspace.settings.maxmemory_policy = MaxmemoryPolicy::AllkeysRandom;
+        for number in 0..50_u8 {
+            let name = vec![number; 1000];
+            keyspace.database_mut(DatabaseId(0)).insert(name, testing::object(1));
+        }
+        let pick = |keys_max, name_bytes_max| {
+            let want = EvictionWant { bytes: u64::MAX, keys_max, name_bytes_max };
+            let (mut taken, mut random) = (TakenKeys::default(), Random::new(5));
+            pick_victims(&keyspace, want, &mut taken, NOW_MS, &mut random)
+        };
+        let by_bytes = pick(100, 4500);
+        assert_eq!((by_bytes.keys.len(), by_bytes.end), (4, VictimsEnd::Limit));
+        let by_count = pick(7, 100_000);
+        assert_eq!((by_count.keys.len(), by_count.end), (7, VictimsEnd::Limit));
+        assert_eq!(pick(100, 10).keys.len(), 1);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::access::{AccessRule, decayed, seconds};
 use crate::base::discard::discard;
 use crate::base::limits::FREE_AT_ONCE_BYTES_MAX;
 use crate::data::types::Value;
@@ -48,6 +49,29 @@ impl Object {
     /// Replaces the access stamp.
     pub fn set_access(&self, stamp: u32) {
         self.access.store(stamp, Ordering::Relaxed);
+    }
+
+    /// Stamps a use of the key.
+    pub fn touch(&self, rule: AccessRule, now_ms: u64, draw: impl FnOnce() -> f64) {
+        let stamp = self.access();
+        let used = rule.used(stamp, now_ms, draw);
+        // Most uses fall into the same second: a store would only take the cache line from others.
+        if used != stamp {
+            self.set_access(used);
+        }
+    }
+
+    /// Seconds since the last use, under [`AccessRule::Recency`].
+    pub fn idle_seconds(&self, now_ms: u64) -> u32 {
+        match self.access() {
+            0 => 0,
+            stamp => seconds(now_ms).saturating_sub(stamp),
+        }
+    }
+
+    /// The counter as of now, under [`AccessRule::Frequency`].
+    pub fn frequency(&self, now_ms: u64, decay_minutes: u64) -> u8 {
+        decayed(self.access(), now_ms, decay_minutes)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::config::parameters::EVICTION_POLICIES;
+
 /// `maxmemory-policy`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,7 +29,7 @@ pub enum MaxmemoryPolicy {
 }
 
 impl MaxmemoryPolicy {
-    /// All, in the order in which Redis names them.
+    /// All, in the order of [`EVICTION_POLICIES`].
     pub const ALL: [Self; 8] = [
         Self::VolatileLru,
         Self::VolatileLfu,
@@ -41,16 +43,7 @@ impl MaxmemoryPolicy {
 
     /// As `CONFIG` writes it.
     pub const fn name(self) -> &'static str {
-        match self {
-            Self::VolatileLru => "volatile-lru",
-            Self::VolatileLfu => "volatile-lfu",
-            Self::VolatileRandom => "volatile-random",
-            Self::VolatileTtl => "volatile-ttl",
-            Self::AllkeysLru => "allkeys-lru",
-            Self::AllkeysLfu => "allkeys-lfu",
-            Self::AllkeysRandom => "allkeys-random",
-            Self::NoEviction => "noeviction",
-        }
+        EVICTION_POLICIES[self as usize]
     }
 
     /// Whether access stamps count how often instead of when.
@@ -64,5 +57,18 @@ impl MaxmemoryPolicy {
             self,
             Self::VolatileLru | Self::VolatileLfu | Self::VolatileRandom | Self::VolatileTtl
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_stored_by_its_name() {
+        for policy in MaxmemoryPolicy::ALL {
+            let stored = serde_json::to_string(&policy).ok();
+            assert_eq!(stored, Some(format!("\"{}\"", policy.name())));
+        }
     }
 }

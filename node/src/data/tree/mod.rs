@@ -88,11 +88,6 @@ impl<E: Element> Tree<E> {
         self.root.as_ref()?.find(Order(compare))
     }
 
-    /// The equal element, to change all but its key.
-    pub fn find_by_mut(&mut self, compare: impl FnMut(&E::Key) -> Ordering) -> Option<&mut E> {
-        Node::find_mut(self.root.as_mut()?, Order(compare))
-    }
-
     /// As [`Tree::find_by`] for keys ordered by an evenly spread `hash` first: faster while the
     /// tree is small.
     pub fn find_hashed(&self, hash: u64, compare: impl FnMut(&E::Key) -> Ordering) -> Option<&E> {

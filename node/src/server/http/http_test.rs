@@ -6,8 +6,9 @@ use tower::ServiceExt as _;
 
 use super::*;
 use crate::base::ids::NodeId;
-use crate::commands::testing_node::TestNode;
-use crate::services::cluster::RaftRole;
+use crate::base::limits::STUCK_AFTER;
+use crate::commands::testing::TestNode;
+use crate::services::cluster::{Contact, RaftRole};
 
 async fn get(lifecycle: &Arc<Lifecycle>, path: &str) -> (StatusCode, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
@@ -17,9 +18,9 @@ async fn get(lifecycle: &Arc<Lifecycle>, path: &str) -> (StatusCode, String) {
     (status, String::from_utf8_lossy(&body).into_owned())
 }
 
-fn running() -> (Arc<Lifecycle>, Arc<TestNode>) {
-    let (lifecycle, node) = (Lifecycle::new(), Arc::new(TestNode::new()));
-    lifecycle.started(node.clone());
+fn running() -> (Arc<Lifecycle>, TestNode) {
+    let (lifecycle, node) = (Lifecycle::new(), TestNode::new());
+    lifecycle.started(node.services.clone());
     (lifecycle, node)
 }
 
@@ -44,6 +45,40 @@ async fn a_running_node_is_ready_until_it_stops() {
     lifecycle.stopping();
     assert_eq!(get(&lifecycle, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get(&lifecycle, "/livez").await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_wrong_says_so_and_serves() {
+    let (lifecycle, node) = running();
+    node.status.lock().clock_wrong = true;
+    node.status.lock().clock_offset_ms = Some(-60_000);
+    let (code, text) = get(&lifecycle, "/readyz").await;
+    assert_eq!(code, StatusCode::OK);
+    assert!(text.contains("60000 ms behind a majority's"), "{text}");
+}
+
+#[tokio::test]
+async fn a_node_that_refuses_writes_for_want_of_disk_says_so_and_serves_reads() {
+    let (lifecycle, node) = running();
+    node.status.lock().disk_full = true;
+    let (code, text) = get(&lifecycle, "/readyz").await;
+    assert_eq!(code, StatusCode::OK);
+    assert!(text.starts_with("ok\n") && text.contains("every write is refused"), "{text}");
+    let status: NodeStatus = serde_json::from_str(&get(&lifecycle, "/v1/status").await.1).unwrap();
+    assert!(status.ready && status.warning.is_some());
+}
+
+#[tokio::test]
+async fn a_node_that_has_moved_says_why_no_leader_reaches_it() {
+    let (lifecycle, node) = running();
+    node.status.lock().known_as = Some("10.0.0.1:6380".to_owned());
+    let (code, text) = get(&lifecycle, "/readyz").await;
+    assert!(code == StatusCode::OK && text.contains("10.0.0.1:6380"), "{text}");
+    node.status.lock().role = RaftRole::Follower;
+    node.status.lock().leader_contact_ms = None;
+    let (code, text) = get(&lifecycle, "/readyz").await;
+    assert_eq!(code, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(text.contains("since the start; the members know this node by another"), "{text}");
 }
 
 #[tokio::test]
@@ -84,6 +119,39 @@ async fn a_node_far_behind_is_not_ready() {
     let (lifecycle, node) = running();
     node.status.lock().committed = 1_000_000;
     assert!(get(&lifecycle, "/readyz").await.1.contains("not applied here yet"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_stuck_when_it_does_not_apply_what_it_has_and_not_when_that_never_arrives() {
+    let (lifecycle, node) = running();
+    let after = async |committed, last_log| {
+        let applied = node.status.lock().applied + 1;
+        node.status.lock().applied = applied;
+        (node.status.lock().committed, node.status.lock().last_log) =
+            (applied + committed, applied + last_log);
+        assert_eq!(get(&lifecycle, "/livez").await.0, StatusCode::OK);
+        tokio::time::advance(STUCK_AFTER).await;
+        get(&lifecycle, "/livez").await.0
+    };
+    assert_eq!(after(5, 3).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(after(5, 0).await, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_member_that_waits_for_a_snapshot_lacks_everything() {
+    let (lifecycle, node) = running();
+    let last_log = {
+        let mut status = node.status.lock();
+        status.members[1].matched = None;
+        status.members[1].contact = Contact::Answers;
+        status.members[2].matched = None;
+        status.members[2].contact = Contact::Silent;
+        status.last_log
+    };
+    let body = get(&lifecycle, "/metrics").await.1;
+    let row = format!("ironkv_raft_member_lag_entries{{node_id=\"2\"}} {last_log}");
+    assert!(body.contains(&row), "{row} is missing in:\n{body}");
+    assert!(!body.contains("ironkv_raft_member_lag_entries{node_id=\"3\"}"), "{body}");
 }
 
 #[tokio::test]

@@ -8,12 +8,12 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use crate::base::limits::STUCK_AFTER;
-use crate::commands::node_control::NodeControl;
+use crate::commands::run::NodeServices;
 
 /// From starting over running to stopping. Only ever moves forward.
 #[derive(Default)]
 pub struct Lifecycle {
-    node: OnceLock<Arc<dyn NodeControl>>,
+    node: OnceLock<Arc<NodeServices>>,
     stopping: AtomicBool,
     progress: Mutex<Option<Progress>>,
 }
@@ -32,7 +32,7 @@ impl Lifecycle {
     }
 
     /// Checkpoint and log are loaded; requests are served from now on.
-    pub fn started(&self, node: Arc<dyn NodeControl>) {
+    pub fn started(&self, node: Arc<NodeServices>) {
         // A second call would be about the same node.
         let _ = self.node.set(node);
     }
@@ -43,17 +43,19 @@ impl Lifecycle {
     }
 
     /// The node, once it has started.
-    pub fn node(&self) -> Option<&Arc<dyn NodeControl>> {
-        self.node.get()
+    pub fn node(&self) -> Option<&NodeServices> {
+        self.node.get().map(Arc::as_ref)
     }
 
     /// Why the process should be restarted; `None` while it need not be.
     pub(super) fn stuck(&self) -> Option<String> {
-        let status = self.node()?.status();
+        let status = self.node()?.cluster.status();
         let mut progress = self.progress.lock();
         let now = Instant::now();
         let moved = progress.is_none_or(|last| last.applied != status.applied);
-        if moved || status.committed <= status.applied {
+        // What has not arrived yet, a restart does not bring.
+        let applicable = status.committed.min(status.last_log);
+        if moved || applicable <= status.applied {
             *progress = Some(Progress { applied: status.applied, since: now });
             return None;
         }
@@ -61,7 +63,7 @@ impl Lifecycle {
         (silent >= STUCK_AFTER).then(|| {
             format!(
                 "entry {} is committed, but {} was the last applied {} s ago",
-                status.committed,
+                applicable,
                 status.applied,
                 silent.as_secs()
             )
@@ -76,6 +78,6 @@ impl Lifecycle {
         let Some(node) = self.node() else {
             return Some("checkpoint and log are being loaded".to_owned());
         };
-        node.status().not_ready(node.config().load().raft.leader_patience_ms())
+        node.cluster.status().not_ready(node.config.load().raft.leader_patience_ms())
     }
 }

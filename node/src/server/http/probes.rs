@@ -23,7 +23,12 @@ pub(super) async fn started(State(lifecycle): State<Arc<Lifecycle>>) -> Answer {
 
 /// Fails while requests sent here would fail or wait: no leader, far behind, starting, stopping.
 pub(super) async fn ready(State(lifecycle): State<Arc<Lifecycle>>) -> Answer {
-    answer(lifecycle.not_ready())
+    let answer = answer(lifecycle.not_ready());
+    let warning = lifecycle.node().and_then(|node| node.cluster.status().warning());
+    match (answer, warning) {
+        ((StatusCode::OK, text), Some(warning)) => (StatusCode::OK, format!("{text}{warning}\n")),
+        (answer, _) => answer,
+    }
 }
 
 fn answer(problem: Option<String>) -> Answer {

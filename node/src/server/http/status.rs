@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::Lifecycle;
 use crate::base::config::Unapplied;
 use crate::base::telemetry::Stat;
-use crate::commands::node_control::NodeControl;
+use crate::commands::run::NodeServices;
 use crate::commands::version::IRONKV_VERSION;
-use crate::services::cluster::Member;
+use crate::services::cluster::{Member, RaftStatus};
 
 /// What `/v1/status` answers. Fields are only ever added.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
@@ -41,6 +41,30 @@ pub struct NodeStatus {
     pub configuration_error: Option<String>,
     /// Whether writes are refused here for want of disk.
     pub disk_full: bool,
+    /// Whether the log's disk hangs: this node does not lead then.
+    pub disk_stalled: bool,
+    /// Age of the log's unanswered write or flush.
+    pub disk_silent_ms: u64,
+    /// Bytes of log entries not flushed yet.
+    pub log_unflushed_bytes: u64,
+    /// Bytes of requests that wait to be proposed or forwarded, or for the answer of the leader.
+    pub queued_bytes: u64,
+    /// Whether a checkpoint found no room here; it is tried again by itself.
+    pub checkpoint_no_room: bool,
+    /// The feature level that the cluster runs at.
+    pub feature_level: u32,
+    /// On the leader: members that held other data when digests were last compared.
+    pub differing_nodes: Vec<u64>,
+    /// Log index of this node's last digest; 0 before the first.
+    pub digest_index: u64,
+    /// How far this machine's clock is ahead of a majority's, milliseconds, if a majority agrees.
+    pub clock_offset_ms: Option<i64>,
+    /// Log index at which the incarnation of this process was registered; 0 before.
+    pub incarnation_index: u64,
+    /// Why this node takes no part until the members have confirmed its data.
+    pub unconfirmed: Option<String>,
+    /// What is wrong with the node though it serves requests.
+    pub warning: Option<String>,
     /// Index of the last log entry.
     pub last_log: u64,
     /// Index of the last committed entry known here.
@@ -82,10 +106,17 @@ pub struct MemberStatus {
     pub client_address: String,
     /// `host:port` for HTTP.
     pub http_address: String,
-    /// The last log index known to be on its disk; known to the leader only.
+    /// The last log index known to be on its disk, as the leader told last; null when that is not
+    /// known.
     pub matched: Option<u64>,
-    /// Whether it answered lately.
+    /// Whether it is known to answer the leader. A node that hears no leader knows it of itself
+    /// alone.
     pub reachable: bool,
+    /// Whether it answers and its log is close enough to the leader's for a vote.
+    pub caught_up: bool,
+    /// The highest feature level that its program understands, as it told the leader a moment ago;
+    /// other nodes know their own only.
+    pub feature_level_understood: Option<u32>,
 }
 
 pub(super) async fn status(
@@ -94,18 +125,21 @@ pub(super) async fn status(
     let loading =
         (StatusCode::SERVICE_UNAVAILABLE, "checkpoint and log are being loaded\n".to_owned());
     let node = lifecycle.node().ok_or(loading)?;
-    Ok(Json(describe(node.as_ref(), lifecycle.not_ready())))
+    Ok(Json(describe(node, lifecycle.not_ready())))
 }
 
-fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
-    let status = node.status();
-    let telemetry = node.telemetry();
+fn describe(node: &NodeServices, problem: Option<String>) -> NodeStatus {
+    let status = node.cluster.status();
+    let warning = status.warning();
+    let telemetry = &node.telemetry;
     let (keys, data_bytes) = {
-        let keyspace = node.keyspace().read();
+        let keyspace = node.storage.keyspace().read();
         let keys: usize = keyspace.databases().map(|(_, database)| database.len()).sum();
         (keys as u64, keyspace.memory_bytes() as u64)
     };
-    let Unapplied { pending_restart, error } = node.config().unapplied();
+    let Unapplied { pending_restart, error } = node.config.unapplied();
+    let members = status.members.iter().map(|member| describe_member(&status, member)).collect();
+    let differing_nodes = status.differing().map(|id| id.0).collect();
     NodeStatus {
         version: IRONKV_VERSION.to_owned(),
         uptime_s: telemetry.process.uptime().as_secs(),
@@ -119,6 +153,18 @@ fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
         pending_restart,
         configuration_error: error,
         disk_full: status.disk_full,
+        disk_stalled: status.disk_stalled,
+        disk_silent_ms: status.disk_silent_ms,
+        log_unflushed_bytes: status.log_unflushed_bytes,
+        queued_bytes: status.queued_bytes,
+        checkpoint_no_room: status.checkpoint_no_room,
+        feature_level: status.feature_level.0,
+        differing_nodes,
+        digest_index: status.digests.index,
+        clock_offset_ms: status.clock_offset_ms,
+        incarnation_index: status.incarnation_index,
+        unconfirmed: status.unconfirmed,
+        warning,
         last_log: status.last_log,
         committed: status.committed,
         applied: status.applied,
@@ -127,22 +173,25 @@ fn describe(node: &dyn NodeControl, problem: Option<String>) -> NodeStatus {
         keys,
         data_bytes,
         resident_bytes: telemetry.process.memory().resident,
-        clients: node.clients().count() as u64,
+        clients: node.clients.count() as u64,
         commands: telemetry.metrics.total().calls(),
         commands_per_second: telemetry.metrics.rates().commands,
         expired_keys: telemetry.metrics.stat_total(Stat::ExpiredKeys),
-        members: status.members.iter().map(describe_member).collect(),
+        members,
     }
 }
 
-fn describe_member(member: &Member) -> MemberStatus {
+fn describe_member(status: &RaftStatus, member: &Member) -> MemberStatus {
+    let level = status.feature_levels.get(&member.node_id);
     MemberStatus {
+        feature_level_understood: level.map(|level| level.understands.0),
         node_id: member.node_id.0,
         role: member.role.name().to_owned(),
         raft_address: member.raft_address.clone(),
         client_address: member.client_address.clone(),
         http_address: member.http_address.clone(),
         matched: member.matched,
-        reachable: member.reachable,
+        reachable: member.is_reachable(),
+        caught_up: status.is_caught_up(member),
     }
 }

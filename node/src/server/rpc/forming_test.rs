@@ -8,7 +8,7 @@ use std::time::Duration;
 use ironkv_proto::admin::v1::Role;
 use tokio::net::TcpListener;
 
-use super::tests::{TestNode, eventually, free_port};
+use super::tests::{TestCluster, TestNode, eventually, free_port};
 use crate::base::disk::RealDisk;
 use crate::base::ids::ClusterId;
 use crate::consensus::{ChangeError, Group};
@@ -80,7 +80,12 @@ async fn a_join_that_was_left_halfway_is_finished() {
     let first = first_node(root.path(), "a").await;
     let (cluster_id, node_id) = first.group.allocate_node_id(false).await.unwrap();
     let directory = root.path().join("b");
-    std::fs::create_dir_all(&directory).unwrap();
+    // A node has a log before it has an identity: that of another one, which is empty.
+    let _empty = empty_node(root.path(), "c").await;
+    let [log, empty_log] = ["b", "c"].map(|name| root.path().join(name).join("group-0/log"));
+    std::fs::create_dir_all(&log).unwrap();
+    let segment = "segment-00000000000000000001";
+    std::fs::copy(empty_log.join(segment), log.join(segment)).unwrap();
     let meta = Meta::open(&RealDisk, &directory).unwrap();
     meta.update(|facts| {
         facts.node_id = Some(node_id);
@@ -144,4 +149,30 @@ async fn seeds_of_another_cluster_are_refused_and_nothing_is_asked_of_them() {
     let text = refusal(node.group.join(&[other.address()], expected).await);
     assert!(text.contains(&other.group.identity().unwrap().cluster_id.0), "{text}");
     assert_eq!((node.group.identity(), other.group.status().last_log), (None, before));
+}
+
+#[tokio::test]
+async fn a_member_that_has_moved_is_known_by_its_new_address_once_it_is_added_again() {
+    let mut cluster = TestCluster::start(3).await;
+    let moved = cluster.nodes.pop().unwrap();
+    let id = moved.group.identity().unwrap().node_id;
+    let seeds = [cluster.nodes[0].address(), cluster.nodes[1].address()];
+    let (directory, _) = moved.stop().await;
+    let node = TestNode::start(directory, free_port().await).await.unwrap();
+    let known = |node: &TestNode| {
+        let status = node.group.status();
+        status.members.iter().find(|member| member.node_id == id).unwrap().raft_address.clone()
+    };
+    assert_eq!(node.group.status().known_as, Some(known(&node)));
+    assert!(node.group.status().warning().unwrap().contains("ironkv cluster add"));
+    let joined = || async { node.group.join(&seeds, None).await.ok() };
+    assert_eq!(eventually("a leader that misses the old address", joined).await.node_id, id);
+    let hears = || async { node.group.status().hears_leader().then_some(()) };
+    eventually("contact at the new address", hears).await;
+    let everywhere = || async {
+        let nodes = cluster.nodes.iter().chain([&node]);
+        nodes.map(known).all(|known| known == node.address()).then_some(())
+    };
+    eventually("the new address on every node", everywhere).await;
+    assert_eq!((node.group.status().known_as, node.group.status().moved()), (None, None));
 }

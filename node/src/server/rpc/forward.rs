@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures::Stream;
 use ironkv_proto::forward::v1::forward_service_server::ForwardService;
-use ironkv_proto::forward::v1::{ForwardReply, ForwardRequest};
+use ironkv_proto::forward::v1::{FlushedRequest, FlushedResponse, ForwardReply, ForwardRequest};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::consensus::Group;
@@ -20,5 +20,12 @@ impl ForwardService for Forward {
         request: Request<Streaming<ForwardRequest>>,
     ) -> Result<Response<Self::ForwardStream>, Status> {
         self.0.handle_forward(request.into_inner()).map(Response::new)
+    }
+
+    async fn flushed(
+        &self,
+        request: Request<FlushedRequest>,
+    ) -> Result<Response<FlushedResponse>, Status> {
+        self.0.handle_flushed(request.into_inner()).await.map(Response::new)
     }
 }

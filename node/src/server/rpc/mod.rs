@@ -91,3 +91,9 @@ mod tests;
 
 #[cfg(test)]
 mod forming_test;
+
+#[cfg(test)]
+mod levels_test;
+
+#[cfg(test)]
+mod digests_test;

@@ -47,7 +47,7 @@ impl RaftService for RaftRpc {
         &self,
         request: Request<SnapshotProgressRequest>,
     ) -> Answer<SnapshotProgressResponse> {
-        self.0.handle_snapshot_progress(&request.into_inner()).map(Response::new)
+        self.0.handle_snapshot_progress(&request.into_inner()).await.map(Response::new)
     }
 
     async fn install_snapshot(

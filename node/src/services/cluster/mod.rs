@@ -2,4 +2,4 @@
 
 pub mod topology;
 
-pub use topology::{Member, MemberRole, RaftRole, RaftStatus};
+pub use topology::{Contact, Member, MemberRole, RaftRole, RaftStatus, is_close};

@@ -1,8 +1,11 @@
 //! A snapshot of a group: who its members are, who leads, how far each has come. Consensus fills it
-//! in; INFO, ROLE, CLUSTER, RAFT, metrics and the admin door show it.
+//! in; INFO, ROLE, CLUSTER, RAFT, metrics and the admin service show it.
 
+use std::collections::BTreeMap;
+
+use crate::base::feature_level::FeatureLevel;
 use crate::base::ids::{ClusterId, GroupId, NodeId};
-use crate::base::limits::READY_LAG_ENTRIES_MAX;
+use crate::base::limits::{CAUGHT_UP_ENTRIES, MEMBER_SILENCE_MAX, READY_LAG_ENTRIES_MAX};
 
 /// What this node is in its group at the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +55,18 @@ impl MemberRole {
     }
 }
 
+/// Whether a member answers. The leader knows it, and reports it to the members that hear it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Contact {
+    /// It answered the leader a moment ago.
+    Answers,
+    /// It does not answer the leader.
+    Silent,
+    /// This node cannot know: it hears no leader, or one that does not know yet.
+    #[default]
+    Unknown,
+}
+
 /// One member of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -59,22 +74,36 @@ pub struct Member {
     pub node_id: NodeId,
     /// Whether it votes.
     pub role: MemberRole,
-    /// `host:port` of its gRPC door.
+    /// `host:port` of its gRPC port.
     pub raft_address: String,
-    /// `host:port` of its RESP door, as clients reach it.
+    /// `host:port` of its RESP port, as clients reach it.
     pub client_address: String,
-    /// `host:port` of its HTTP door.
+    /// `host:port` of its HTTP port.
     pub http_address: String,
-    /// The last log index known to be on its disk; known to the leader only.
+    /// The last log index known to be on its disk, as the leader reported last; `None` when it is
+    /// not known.
     pub matched: Option<u64>,
-    /// Whether it answered lately, as far as this node can tell.
-    pub reachable: bool,
+    /// Whether it answers.
+    pub contact: Contact,
 }
 
-/// Times of the log's flushes.
+impl Member {
+    /// Whether it is known to answer.
+    pub fn is_reachable(&self) -> bool {
+        self.contact == Contact::Answers
+    }
+}
+
+/// Whether a log that ends at `matched` is close enough to one that ends at `last` that a majority
+/// with it does not stall.
+pub const fn is_close(matched: u64, last: u64) -> bool {
+    matched + CAUGHT_UP_ENTRIES >= last
+}
+
+/// How long something took that is done again and again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FlushTimes {
-    /// Flushes so far.
+pub struct Timings {
+    /// How often so far.
     pub count: u64,
     /// Microseconds spent in all of them.
     pub total_us: u64,
@@ -121,8 +150,12 @@ pub struct RaftStatus {
     pub checkpoint_at_ms: u64,
     /// Whether one is being written.
     pub checkpoint_running: bool,
+    /// Whether the checkpoint that is due, or the leader's snapshot, does not fit on the disk.
+    pub checkpoint_no_room: bool,
     /// Elections this node has seen since it started.
     pub elections: u64,
+    /// Requests sent on to the leader.
+    pub forwarded: u64,
     /// Bytes of the log on disk.
     pub log_bytes: u64,
     /// Bytes of the newest entries that are kept in memory.
@@ -130,16 +163,76 @@ pub struct RaftStatus {
     /// Segment files of the log.
     pub log_segments: u64,
     /// Flushes of the log.
-    pub flush: FlushTimes,
-    /// Free bytes of the disk that holds the data; 0 before the first look.
+    pub flush: Timings,
+    /// Times of log entries that were applied here.
+    pub apply: Timings,
+    /// Free bytes of the disk that holds the data; 0 before the first check.
     pub disk_free_bytes: u64,
-    /// Whether this node, leading, refuses writes for want of room on its disk.
+    /// Whether this node leads and refuses writes because its disk is full.
     pub disk_full: bool,
+    /// Whether the disk leaves a write or flush of the log unanswered for longer than allowed, or
+    /// did so a moment ago: this node does not lead then.
+    pub disk_stalled: bool,
+    /// For how long it has left one unanswered at the moment, milliseconds.
+    pub disk_silent_ms: u64,
+    /// Bytes of log entries in memory that are not flushed.
+    pub log_unflushed_bytes: u64,
+    /// Bytes of requests that wait to be proposed or forwarded, or for the answer of the leader.
+    pub queued_bytes: u64,
+    /// Requests refused since the start because more bytes than allowed waited.
+    pub queue_refusals: u64,
+    /// Followers whose log was found to have lost what they acknowledged, since the start.
+    pub log_reversions: u64,
+    /// How far this machine's clock is ahead of a majority's, milliseconds; `None` while no
+    /// majority agrees.
+    pub clock_offset_ms: Option<i64>,
+    /// Whether that is too much for this node to lead while another one can.
+    pub clock_wrong: bool,
+    /// On the leader: how far the cluster's time is ahead of a majority's clocks, milliseconds;
+    /// `None` while no majority agrees.
+    pub time_ahead_ms: Option<i64>,
+    /// Whether that is so much that it should be set back.
+    pub time_spoiled: bool,
+    /// Log index at which the incarnation of this process was registered, as far as this node has
+    /// applied the log; 0 before.
+    pub incarnation_index: u64,
+    /// Why this node takes no part until the members have confirmed its data.
+    pub unconfirmed: Option<String>,
     /// Milliseconds since this node last heard from its leader; on the leader since a majority last
     /// acknowledged it. `None` when that never happened since the start.
     pub leader_contact_ms: Option<u64>,
+    /// The address, for peers or else for clients, by which the members know this node, when it
+    /// advertises another one now.
+    pub known_as: Option<String>,
     /// All members, by node id.
     pub members: Vec<Member>,
+    /// What every member understands, so what the log may hold.
+    pub feature_level: FeatureLevel,
+    /// The levels that each member reported a moment ago; only of this node when it does not lead.
+    pub feature_levels: BTreeMap<NodeId, MemberLevel>,
+    /// Whether replicas hold the same.
+    pub digests: ReplicaDigests,
+}
+
+/// The results of comparing the digests of replicas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReplicaDigests {
+    /// Log index of this node's last digest; 0 before the first.
+    pub index: u64,
+    /// On the leader, for each other member whose digest was compared: the last log index at which
+    /// it was, and whether it was equal.
+    pub compared: BTreeMap<NodeId, (u64, bool)>,
+    /// Differences that this node has found since it started.
+    pub differences: u64,
+}
+
+/// The feature levels of one member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemberLevel {
+    /// The highest level that its program understands.
+    pub understands: FeatureLevel,
+    /// The highest level that it agrees to: lower while its configuration holds it down.
+    pub agrees_to: FeatureLevel,
 }
 
 impl RaftStatus {
@@ -148,10 +241,30 @@ impl RaftStatus {
         self.role == RaftRole::Leader
     }
 
+    /// Members that held other data than this leader when digests were last compared.
+    pub fn differing(&self) -> impl Iterator<Item = NodeId> {
+        let compared = self.digests.compared.iter().filter(|_| self.is_leader());
+        compared.filter(|(_, (_, equal))| !equal).map(|(id, _)| *id)
+    }
+
     /// The leader's entry among the members.
     pub fn leader_member(&self) -> Option<&Member> {
         let leader = self.leader?;
         self.members.iter().find(|member| member.node_id == leader)
+    }
+
+    /// Whether a leader is known that was heard, or acknowledged by a majority, a moment ago.
+    pub fn hears_leader(&self) -> bool {
+        let silence_ms_max = MEMBER_SILENCE_MAX.as_millis() as u64;
+        let recent = self.leader_contact_ms.is_some_and(|age_ms| age_ms <= silence_ms_max);
+        self.leader.is_some() && recent
+    }
+
+    /// Whether a member answers and is close to the end of the leader's log: what a vote needs.
+    pub fn is_caught_up(&self, member: &Member) -> bool {
+        let of_leader = self.leader_member().and_then(|leader| leader.matched);
+        let last = of_leader.unwrap_or(self.last_log).max(self.committed);
+        member.is_reachable() && member.matched.is_some_and(|matched| is_close(matched, last))
     }
 
     /// This node's entry among the members.
@@ -170,8 +283,16 @@ impl RaftStatus {
         if self.role == RaftRole::Stopped {
             return Some("the node takes no part in its cluster any more".to_owned());
         }
+        if let Some(reason) = &self.unconfirmed {
+            return Some(format!("the members have to confirm this node's data: {reason}"));
+        }
+        if self.leader.is_none() && self.disk_stalled {
+            let silent_ms = self.disk_silent_ms;
+            return Some(format!("the disk of the log has not answered for {silent_ms} ms"));
+        }
+        let moved = self.moved().map(|text| format!("; {text}")).unwrap_or_default();
         if self.leader.is_none() {
-            return Some(format!("no leader is known in term {}", self.term));
+            return Some(format!("no leader is known in term {}{moved}", self.term));
         }
         let silent = match self.leader_contact_ms {
             Some(silence_ms) if silence_ms <= silence_ms_max => None,
@@ -181,7 +302,7 @@ impl RaftStatus {
         if let Some(since) = silent {
             let who =
                 if self.is_leader() { "majority acknowledged it" } else { "leader was heard" };
-            return Some(format!("no {who} {since}"));
+            return Some(format!("no {who} {since}{moved}"));
         }
         if self.own_member().is_none() {
             return Some("the members do not know the node yet".to_owned());
@@ -190,8 +311,82 @@ impl RaftStatus {
             .then(|| format!("{} entries are committed but not applied here yet", self.lag()))
     }
 
+    /// What is wrong with a node that serves requests all the same.
+    pub fn warning(&self) -> Option<String> {
+        if self.disk_full {
+            let text = "too little room on the disk of this node: while it leads, every write is \
+                        refused";
+            return Some(text.to_owned());
+        }
+        if let Some(moved) = self.moved() {
+            return Some(moved);
+        }
+        if let Some(ahead_ms) = self.time_ahead_ms.filter(|_| self.time_spoiled) {
+            return Some(format!(
+                "the cluster's time is {ahead_ms} ms ahead of a majority's clocks: when these are \
+                 right, set it back with `ironkv cluster reset-time`"
+            ));
+        }
+        let offset_ms = self.clock_offset_ms.filter(|_| self.clock_wrong)?;
+        let side = if offset_ms < 0 { "behind" } else { "ahead of" };
+        let off_ms = offset_ms.unsigned_abs();
+        Some(format!(
+            "this machine's clock is {off_ms} ms {side} a majority's: set it right; until then the \
+             node leads only if no other can"
+        ))
+    }
+
+    /// That the members look for this node elsewhere.
+    pub fn moved(&self) -> Option<String> {
+        let known_as = self.known_as.as_ref()?;
+        Some(format!(
+            "the members know this node by another address ({known_as}) than it advertises now: \
+             tell them with `ironkv cluster add`, or start it with the addresses before"
+        ))
+    }
+
     /// Entries committed elsewhere that this node has not applied.
     pub const fn lag(&self) -> u64 {
         self.committed.saturating_sub(self.applied)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn member(node_id: u64, matched: Option<u64>, contact: Contact) -> Member {
+        Member {
+            node_id: NodeId(node_id),
+            role: MemberRole::Voter,
+            raft_address: String::new(),
+            client_address: String::new(),
+            http_address: String::new(),
+            matched,
+            contact,
+        }
+    }
+
+    #[test]
+    fn a_member_that_is_silent_or_far_behind_has_not_caught_up() {
+        let members = vec![
+            member(1, Some(5000), Contact::Answers),
+            member(2, Some(4000), Contact::Answers),
+            member(3, Some(3999), Contact::Answers),
+            member(4, Some(5000), Contact::Silent),
+            member(5, Some(5000), Contact::Unknown),
+            member(6, None, Contact::Answers),
+        ];
+        // A follower that itself lags knows the end of the log from its leader.
+        let status = RaftStatus {
+            node_id: Some(NodeId(3)),
+            leader: Some(NodeId(1)),
+            last_log: 3999,
+            members,
+            ..RaftStatus::default()
+        };
+        let caught_up: Vec<bool> =
+            status.members.iter().map(|it| status.is_caught_up(it)).collect();
+        assert_eq!(caught_up, [true, true, false, false, false, false]);
     }
 }

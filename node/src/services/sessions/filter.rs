@@ -5,10 +5,10 @@ use bytes::Bytes;
 use super::Client;
 use crate::base::ids::ClientId;
 
-/// What Redis calls the type of a client.
+/// The type of a client in Redis' terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientKind {
-    /// Any that is none of the others.
+    /// A client of no other type.
     Normal,
     /// A replica that receives the command stream; there are none here.
     Replica,
@@ -19,8 +19,8 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    /// By Redis' word, whatever its case.
-    pub fn named(word: &[u8]) -> Option<Self> {
+    /// Finds a type by Redis' name, in any case.
+    pub fn named(name: &[u8]) -> Option<Self> {
         let kinds = [
             (&b"normal"[..], Self::Normal),
             (b"slave", Self::Replica),
@@ -28,7 +28,7 @@ impl ClientKind {
             (b"master", Self::Master),
             (b"pubsub", Self::PubSub),
         ];
-        kinds.iter().find(|(name, _)| word.eq_ignore_ascii_case(name)).map(|(_, kind)| *kind)
+        kinds.iter().find(|(own, _)| name.eq_ignore_ascii_case(own)).map(|(_, kind)| *kind)
     }
 }
 

@@ -1,7 +1,8 @@
-//! Client connections: what each has set up for itself, and the list of all of them.
+//! Client connections: the settings of each, and the list of all.
 
 mod client;
 mod filter;
+mod memory;
 mod pause;
 mod registry;
 mod session;
@@ -10,4 +11,4 @@ pub use client::{Client, ClientFlag, Details, Load};
 pub use filter::{ClientFilter, ClientKind};
 pub use pause::{Pause, PauseMode};
 pub use registry::Clients;
-pub use session::{ReplyMode, Session, Transaction, Watch};
+pub use session::{ReplyMode, Session, Transaction, Watch, Watches};

@@ -1,4 +1,4 @@
-//! `CLIENT PAUSE`: commands wait, connections stay.
+//! `CLIENT PAUSE`: commands wait while connections stay open.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// Which commands wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PauseMode {
-    /// Those that may change keys.
+    /// Commands that may change keys.
     Writes,
     /// Every command.
     All,
@@ -31,7 +31,7 @@ impl Default for Pause {
 }
 
 impl Pause {
-    /// Starts a pause. As in Redis, a pause in force is never shortened or weakened by another.
+    /// Starts a pause. As in Redis, it never shortens or weakens a current pause.
     pub fn start(&self, mode: PauseMode, until: Instant) {
         let mut state = self.state.lock();
         let current = state.filter(|(_, end)| *end > Instant::now());
@@ -60,7 +60,7 @@ impl Pause {
         self.is_active() && self.end_for(writes).is_some()
     }
 
-    /// Waits until commands of this sort may run.
+    /// Waits until such a command may run.
     pub async fn wait(&self, writes: bool) {
         let mut changed = self.changed.subscribe();
         while let Some(end) = self.end_for(writes) {

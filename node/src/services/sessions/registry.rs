@@ -15,6 +15,8 @@ pub struct Clients {
     connected: Mutex<BTreeMap<ClientId, Arc<Client>>>,
     next_id: AtomicU64,
     limit: AtomicUsize,
+    /// Bytes that all of them take.
+    pub(super) memory: AtomicUsize,
     pause: Pause,
 }
 
@@ -25,11 +27,12 @@ impl Clients {
             connected: Mutex::default(),
             next_id: AtomicU64::new(1),
             limit: AtomicUsize::new(limit),
+            memory: AtomicUsize::new(0),
             pause: Pause::default(),
         }
     }
 
-    /// Takes in a client; `None` when there are too many.
+    /// Adds a client; `None` when there are too many.
     pub fn connect(&self, address: String, local_address: String) -> Option<Arc<Client>> {
         let mut connected = self.connected.lock();
         if connected.len() >= self.limit.load(Relaxed) {
@@ -38,18 +41,25 @@ impl Clients {
         let id = ClientId(self.next_id.fetch_add(1, Relaxed));
         let client = Arc::new(Client::new(id, address, local_address));
         connected.insert(id, client.clone());
+        self.count_new(&client);
         Some(client)
     }
 
-    /// Forgets a client.
+    /// Removes a client.
     pub fn disconnect(&self, id: ClientId) {
-        self.connected.lock().remove(&id);
+        if let Some(client) = self.connected.lock().remove(&id) {
+            self.account(&client, 0);
+        }
     }
 
     /// Clients that match, by number.
     pub fn matching(&self, filter: &ClientFilter) -> Vec<Arc<Client>> {
         let connected = self.connected.lock();
         connected.values().filter(|client| filter.matches(client)).cloned().collect()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Client>> {
+        self.connected.lock().values().cloned().collect()
     }
 
     /// Clients connected now.
@@ -62,7 +72,7 @@ impl Clients {
         self.limit.load(Relaxed)
     }
 
-    /// Changes `maxclients`; clients beyond it stay.
+    /// Changes `maxclients`; clients beyond it stay connected.
     pub fn set_limit(&self, limit: usize) {
         self.limit.store(limit, Relaxed);
     }

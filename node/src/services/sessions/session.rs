@@ -1,5 +1,6 @@
-//! What one connection has set up for itself. Owned by its thread.
+//! The settings of one connection. Its thread owns them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,6 +8,9 @@ use bytes::Bytes;
 use super::{Client, ClientFlag};
 use crate::base::ids::DatabaseId;
 use crate::resp::Protocol;
+
+/// The memory that an allocation takes beside its contents, roughly.
+const ALLOCATION_BYTES: usize = 24;
 
 /// Which replies are sent (`CLIENT REPLY`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -16,44 +20,88 @@ pub enum ReplyMode {
     On,
     /// None.
     Off,
-    /// All but the next command's.
+    /// All except the next command's.
     SkipNext,
 }
 
 /// A key as it was when `WATCH` ran.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
-    /// Where.
+    /// The database of the key.
     pub database: DatabaseId,
-    /// Which key.
+    /// The key.
     pub key: Bytes,
-    /// Whether it was live.
+    /// Whether it existed.
     pub existed: bool,
-    /// The log index that had been applied.
+    /// The last log index that was applied.
     pub index: u64,
 }
 
-/// What `MULTI` collects.
+/// The commands that `MULTI` queues.
 #[derive(Debug, Default)]
 pub struct Transaction {
     /// Commands as sent, names included.
     pub queue: Vec<Vec<Bytes>>,
-    /// Their bytes.
+    /// Bytes that they take, see [`Transaction::bytes_of`].
     pub bytes: usize,
-    /// A command was refused while queueing: `EXEC` will abort.
+    /// A command was refused while it was to be queued: `EXEC` will abort.
     pub failed: bool,
+}
+
+impl Transaction {
+    /// Memory that a queued command takes: the contents of its arguments, and the structures of
+    /// each argument and of the command.
+    pub fn bytes_of(argv: &[Bytes]) -> usize {
+        let contents: usize = argv.iter().map(Bytes::len).sum();
+        // The queue doubles its capacity when it is full.
+        let command = 2 * size_of::<Vec<Bytes>>() + ALLOCATION_BYTES;
+        command + contents + argv.len() * (size_of::<Bytes>() + ALLOCATION_BYTES)
+    }
+}
+
+/// The keys of `WATCH`.
+#[derive(Debug, Default)]
+pub struct Watches {
+    all: Vec<Watch>,
+    bytes: usize,
+}
+
+impl Watches {
+    /// Adds a key.
+    pub fn push(&mut self, watch: Watch) {
+        self.bytes += 2 * size_of::<Watch>() + ALLOCATION_BYTES + watch.key.len();
+        self.all.push(watch);
+    }
+
+    /// Removes all keys.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Memory that they take.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Deref for Watches {
+    type Target = [Watch];
+
+    fn deref(&self) -> &[Watch] {
+        &self.all
+    }
 }
 
 /// One connection's settings.
 #[derive(Debug)]
 pub struct Session {
-    /// The part that others see.
+    /// The part that other connections see.
     pub client: Arc<Client>,
     /// `SELECT`
     pub database: DatabaseId,
     /// `HELLO`
     pub protocol: Protocol,
-    /// Whether it may run any command.
+    /// Whether it may run commands that need a password.
     pub authenticated: bool,
     /// `READONLY`: its reads may be stale.
     pub read_only: bool,
@@ -64,11 +112,11 @@ pub struct Session {
     /// Between `MULTI` and `EXEC`.
     pub transaction: Option<Box<Transaction>>,
     /// `WATCH`
-    pub watches: Vec<Watch>,
+    pub watches: Watches,
 }
 
 impl Session {
-    /// A connection as it starts.
+    /// A new connection.
     pub fn new(client: Arc<Client>, authenticated: bool) -> Self {
         Self {
             client,
@@ -79,11 +127,11 @@ impl Session {
             asking: false,
             reply_mode: ReplyMode::On,
             transaction: None,
-            watches: Vec::new(),
+            watches: Watches::default(),
         }
     }
 
-    /// `RESET`: as it started; `authenticated` says whether no password is asked for.
+    /// `RESET`: restores the initial settings. `authenticated` is true where no password is needed.
     pub fn reset(&mut self, authenticated: bool) {
         let client = Arc::clone(&self.client);
         client.describe(|details| details.name = Bytes::new());
@@ -94,7 +142,7 @@ impl Session {
         self.publish_mode();
     }
 
-    /// Shows database and protocol to others.
+    /// Publishes database and protocol to other connections.
     pub fn publish_mode(&self) {
         self.client.set_mode(self.database, self.protocol);
     }

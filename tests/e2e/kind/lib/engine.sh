@@ -24,11 +24,18 @@ engine_start() {
   host_remember
   host_prepare
   say "starting a Docker engine in $engine"
-  run_dockerd
+  run_dockerd && return
+  show_log dockerd
+  # What an engine that was killed left behind may keep the next one from starting.
+  engine_wipe
+  run_dockerd && return
+  show_log dockerd
+  fail "the Docker engine does not start ($logs/dockerd.log)"
 }
 
 # Addresses of its own, no default bridge, and a name server on this machine that does not answer:
-# what runs in a test has no business outside of it.
+# what runs in a test has no business outside of it. Fails when it ends, or does not answer in a
+# minute.
 run_dockerd() {
   local options=(--data-root "$engine/data" --exec-root "$engine/exec" -H "$DOCKER_HOST"
     --pidfile "$engine/dockerd.pid" --bridge none --dns 127.9.9.9
@@ -44,15 +51,15 @@ run_dockerd() {
   fi
   # Its own session, or an interrupted test run would take the engine's clusters down half-way; and
   # not our lock, which would be held as long as it runs.
-  setsid dockerd "${options[@]}" >"$logs/dockerd.log" 2>&1 </dev/null 9>&- &
-  local try
-  for try in $(seq 120); do
+  setsid --wait dockerd "${options[@]}" >"$logs/dockerd.log" 2>&1 </dev/null 9>&- &
+  local started=$! try
+  for try in $(seq 240); do
     if engine_answers; then return; fi
-    [ "$try" -lt 8 ] || dockerd_pid >/dev/null || break
+    # It writes its number to a file, but on a busy machine only after seconds.
+    kill -0 "$started" 2>/dev/null || break
     sleep 0.25
   done
-  show_log dockerd
-  fail "the Docker engine does not start ($logs/dockerd.log)"
+  return 1
 }
 
 # Machines exist whose root lacks CAP_SYS_RESOURCE; runc cannot grant there what it does not hold.

@@ -4,14 +4,15 @@
 use super::Change::{Fixed, Live, Protected, Restart};
 use super::Scope::Compatibility;
 use super::{Parameter, aliased, row};
+use crate::base::config::Kind;
 use crate::base::config::Kind::{
-    Choice, Choices, Integer, Memory, MemoryOrPercent, Never, Octal, OomScores, SavePoints, Text,
-    YesNo,
+    Choice, Choices, Integer, Memory, Never, Octal, OomScores, SavePoints, Stays, Text, YesNo,
 };
 
 const U32: i64 = u32::MAX as i64;
 const I32: i64 = i32::MAX as i64;
 const BYTES: u64 = i64::MAX as u64;
+const APPEND_FSYNC: Kind = Choice(&["everysec", "always", "no"]);
 const STOP_WAYS: &[&str] = &["default", "save", "nosave", "now", "force"];
 
 const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis \
@@ -45,8 +46,9 @@ pub(super) const ROWS: &[Parameter] = &[
     row("aof_rewrite_cpulist", Text, Compatibility(""), Restart),
     row("appenddirname", Text, Compatibility("appendonlydir"), Restart),
     row("appendfilename", Text, Compatibility("appendonly.aof"), Restart),
-    row("appendfsync", Choice(&["everysec", "always", "no"]), Compatibility("always"), Live),
-    row("appendonly", YesNo, Compatibility("yes"), Live),
+    // Every acknowledged write is flushed; no setting makes that weaker.
+    row("appendfsync", Stays(&APPEND_FSYNC, "always"), Compatibility("always"), Live),
+    row("appendonly", Stays(&YesNo, "yes"), Compatibility("yes"), Live),
     row("auto-aof-rewrite-min-size", Memory(0, BYTES), Compatibility("67108864"), Live),
     row("auto-aof-rewrite-percentage", Integer(0, I32), Compatibility("100"), Live),
     row("bgsave_cpulist", Text, Compatibility(""), Restart),
@@ -108,7 +110,6 @@ pub(super) const ROWS: &[Parameter] = &[
     row("logfile", Text, Compatibility(""), Restart),
     row("masterauth", Text, Compatibility(""), Live),
     row("masteruser", Text, Compatibility(""), Live),
-    row("maxmemory-clients", MemoryOrPercent, Compatibility("0"), Live),
     row("maxmemory-eviction-tenacity", Integer(0, 100), Compatibility("10"), Live),
     aliased(
         "min-slaves-max-lag",

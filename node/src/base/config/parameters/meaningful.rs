@@ -5,8 +5,9 @@ use super::Change::{Fixed, Live, Protected, Restart};
 use super::Scope::{Cluster, Node};
 use super::{Parameter, aliased, row};
 use crate::base::config::Kind::{
-    Choice, EventClasses, Integer, Memory, OutputBuffer, Percentiles, Text, YesNo,
+    Choice, EventClasses, Integer, Memory, MemoryOrPercent, OutputBuffer, Percentiles, Text, YesNo,
 };
+use crate::base::limits::ENTRY_BYTES_MAX;
 
 const U32: i64 = u32::MAX as i64;
 const I32: i64 = i32::MAX as i64;
@@ -17,7 +18,7 @@ const SAME: &[(&str, &str)] = &[];
 const PEER_MODES: &[(&str, &str)] = &[("no", "off"), ("yes", "on")];
 
 /// The policies of `maxmemory-policy`.
-pub(super) const EVICTION_POLICIES: &[&str] = &[
+pub const EVICTION_POLICIES: &[&str] = &[
     "volatile-lru",
     "volatile-lfu",
     "volatile-random",
@@ -39,6 +40,9 @@ const LEVELS: &[(&str, &str)] = &[
     ("warning", "warn"),
     ("nothing", "error"),
 ];
+
+/// Changed by commands of their own: `CONFIG` does not know them.
+pub(super) const INTERNAL: &[Parameter] = &[row("active-expire", YesNo, Cluster, Live)];
 
 pub(super) const ROWS: &[Parameter] = &[
     row("maxmemory", Memory(0, u64::MAX), Cluster, Live),
@@ -109,13 +113,46 @@ pub(super) const ROWS: &[Parameter] = &[
         Live,
     ),
     row("proto-max-bulk-len", Memory(1 << 20, BYTES), Node("limits.bulk_bytes_max", SAME), Live),
+    row(
+        "limits-key-bytes-max",
+        Memory(1, ENTRY_BYTES_MAX as u64),
+        Node("limits.key_bytes_max", SAME),
+        Live,
+    ),
+    row(
+        "limits-entry-piece-bytes",
+        // Smaller ones, which the file may ask for, only make a test of few bytes possible.
+        Memory(64 << 10, ENTRY_BYTES_MAX as u64),
+        Node("limits.entry_piece_bytes", SAME),
+        Live,
+    ),
+    row("maxmemory-clients", MemoryOrPercent, Node("limits.clients_memory_max", SAME), Live),
+    row(
+        "limits-transaction-bytes-max",
+        Memory(1 << 20, BYTES),
+        Node("limits.transaction_bytes_max", SAME),
+        Live,
+    ),
+    row(
+        "limits-queue-bytes-max",
+        Memory(1 << 20, BYTES),
+        Node("limits.queue_bytes_max", SAME),
+        Live,
+    ),
     row("data-free-bytes-min", Memory(0, BYTES), Node("data.free_bytes_min", SAME), Live),
     row("raft-lease-percent", Integer(10, 90), Node("raft.lease_percent", SAME), Live),
+    row(
+        "raft-clock-offset-max-ms",
+        Integer(100, I32),
+        Node("raft.clock_offset_max_ms", SAME),
+        Live,
+    ),
     row("raft-request-timeout-ms", Integer(1, I32), Node("raft.request_timeout_ms", SAME), Live),
     row("raft-shutdown-timeout-ms", Integer(1, I32), Node("raft.shutdown_timeout_ms", SAME), Live),
     row("node-drain-ms", Integer(0, 600_000), Node("node.drain_ms", SAME), Live),
     row("reads-mode", Choice(READ_MODES), Node("reads.mode", SAME), Live),
     row("reads-stale-lag-max-ms", Integer(0, I32), Node("reads.stale_lag_max_ms", SAME), Live),
+    row("log-retained-bytes", Memory(0, BYTES), Node("log.retained_bytes", SAME), Live),
     row("checkpoint-log-bytes-min", Memory(0, BYTES), Node("checkpoint.log_bytes_min", SAME), Live),
     row(
         "checkpoint-log-percent-of-data",
@@ -145,6 +182,18 @@ pub(super) const ROWS: &[Parameter] = &[
         "slowlog-log-slower-than",
         Integer(-1, i64::MAX),
         Node("telemetry.slow_command_us", SAME),
+        Live,
+    ),
+    row(
+        "cluster-feature-level-max",
+        Integer(0, U32),
+        Node("cluster.feature_level_max", SAME),
+        Live,
+    ),
+    row(
+        "cluster-digest-interval-s",
+        Integer(0, U32),
+        Node("cluster.digest_interval_s", SAME),
         Live,
     ),
     row("slowlog-max-len", Integer(0, i64::MAX), Node("telemetry.slow_commands_max", SAME), Live),

@@ -2,43 +2,49 @@
 
 use bytes::Bytes;
 
-use super::super::about;
+use super::super::shared::CONNECTION;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Run};
-use crate::commands::context::SessionContext;
+use crate::commands::declare::{Arity, Command, CommandResult, Run};
+use crate::commands::run::SessionContext;
 use crate::resp::{Reply, ReplyError};
 
-pub(super) const SETNAME: Command = about(
-    "SETNAME",
-    "connection-name",
-    Arity::Exactly(3),
-    ("2.6.9", "Names the connection."),
-    Run::Session(set_name),
-);
+pub(super) const SETNAME: Command = Command {
+    name: "SETNAME",
+    summary: "Names the connection.",
+    since: "2.6.9",
+    syntax: "connection-name",
+    arity: Arity::Exactly(3),
+    run: Run::Session(set_name),
+    ..CONNECTION
+};
 
-pub(super) const GETNAME: Command = about(
-    "GETNAME",
-    "",
-    Arity::Exactly(2),
-    ("2.6.9", "Answers the connection's name."),
-    Run::Session(get_name),
-);
+pub(super) const GETNAME: Command = Command {
+    name: "GETNAME",
+    summary: "Answers the connection's name.",
+    since: "2.6.9",
+    arity: Arity::Exactly(2),
+    run: Run::Session(get_name),
+    ..CONNECTION
+};
 
-pub(super) const SETINFO: Command = about(
-    "SETINFO",
-    "<LIB-NAME libname | LIB-VER libver>",
-    Arity::Exactly(4),
-    ("7.2.0", "Says which client library the connection uses."),
-    Run::Session(set_info),
-);
+pub(super) const SETINFO: Command = Command {
+    name: "SETINFO",
+    summary: "Says which client library the connection uses.",
+    since: "7.2.0",
+    syntax: "<LIB-NAME libname | LIB-VER libver>",
+    arity: Arity::Exactly(4),
+    run: Run::Session(set_info),
+    ..CONNECTION
+};
 
-pub(super) const ID: Command = about(
-    "ID",
-    "",
-    Arity::Exactly(2),
-    ("5.0.0", "Answers the connection's number."),
-    Run::Session(id),
-);
+pub(super) const ID: Command = Command {
+    name: "ID",
+    summary: "Answers the connection's number.",
+    since: "5.0.0",
+    arity: Arity::Exactly(2),
+    run: Run::Session(id),
+    ..CONNECTION
+};
 
 /// Names appear in lists of fields between spaces, so they hold visible characters only.
 pub(in super::super) fn check_name(name: &[u8]) -> Result<(), ReplyError> {

@@ -1,12 +1,12 @@
-use crate::commands::testing_node::TestNode;
+use crate::commands::testing::TestNode;
 use crate::resp::{Reply, ReplyError};
 
-fn bulks(words: &[&str]) -> Reply {
-    Reply::Array(words.iter().map(Reply::bulk).collect())
+fn bulks(argv: &[&str]) -> Reply {
+    Reply::Array(argv.iter().map(Reply::bulk).collect())
 }
 
-fn statuses(words: &[&'static str]) -> Reply {
-    Reply::Set(words.iter().map(|word| Reply::Status(word)).collect())
+fn statuses(argv: &[&'static str]) -> Reply {
+    Reply::Set(argv.iter().map(|word| Reply::Status(word)).collect())
 }
 
 fn row(node: &TestNode, name: &str) -> Vec<Reply> {
@@ -58,20 +58,20 @@ fn keys_are_found_and_mistakes_named() {
     assert_eq!(node.run(["COMMAND", "GETKEYS", "get", "a"]), bulks(&["a"]));
     let usage = ["COMMAND", "GETKEYS", "memory", "usage", "k"];
     assert_eq!(node.run(usage), bulks(&["k"]));
-    for (words, error) in [
+    for (argv, error) in [
         (&["foo", "bar"][..], "ERR Invalid command specified"),
         (&["ping", "x"], "ERR The command has no key arguments"),
         (&["get", "a", "b"], "ERR Invalid number of arguments specified for command"),
     ] {
-        let words = ["COMMAND", "GETKEYS"].iter().chain(words);
-        assert_eq!(node.run(words), ReplyError::new(error).into());
+        let argv = ["COMMAND", "GETKEYS"].iter().chain(argv);
+        assert_eq!(node.run(argv), ReplyError::new(error).into());
     }
 }
 
 #[test]
 fn list_filters_by_pattern_and_category() {
     let node = TestNode::new();
-    let list = |words: &[&str]| node.run(["COMMAND", "LIST", "FILTERBY"].iter().chain(words));
+    let list = |argv: &[&str]| node.run(["COMMAND", "LIST", "FILTERBY"].iter().chain(argv));
     let found = list(&["PATTERN", "CONFIG|RE*"]);
     assert_eq!(found, bulks(&["config|resetstat", "config|rewrite"]));
     let Reply::Array(transactions) = list(&["ACLCAT", "transaction"]) else { return };

@@ -1,23 +1,24 @@
 //! COMMAND DOCS: the documentation of commands, arguments as a tree.
 
-use super::{argument_names, describe, history, key_specs, named, top_level};
+use super::lookup::{named, top_level};
+use super::{describe, key_specs};
 use crate::commands::args::Args;
-use crate::commands::command::CommandResult;
-use crate::commands::context::NodeContext;
-use crate::commands::syntax::{self, Argument, Kind};
-use crate::commands::table::Resolved;
+use crate::commands::declare::documentation::ArgumentName;
+use crate::commands::declare::syntax::{self, Argument, Kind};
+use crate::commands::declare::{CommandResult, CommandTable, Flags, Resolved};
 use crate::resp::Reply;
 
-pub(super) fn docs(_: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
+pub(super) fn docs(table: &dyn CommandTable, args: Args<'_>) -> CommandResult {
     let rows: Vec<Resolved> = if args.is_empty() {
-        top_level().collect()
+        top_level(table).copied().collect()
     } else {
-        args.rest().iter().filter_map(|name| named(name)).collect()
+        args.rest().iter().filter_map(|name| named(table, name)).collect()
     };
-    Ok(Reply::Map(rows.iter().map(|row| (Reply::bulk(row.full_name()), document(row))).collect()))
+    let documented = |row: &Resolved| (Reply::bulk(row.full_name()), document(table, row));
+    Ok(Reply::Map(rows.iter().map(documented).collect()))
 }
 
-fn document(row: &Resolved) -> Reply {
+fn document(table: &dyn CommandTable, row: &Resolved) -> Reply {
     let command = row.command;
     let mut fields = vec![
         (Reply::bulk("summary"), Reply::bulk(command.summary)),
@@ -25,31 +26,34 @@ fn document(row: &Resolved) -> Reply {
         (Reply::bulk("group"), Reply::bulk(describe::group(row))),
         (Reply::bulk("complexity"), Reply::bulk(command.complexity)),
     ];
-    let deprecation = history::deprecation(row);
-    let flags = [(deprecation.is_some(), "deprecated"), (history::is_internal(row), "syscmd")];
+    let is_internal = command.flags.has(Flags::INTERNAL);
+    let flags = [(command.deprecated.is_some(), "deprecated"), (is_internal, "syscmd")];
     if flags.iter().any(|(on, _)| *on) {
         fields.push((Reply::bulk("doc_flags"), Reply::Set(words(&flags))));
     }
-    if let Some((since, successor)) = deprecation {
-        fields.push((Reply::bulk("deprecated_since"), Reply::bulk(since)));
-        fields.push((Reply::bulk("replaced_by"), Reply::bulk(successor)));
+    if let Some(deprecation) = command.deprecated {
+        fields.push((Reply::bulk("deprecated_since"), Reply::bulk(deprecation.since)));
+        fields.push((Reply::bulk("replaced_by"), Reply::bulk(deprecation.successor)));
     }
-    let changes = history::changes(row)
-        .iter()
-        .map(|(version, change)| Reply::Array(vec![Reply::bulk(version), Reply::bulk(change)]));
-    let changes: Vec<Reply> = changes.collect();
-    if !changes.is_empty() {
-        fields.push((Reply::bulk("history"), Reply::Set(changes)));
+    if !command.history.is_empty() {
+        let changes = command
+            .history
+            .iter()
+            .map(|(version, change)| Reply::Array(vec![Reply::bulk(version), Reply::bulk(change)]));
+        fields.push((Reply::bulk("history"), Reply::Set(changes.collect())));
     }
     // A syntax that does not parse is shown as having no arguments; a test parses them all.
     let mut arguments = syntax::parse(command.syntax).unwrap_or_default();
-    argument_names::correct(&row.full_name(), &mut arguments);
+    ArgumentName::apply_all(command.argument_names, &mut arguments);
     if !arguments.is_empty() {
-        let mut keys = KeyPlaces { next: 0, last: key_specs::specs(row).len().saturating_sub(1) };
-        fields.push((Reply::bulk("arguments"), tree(&arguments, &mut keys)));
+        let last = key_specs::specs(command).len().saturating_sub(1);
+        fields.push((
+            Reply::bulk("arguments"),
+            tree(&arguments, &mut KeySpecIndex { next: 0, last }),
+        ));
     }
-    let subcommands: Vec<(Reply, Reply)> = describe::subcommands(row)
-        .map(|sub| (Reply::bulk(sub.full_name()), document(&sub)))
+    let subcommands: Vec<(Reply, Reply)> = describe::subcommands(table, row)
+        .map(|row| (Reply::bulk(row.full_name()), document(table, row)))
         .collect();
     if !subcommands.is_empty() {
         fields.push((Reply::bulk("subcommands"), Reply::Map(subcommands)));
@@ -61,25 +65,25 @@ fn words(flags: &[(bool, &'static str)]) -> Vec<Reply> {
     flags.iter().filter(|(on, _)| *on).map(|(_, word)| Reply::Status(word)).collect()
 }
 
-/// Which key specification the next argument that holds keys belongs to.
-struct KeyPlaces {
+/// The key specification of the next argument that holds keys.
+struct KeySpecIndex {
     next: usize,
     last: usize,
 }
 
-impl KeyPlaces {
+impl KeySpecIndex {
     fn take(&mut self) -> usize {
-        let place = self.next.min(self.last);
+        let index = self.next.min(self.last);
         self.next += 1;
-        place
+        index
     }
 }
 
-fn tree(arguments: &[Argument], keys: &mut KeyPlaces) -> Reply {
+fn tree(arguments: &[Argument], keys: &mut KeySpecIndex) -> Reply {
     Reply::Array(arguments.iter().map(|argument| node(argument, keys)).collect())
 }
 
-fn node(argument: &Argument, keys: &mut KeyPlaces) -> Reply {
+fn node(argument: &Argument, keys: &mut KeySpecIndex) -> Reply {
     let mut fields = vec![
         (Reply::bulk("name"), Reply::bulk(&argument.name)),
         (Reply::bulk("type"), Reply::bulk(argument.kind.name())),

@@ -1,41 +1,44 @@
-//! Key specifications: where keys begin and how they are found, as Redis 7 tells it.
+//! Key specifications: where keys begin and how they are found, as in Redis 7.
 
-use super::key_flags;
-use crate::commands::command::Keys;
-use crate::commands::table::Resolved;
+use crate::commands::declare::{Command, Keys};
 use crate::resp::Reply;
 
-/// One map for each place where keys begin.
-pub(super) fn specs(row: &Resolved) -> Vec<Reply> {
-    match row.command.keys {
+/// One map for each position where keys begin.
+pub(super) fn specs(command: &Command) -> Vec<Reply> {
+    match command.keys {
         Keys::None => Vec::new(),
-        Keys::First => vec![spec(row, 0, at(1), range(0, 1))],
-        Keys::Range { first, last, step } => ranges(row, first.into(), last.into(), step.into()),
+        Keys::First => vec![spec(command, 0, at(1), range(0, 1))],
+        Keys::Range { first, last, step } => {
+            ranges(command, first.into(), last.into(), step.into())
+        }
         Keys::Counted { at: count, also } => {
             let mut specs = Vec::new();
-            if let Some(place) = also {
-                specs.push(spec(row, 0, at(place.into()), range(0, 1)));
+            if let Some(key) = also {
+                specs.push(spec(command, 0, at(key.into()), range(0, 1)));
             }
             let index = specs.len();
-            specs.push(spec(row, index, at(count.into()), counted()));
+            specs.push(spec(command, index, at(count.into()), counted()));
             specs
         }
-        Keys::Found(_) => vec![spec(row, 0, unknown(), unknown())],
     }
 }
 
-/// Keys that are used in different ways stand in different specifications.
-fn ranges(row: &Resolved, first: i64, last: i64, step: i64) -> Vec<Reply> {
+/// Keys that are used in different ways have different specifications.
+fn ranges(command: &Command, first: i64, last: i64, step: i64) -> Vec<Reply> {
     let relative = if last < 0 { last } else { last - first };
-    if !key_flags::differ(row) || last == first {
-        return vec![spec(row, 0, at(first), range(relative, step))];
+    let same_use = command.key_use(0).words() == command.key_use(1).words();
+    if same_use || last == first {
+        return vec![spec(command, 0, at(first), range(relative, step))];
     }
     let rest = if last < 0 { last } else { last - first - 1 };
-    vec![spec(row, 0, at(first), range(0, 1)), spec(row, 1, at(first + step), range(rest, step))]
+    vec![
+        spec(command, 0, at(first), range(0, 1)),
+        spec(command, 1, at(first + step), range(rest, step)),
+    ]
 }
 
-fn spec(row: &Resolved, key: usize, begin: Reply, find: Reply) -> Reply {
-    let flags = key_flags::flags_of(row, key).split(' ').map(Reply::Status).collect();
+fn spec(command: &Command, key: usize, begin: Reply, find: Reply) -> Reply {
+    let flags = command.key_use(key).words().split(' ').map(Reply::Status).collect();
     Reply::Map(vec![
         (Reply::bulk("flags"), Reply::Set(flags)),
         (Reply::bulk("begin_search"), begin),
@@ -53,10 +56,6 @@ fn range(last: i64, step: i64) -> Reply {
 
 fn counted() -> Reply {
     typed("keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", 1)])
-}
-
-fn unknown() -> Reply {
-    typed("unknown", &[])
 }
 
 fn typed(kind: &'static str, fields: &[(&'static str, i64)]) -> Reply {

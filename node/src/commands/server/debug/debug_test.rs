@@ -1,5 +1,5 @@
 use crate::commands::testing::TestDatabase;
-use crate::commands::testing_node::TestNode;
+use crate::commands::testing::TestNode;
 use crate::resp::{Reply, ReplyError};
 
 #[test]

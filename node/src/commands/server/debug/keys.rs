@@ -1,12 +1,13 @@
-//! DEBUG about keys: DIGEST, DIGEST-VALUE, OBJECT, LISTPACK, HTSTATS, POPULATE.
+//! DEBUG about keys and entries: DIGEST, DIGEST-VALUE, OBJECT, LISTPACK, HTSTATS, POPULATE,
+//! FEATURE-LEVEL.
 
 use bytes::Bytes;
 
 use crate::base::ids::DatabaseId;
 use crate::base::limits::{BULK_BYTES_MAX, DATABASES, POPULATE_KEYS_MAX};
 use crate::commands::args::Args;
-use crate::commands::command::CommandResult;
-use crate::commands::context::{ReadContext, WriteContext};
+use crate::commands::declare::CommandResult;
+use crate::commands::run::{ReadContext, WriteContext};
 use crate::data::keyspace::Object;
 use crate::data::types::{StringValue, Value};
 use crate::resp::{Reply, ReplyError};
@@ -62,7 +63,12 @@ pub(super) fn database_stats(context: &ReadContext<'_>, mut args: Args<'_>) -> C
     Ok(Reply::Verbatim("txt", text.into()))
 }
 
-/// One command makes at most [`POPULATE_KEYS_MAX`] keys: all of them are one step of every replica.
+pub(super) fn feature_level(context: &mut WriteContext<'_>, _: Args<'_>) -> CommandResult {
+    Ok(Reply::Integer(i64::from(context.feature_level().0)))
+}
+
+/// One command creates at most [`POPULATE_KEYS_MAX`] keys, because every replica creates all of
+/// them in one step.
 pub(super) fn populate(context: &mut WriteContext<'_>, mut args: Args<'_>) -> CommandResult {
     let count = usize::try_from(args.integer()?).map_err(|_| ReplyError::NOT_POSITIVE)?;
     let prefix = match args.peek() {

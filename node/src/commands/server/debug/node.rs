@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::base::limits::{BULK_BYTES_MAX, DEBUG_SLEEP_MAX};
 use crate::commands::args::Args;
-use crate::commands::command::{CommandResult, NodeFuture};
-use crate::commands::context::NodeContext;
-use crate::data::types::pattern;
+use crate::commands::args::glob::glob;
+use crate::commands::declare::{CommandResult, NodeFuture};
+use crate::commands::run::NodeContext;
+use crate::data::types::pattern::Case;
 use crate::resp::{Reply, ReplyError};
 
-/// What test suites set in Redis and what has no counterpart here.
+/// For settings of Redis that test suites use and that have no counterpart here.
 pub(super) fn no_op(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
@@ -24,8 +25,7 @@ pub(super) fn sleep<'a>(_: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFutur
     })
 }
 
-/// What is loaded is always a checkpoint of all that was acknowledged, so Redis' options change
-/// nothing.
+/// The node always loads a checkpoint of everything acknowledged, so Redis' options have no effect.
 pub(super) fn reload<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
         while !args.is_empty() {
@@ -34,15 +34,15 @@ pub(super) fn reload<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> No
                 return Err(ReplyError::new(text));
             }
         }
-        context.node.read_barrier().await?;
-        context.node.reload().await?;
+        context.node.cluster.read_barrier().await?;
+        context.node.storage.reload().await?;
         Ok(Reply::OK)
     })
 }
 
 pub(super) fn load_log<'a>(context: &'a NodeContext<'a>, _: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
-        context.node.read_barrier().await?;
+        context.node.cluster.read_barrier().await?;
         Ok(Reply::OK)
     })
 }
@@ -53,7 +53,7 @@ pub(super) fn set_active_expire<'a>(
 ) -> NodeFuture<'a> {
     Box::pin(async move {
         let value = if args.integer()? == 0 { "no" } else { "yes" };
-        context.node.set_parameter("active-expire", value.as_bytes()).await?;
+        context.node.cluster.change_parameters(&[("active-expire", value.as_bytes())]).await?;
         Ok(Reply::OK)
     })
 }
@@ -67,5 +67,5 @@ pub(super) fn log(_: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
 pub(super) fn match_long_text(_: &NodeContext<'_>, mut args: Args<'_>) -> CommandResult {
     let length = usize::try_from(args.integer()?).ok().filter(|length| *length <= BULK_BYTES_MAX);
     let text = vec![b'a'; length.ok_or(ReplyError::OUT_OF_RANGE)?];
-    Ok(Reply::flag(pattern::matches(args.next()?, &text)))
+    Ok(Reply::flag(glob(args.next()?, Case::Sensitive)?.matches(&text)))
 }

@@ -1,8 +1,8 @@
 //! DEBUG PROTOCOL and ERROR: a reply of every type, for tests of client libraries.
 
 use crate::commands::args::Args;
-use crate::commands::command::CommandResult;
-use crate::commands::context::NodeContext;
+use crate::commands::declare::CommandResult;
+use crate::commands::run::NodeContext;
 use crate::resp::{Protocol, Reply, ReplyError};
 
 /// Redis' value for tests; not meant to be pi.

@@ -1,12 +1,12 @@
 //! Sections that count: Stats, Commandstats, Errorstats, Latencystats.
 
-use super::Lines;
+use super::lines::Lines;
 use crate::base::telemetry::{CommandSnapshot, Stat};
-use crate::commands::context::NodeContext;
+use crate::commands::run::NodeContext;
 
 pub(super) fn statistics(context: &NodeContext<'_>, lines: &mut Lines) {
     let node = context.node;
-    let metrics = &node.telemetry().metrics;
+    let metrics = &node.telemetry.metrics;
     let counted = metrics.since_reset();
     let rates = metrics.rates();
     let stat = |stat| counted.stat(stat);
@@ -30,7 +30,7 @@ pub(super) fn statistics(context: &NodeContext<'_>, lines: &mut Lines) {
     lines.add("expired_time_cap_reached_count", 0);
     lines.add("expire_cycle_cpu_milliseconds", 0);
     lines.add("evicted_keys", stat(Stat::EvictedKeys));
-    lines.add("evicted_clients", 0);
+    lines.add("evicted_clients", stat(Stat::EvictedClients));
     lines.add("total_eviction_exceeded_time", 0);
     lines.add("current_eviction_exceeded_time", 0);
     lines.add("keyspace_hits", stat(Stat::KeyspaceHits));
@@ -82,14 +82,14 @@ pub(super) fn commands(context: &NodeContext<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn errors(context: &NodeContext<'_>, lines: &mut Lines) {
-    let counted = context.node.telemetry().metrics.since_reset();
+    let counted = context.node.telemetry.metrics.since_reset();
     for (code, count) in &counted.errors {
         lines.add(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
 }
 
 pub(super) fn latencies(context: &NodeContext<'_>, lines: &mut Lines) {
-    let config = context.node.config().load();
+    let config = context.node.config.load();
     if !config.telemetry.latency_tracking {
         return;
     }
@@ -108,7 +108,7 @@ pub(super) fn latencies(context: &NodeContext<'_>, lines: &mut Lines) {
 }
 
 fn for_each_used(context: &NodeContext<'_>, mut show: impl FnMut(&str, &CommandSnapshot)) {
-    let metrics = &context.node.telemetry().metrics;
+    let metrics = &context.node.telemetry.metrics;
     let counted = metrics.since_reset();
     let rows = metrics.command_names().iter().zip(&counted.commands);
     for (name, command) in rows.filter(|(_, command)| command.calls + command.rejected > 0) {

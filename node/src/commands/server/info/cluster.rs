@@ -1,17 +1,17 @@
 //! Sections about the other nodes: Replication (as Redis' clients know it), Cluster, Raft.
 
-use super::Lines;
+use super::lines::Lines;
 use crate::base::config::Redirect;
 use crate::commands::cluster::{host_and_port, node_name};
-use crate::commands::context::NodeContext;
+use crate::commands::run::NodeContext;
 use crate::services::cluster::{Member, RaftStatus};
 
-/// No earlier history: there is one log.
+/// There is no second replication id, because there is one log.
 const NO_HISTORY: &str = "0000000000000000000000000000000000000000";
 
-/// The leader looks like a master, every other node like its replica.
+/// The leader is shown as a master, and every other node as its replica.
 pub(super) fn replication(context: &NodeContext<'_>, lines: &mut Lines) {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     if status.is_leader() {
         lines.add("role", "master");
         let others: Vec<&Member> = others(&status).collect();
@@ -45,7 +45,7 @@ fn others(status: &RaftStatus) -> impl Iterator<Item = &Member> {
 
 fn add_replica(lines: &mut Lines, status: &RaftStatus, index: usize, member: &Member) {
     let (host, port) = host_and_port(&member.client_address);
-    let state = if member.reachable { "online" } else { "wait_bgsave" };
+    let state = if member.is_reachable() { "online" } else { "wait_bgsave" };
     let offset = member.matched.unwrap_or(0).min(status.last_log);
     let lag = status.last_log - offset;
     lines.add(
@@ -60,29 +60,29 @@ fn add_master(lines: &mut Lines, status: &RaftStatus) {
     let (host, port) = leader.map_or(("", 0), |leader| host_and_port(&leader.client_address));
     lines.add("master_host", host);
     lines.add("master_port", port);
-    lines.add("master_link_status", if leader.is_some() { "up" } else { "down" });
+    lines.add("master_link_status", if status.hears_leader() { "up" } else { "down" });
     let silent_s =
         status.leader_contact_ms.map_or(-1, |ms| i64::try_from(ms / 1000).unwrap_or(i64::MAX));
     lines.add("master_last_io_seconds_ago", silent_s);
     lines.add("master_sync_in_progress", 0);
-    if leader.is_none() {
+    if !status.hears_leader() {
         lines.add("master_link_down_since_seconds", silent_s);
     }
 }
 
-/// The history of writes is the cluster's, whoever leads.
+/// The replication id belongs to the cluster, so it does not depend on which node leads.
 fn history_name(status: &RaftStatus) -> String {
     let id = status.cluster_id.as_ref().map_or("", |cluster| cluster.0.as_str());
     format!("{id:0<40}")
 }
 
 pub(super) fn cluster(context: &NodeContext<'_>, lines: &mut Lines) {
-    let clustered = context.node.config().load().routing.redirect == Redirect::Moved;
+    let clustered = context.node.config.load().routing.redirect == Redirect::Moved;
     lines.add("cluster_enabled", u8::from(clustered));
 }
 
 pub(super) fn raft(context: &NodeContext<'_>, lines: &mut Lines) {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     lines.add("raft_role", status.role.name());
     lines.add("raft_node_id", status.node_id.map_or(0, |node| node.0));
     lines.add("raft_node_name", node_name(&status, status.node_id.unwrap_or_default()));
@@ -109,18 +109,24 @@ pub(super) fn raft(context: &NodeContext<'_>, lines: &mut Lines) {
     lines.add("raft_flush_p50_us", status.flush.p50_us);
     lines.add("raft_flush_p99_us", status.flush.p99_us);
     lines.add("raft_flush_max_us", status.flush.max_us);
+    lines.add("raft_feature_level", status.feature_level);
+    lines.add("raft_digest_index", status.digests.index);
+    lines.add("raft_replicas_differing", status.differing().count());
     lines.add("raft_members", status.members.len());
     for (index, member) in status.members.iter().enumerate() {
         let matched = member.matched.map_or_else(|| "?".to_owned(), |index| index.to_string());
+        let level = status.feature_levels.get(&member.node_id);
+        let level = level.map_or_else(|| "?".to_owned(), |level| level.understands.to_string());
         lines.add(
             &format!("raft_member{index}"),
             format_args!(
-                "id={},role={},address={},client={},matched={matched},reachable={}",
+                "id={},role={},address={},client={},matched={matched},reachable={},\
+                 feature_level={level}",
                 member.node_id,
                 member.role.name(),
                 member.raft_address,
                 member.client_address,
-                if member.reachable { "yes" } else { "no" }
+                if member.is_reachable() { "yes" } else { "no" }
             ),
         );
     }

@@ -1,5 +1,5 @@
 use crate::base::ids::NodeId;
-use crate::commands::testing_node::TestNode;
+use crate::commands::testing::TestNode;
 use crate::services::cluster::RaftRole;
 
 fn headings(text: &str) -> Vec<&str> {
@@ -51,6 +51,31 @@ fn the_leader_is_a_master_and_others_are_its_slaves() {
     assert_eq!(field(&text, "master_link_status"), Some("up"));
     assert_eq!(field(&text, "master_last_io_seconds_ago"), Some("1"));
     assert_eq!(field(&text, "master_replid").map(str::len), Some(40));
+}
+
+#[test]
+fn the_fields_that_monitoring_tools_read_are_there() {
+    let text = TestNode::new().text(["INFO", "memory", "cpu"]);
+    for name in [
+        "allocator_allocated",
+        "allocator_active",
+        "allocator_resident",
+        "allocator_frag_ratio",
+        "allocator_frag_bytes",
+        "allocator_rss_ratio",
+        "allocator_rss_bytes",
+        "rss_overhead_ratio",
+        "rss_overhead_bytes",
+        "used_memory_vm_functions",
+        "used_memory_vm_total",
+        "used_memory_vm_total_human",
+        "used_memory_functions",
+        "used_memory_scripts_human",
+        "used_cpu_sys_main_thread",
+        "used_cpu_user_main_thread",
+    ] {
+        assert!(field(&text, name).is_some(), "no {name}: {text}");
+    }
 }
 
 #[test]

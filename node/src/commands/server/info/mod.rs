@@ -1,19 +1,22 @@
-//! INFO: what the node knows about itself, in sections of `name:value` lines that clients parse.
+//! INFO: the state of the node, in sections of `name:value` lines that clients parse.
 
 mod activity;
 mod cluster;
+mod lines;
 mod process;
 mod storage;
 
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
 use bytes::Bytes;
 
-use super::at_once;
 use crate::commands::args::Args;
-use crate::commands::command::{Arity, Command, CommandResult, Flags, Keys};
-use crate::commands::context::NodeContext;
+use crate::commands::declare::container::at_once;
+use crate::commands::declare::documentation::tips;
+use crate::commands::declare::{Arity, Command, CommandResult, Flags};
+use crate::commands::run::NodeContext;
 use crate::resp::Reply;
+use lines::Lines;
 
 pub(super) const INFO: Command = Command {
     name: "INFO",
@@ -22,15 +25,17 @@ pub(super) const INFO: Command = Command {
     complexity: "O(1)",
     syntax: "[section [section ...]]",
     arity: Arity::AtLeast(1),
-    keys: Keys::None,
     flags: Flags::LOADING.with(Flags::STALE).with(Flags::DANGEROUS),
+    tips: tips::SHARD_REPORT,
+    history: &[("7.0.0", "Several sections at once.")],
     run: at_once!(info),
+    ..Command::NEW
 };
 
-/// A section: its name, whether it is shown when none is asked for, and its lines.
+/// A section: its name, whether it is shown by default, and its lines.
 type Section = (&'static str, bool, fn(&NodeContext<'_>, &mut Lines));
 
-/// In the order in which Redis shows them; ours comes last.
+/// In Redis' order; the section that Redis does not have comes last.
 const SECTIONS: [Section; 14] = [
     ("Server", true, process::server),
     ("Clients", true, process::clients),
@@ -48,18 +53,6 @@ const SECTIONS: [Section; 14] = [
     ("Raft", true, cluster::raft),
 ];
 
-/// The lines of a section.
-#[derive(Debug, Default)]
-struct Lines(String);
-
-impl Lines {
-    /// `name:value`
-    fn add(&mut self, name: &str, value: impl Display) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "{name}:{value}\r\n");
-    }
-}
-
 fn info(context: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
     let mut text = String::new();
     for (name, by_default, lines_of) in SECTIONS {
@@ -67,7 +60,7 @@ fn info(context: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
             let mut lines = Lines::default();
             lines_of(context, &mut lines);
             let gap = if text.is_empty() { "" } else { "\r\n" };
-            let _ = write!(text, "{gap}# {name}\r\n{}", lines.0);
+            let _ = write!(text, "{gap}# {name}\r\n{}", lines.text());
         }
     }
     Ok(Reply::Verbatim("txt", text.into()))

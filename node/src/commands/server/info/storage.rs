@@ -1,12 +1,12 @@
 //! Sections about what is stored: Persistence, Keyspace.
 
-use super::Lines;
-use crate::commands::context::NodeContext;
+use super::lines::Lines;
+use crate::commands::run::NodeContext;
 
-/// Checkpoints take the place of RDB files, and the Raft log that of the AOF: every acknowledged
-/// write is on disk, so the fields that tell of unsaved changes tell of changes since a checkpoint.
+/// Checkpoints replace RDB files, and the Raft log replaces the AOF. Every acknowledged write is on
+/// disk, so the fields about unsaved changes show the changes since the last checkpoint.
 pub(super) fn persistence(context: &NodeContext<'_>, lines: &mut Lines) {
-    let status = context.node.status();
+    let status = context.node.cluster.status();
     let seconds = status.checkpoint_ms / 1000;
     lines.add("loading", 0);
     lines.add("async_loading", 0);
@@ -46,8 +46,8 @@ pub(super) fn persistence(context: &NodeContext<'_>, lines: &mut Lines) {
 }
 
 pub(super) fn keyspace(context: &NodeContext<'_>, lines: &mut Lines) {
-    let now_ms = context.node.read_time_ms();
-    let keyspace = context.node.keyspace().read();
+    let now_ms = context.node.storage.read_time_ms();
+    let keyspace = context.node.storage.keyspace().read();
     for (id, database) in keyspace.databases().filter(|(_, database)| !database.is_empty()) {
         let name = format!("db{}", id.0);
         lines.add(

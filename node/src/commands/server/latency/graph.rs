@@ -1,4 +1,4 @@
-//! The drawing of LATENCY GRAPH: a bar for each pause, its age written downwards.
+//! The drawing of LATENCY GRAPH: a bar for each pause, with its age below in vertical letters.
 
 use crate::base::telemetry::latency::LatencyEvent;
 
@@ -34,7 +34,7 @@ pub(super) fn draw(name: &str, event: &LatencyEvent, now_s: u64) -> String {
     text
 }
 
-/// Half rows filled by a bar; the smallest fills none.
+/// How many half rows a bar fills; the smallest bar fills none.
 fn height(time: u64, low: u64, high: u64) -> u64 {
     (time - low) * (HEIGHT * 2 - 1) / (high - low).max(1)
 }

@@ -1,7 +1,5 @@
 //! LZF, the compression of long strings in RDB: runs of plain bytes, and copies of earlier output.
 
-use super::reader::Reader;
-
 /// What a byte of input can become at most: 3 bytes name a copy of 264.
 const EXPANSION_MAX: usize = 88;
 
@@ -11,15 +9,16 @@ pub(super) fn decompress(packed: &[u8], length: usize) -> Option<Vec<u8>> {
         return None;
     }
     let mut out = Vec::with_capacity(length);
-    let mut input = Reader::new(packed);
-    while let Some(control) = input.byte() {
+    let mut input = packed;
+    while !input.is_empty() {
+        let control = take(&mut input, 1)?[0];
         if control < 32 {
-            let run = usize::from(control) + 1;
-            out.extend_from_slice(input.take(run)?);
+            out.extend_from_slice(take(&mut input, usize::from(control) + 1)?);
         } else {
-            let extra = if control >> 5 == 7 { input.byte()? } else { 0 };
+            let extra = if control >> 5 == 7 { take(&mut input, 1)?[0] } else { 0 };
             let run = usize::from(control >> 5) + usize::from(extra) + 2;
-            let distance = usize::from(control & 0x1F) << 8 | usize::from(input.byte()?);
+            let low = take(&mut input, 1)?[0];
+            let distance = usize::from(control & 0x1F) << 8 | usize::from(low);
             let start = out.len().checked_sub(distance + 1)?;
             // A copy may reach into what it writes itself: byte by byte.
             for at in start..start + run {
@@ -31,6 +30,10 @@ pub(super) fn decompress(packed: &[u8], length: usize) -> Option<Vec<u8>> {
         }
     }
     (out.len() == length).then_some(out)
+}
+
+fn take<'a>(input: &mut &'a [u8], count: usize) -> Option<&'a [u8]> {
+    input.split_off(..count)
 }
 
 #[cfg(test)]

@@ -1,0 +1,6 @@
+//! What subcommands need to speak to nodes.
+
+pub(super) mod admin;
+pub(super) mod connection;
+pub(super) mod hints;
+pub(super) mod tls;

@@ -1,0 +1,82 @@
+//! The lock of a keyspace, and what a reader gets of it.
+
+use std::ops::Deref;
+
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::Keyspace;
+use crate::base::blocking::check_may_wait;
+
+/// One lock for all keys of a group. Held for a run of commands, or for a long one, so a thread
+/// that must not wait may not take it at all.
+#[derive(Debug, Default)]
+pub struct KeyspaceLock(RwLock<Keyspace>);
+
+impl KeyspaceLock {
+    /// Around what was loaded.
+    pub const fn new(keyspace: Keyspace) -> Self {
+        Self(RwLock::new(keyspace))
+    }
+
+    /// Waits for the writer, and for writers that wait.
+    pub fn read(&self) -> RwLockReadGuard<'_, Keyspace> {
+        check_may_wait("the keyspace lock");
+        self.0.read()
+    }
+
+    /// What a reader sees: the keyspace under the lock, or a snapshot of the same moment when
+    /// `is_long` says that reading will take long. Both are one state.
+    pub fn view(&self, is_long: impl FnOnce(&Keyspace) -> bool) -> View<'_> {
+        let keyspace = self.read();
+        if is_long(&keyspace) {
+            View::Snapshot(Box::new(keyspace.clone()))
+        } else {
+            View::Locked(keyspace)
+        }
+    }
+
+    /// Waits for readers and for the writer.
+    pub fn write(&self) -> RwLockWriteGuard<'_, Keyspace> {
+        check_may_wait("the keyspace lock");
+        self.0.write()
+    }
+}
+
+/// A keyspace to read from.
+#[derive(Debug)]
+pub enum View<'a> {
+    /// Writers wait until this is dropped.
+    Locked(RwLockReadGuard<'a, Keyspace>),
+    /// Writers go on, and copy what they change and this shares.
+    Snapshot(Box<Keyspace>),
+}
+
+impl Deref for View<'_> {
+    type Target = Keyspace;
+
+    fn deref(&self) -> &Keyspace {
+        match self {
+            Self::Locked(keyspace) => keyspace,
+            Self::Snapshot(keyspace) => keyspace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::DatabaseId;
+    use crate::data::keyspace::Object;
+    use crate::data::types::{StringValue, Value};
+
+    #[test]
+    fn a_long_reader_keeps_its_moment_and_lets_writers_in() {
+        let lock = KeyspaceLock::default();
+        let object = || Object::new(Value::String(StringValue::new(b"value")), None, 1);
+        lock.write().database_mut(DatabaseId(0)).insert("first", object());
+        let view = lock.view(|keyspace| !keyspace.database(DatabaseId(0)).is_empty());
+        lock.write().database_mut(DatabaseId(0)).insert("second", object());
+        assert_eq!(view.database(DatabaseId(0)).len(), 1);
+        assert_eq!(lock.view(|_| false).database(DatabaseId(0)).len(), 2);
+    }
+}

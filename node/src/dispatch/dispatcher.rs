@@ -1,0 +1,60 @@
+//! The dispatcher of a thread, and the settings and decisions that its parts share.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use crate::base::telemetry::ThreadMetrics;
+use crate::commands::declare::Resolved;
+use crate::commands::run::{NodeServices, Random};
+use crate::resp::Reply;
+
+/// Runs commands. One for each thread.
+pub struct Dispatcher<S> {
+    pub(super) store: S,
+    pub(super) node: Arc<NodeServices>,
+    pub(super) metrics: Arc<ThreadMetrics>,
+    pub(super) random: RefCell<Random>,
+}
+
+/// Whether the connection continues after the replies so far are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// It continues.
+    Continue,
+    /// It ends.
+    Close,
+}
+
+/// How far a batch has been run.
+#[derive(Debug)]
+pub struct Progress {
+    /// Whether the connection continues.
+    pub flow: Flow,
+    /// The first command that has not been run.
+    pub next: usize,
+}
+
+/// What happens with an admitted command.
+pub(super) enum Route {
+    /// Answered already: refused or queued.
+    Answer(Reply),
+    /// Runs with its neighbours.
+    Data(Resolved),
+    /// Runs at once, on the connection.
+    Session(Resolved),
+    /// Runs after everything before it.
+    Node(Resolved),
+}
+
+/// Configuration that one batch runs under.
+pub(super) struct BatchSettings {
+    /// Reads may lag.
+    pub(super) stale: bool,
+    /// Other nodes' keys are answered with MOVED.
+    pub(super) moved: bool,
+    /// The longest name that a command may give to a key.
+    pub(super) key_bytes_max: u64,
+    /// Memory that the commands queued by MULTI may take.
+    pub(super) transaction_bytes_max: u64,
+}
