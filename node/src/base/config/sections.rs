@@ -1,5 +1,7 @@
 //! The sections of the configuration. A field's comment is also its help text.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -159,6 +161,16 @@ impl RaftConfig {
     /// repeated.
     pub const fn leader_patience_ms(&self) -> u64 {
         2 * self.election_timeout_max_ms
+    }
+
+    /// [`RaftConfig::leader_patience_ms`] as a duration.
+    pub const fn leader_patience(&self) -> Duration {
+        Duration::from_millis(self.leader_patience_ms())
+    }
+
+    /// How long a client's request may take.
+    pub const fn request_timeout(&self) -> Duration {
+        Duration::from_millis(self.request_timeout_ms)
     }
 }
 

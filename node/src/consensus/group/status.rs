@@ -15,82 +15,7 @@ use crate::consensus::types::{LogId, Metrics, Raft};
 use crate::services::cluster::topology::Timings;
 use crate::services::cluster::{Member, MemberRole, RaftRole, RaftStatus};
 
-/// Reports closer together than this are taken as one. The gate does not suffer: a lease that is
-/// not renewed for so short a time is still good, and one that must end ends by itself.
-const REPORT_INTERVAL: Duration = Duration::from_millis(5);
-
-/// Follows the core's reports; runs on the raft thread and ends with the core.
-pub(crate) async fn observe(shared: Arc<Shared>, raft: Raft) {
-    let mut reports = raft.metrics();
-    let mut term = 0;
-    let mut told = None;
-    loop {
-        let metrics = reports.borrow_and_update().clone();
-        follow_leadership(&shared, &metrics);
-        shared.gate.update(&metrics, shared.lease());
-        shared.freshness.update(&metrics);
-        shared.contacts.lead(&metrics);
-        if let Err(error) = &metrics.running_state {
-            // On an orderly stop the word was given before.
-            if !shared.stopping.load(Ordering::Acquire) {
-                shared.end(Ended::Failed(error.to_string()));
-            }
-            break;
-        }
-        if metrics.current_term > term {
-            term = metrics.current_term;
-            shared.counters.elections.fetch_add(1, Ordering::Relaxed);
-        }
-        publish(&shared, &metrics, &mut told);
-        tokio::time::sleep(REPORT_INTERVAL).await;
-        if reports.changed().await.is_err() {
-            break;
-        }
-    }
-    shared.leads.store(false, Ordering::Release);
-}
-
-/// Whether this node keeps the time, and for whom.
-fn follow_leadership(shared: &Shared, metrics: &Metrics) {
-    if metrics.state == ServerState::Leader {
-        let voters = metrics.membership_config.get_joint_config().clone();
-        shared.time.lead(metrics.id, metrics.current_term, voters);
-    } else {
-        shared.time.follow();
-    }
-}
-
-/// What a report must differ in to be told on.
-type Told = (u64, ServerState, Option<NodeId>, Option<LogId>);
-
-fn publish(shared: &Shared, metrics: &Metrics, told: &mut Option<Told>) {
-    let membership = *metrics.membership_config.log_id();
-    let now = (metrics.current_term, metrics.state, metrics.current_leader, membership);
-    if *told == Some(now) {
-        return;
-    }
-    *told = Some(now);
-    observe_leadership(shared, metrics);
-}
-
-/// Lets everything in this process know what the core reports about leadership. A leader that gave
-/// its leadership up because its disk hangs knows of no leader: its core cannot note another one
-/// before the disk answers.
-pub(crate) fn observe_leadership(shared: &Shared, metrics: &Metrics) {
-    let gave_up = shared.disk_stall.gave_up();
-    let is_self = metrics.state == ServerState::Leader && !gave_up;
-    let leader = metrics.current_leader.filter(|leader| !gave_up || *leader != metrics.id);
-    shared.leads.store(is_self, Ordering::Release);
-    let status = status(shared);
-    let moved = status.moved();
-    let before = shared.statuses.send_replace(status).moved();
-    if let Some(moved) = moved.filter(|_| before.is_none()) {
-        tracing::warn!("{moved}");
-    }
-    let term = metrics.current_term;
-    shared.leadership.send_replace(Leadership { term, leader, is_self });
-}
-
+--publisher--
 impl Shared {
     /// Waits until this node hears a leader, no longer than an election may take. A node that
     /// takes no part in a cluster waits for nothing.
@@ -207,37 +132,6 @@ fn fill(status: &mut RaftStatus, shared: &Shared, metrics: &Metrics) {
             }
         })
         .collect();
-}
-
-pub(crate) fn matched(metrics: &Metrics, id: NodeId) -> Option<u64> {
-    if id == metrics.id {
-        return metrics.last_log_index;
-    }
-    metrics.replication.as_ref()?.get(&id).copied().flatten().map(|id| id.index)
-}
-
-/// Milliseconds since a majority last acknowledged this leader.
-pub(crate) fn quorum_age_ms(metrics: &Metrics) -> Option<u64> {
-    if leads_alone(metrics) {
-        return Some(0);
-    }
-    let at = metrics.last_quorum_acked.filter(|_| metrics.state == ServerState::Leader);
-    at.map(|at| at.into_inner().elapsed().as_millis() as u64)
-}
-
-/// Whether a member answers this leader.
-pub(crate) fn is_reachable(metrics: &Metrics, id: NodeId) -> bool {
-    answered_since(metrics, id, MEMBER_SILENCE_MAX)
-}
-
-/// Whether a member has answered something that this leader sent less than `ago` ago.
-pub(crate) fn answered_since(metrics: &Metrics, id: NodeId, ago: Duration) -> bool {
-    if id == metrics.id {
-        return true;
-    }
-    let heartbeats = metrics.heartbeat.as_ref();
-    let answered = heartbeats.and_then(|all| all.get(&id).copied().flatten());
-    answered.is_some_and(|at| at.into_inner().elapsed() < ago)
 }
 
 /// Of microseconds.

@@ -9,4 +9,6 @@ pub(crate) mod pieces;
 pub(crate) mod proposer;
 pub(crate) mod queue;
 pub(crate) mod queue_bytes;
+pub(crate) mod request_sizes;
 pub(crate) mod stamping;
+pub(crate) mod submission;

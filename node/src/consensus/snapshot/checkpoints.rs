@@ -18,7 +18,7 @@ use crate::base::disk::{Disk, is_full};
 use crate::base::ids::GroupId;
 use crate::base::planted::{Bug, planted};
 use crate::base::threads::Threads;
-use crate::consensus::state_machine::apply_worker::Cut;
+use crate::consensus::state_machine::cut::Cut;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
 use crate::consensus::types::Snapshot;
 use crate::data::checkpoint::{self, Header};

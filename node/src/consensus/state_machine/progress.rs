@@ -6,13 +6,22 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::base::feature_level::FeatureLevel;
 use crate::base::group_time::GroupTime;
 use crate::base::planted::{Bug, planted};
+use crate::commands::request::Request;
+use crate::consensus::errors::Refusal;
 
 /// Slower entries are counted as this slow: an hour.
 const TOOK_US_MAX: u64 = 3_600_000_000;
+
+/// A new cluster, all members of which understand a level, has reached it after this time.
+const NEW_CLUSTER_TIME: Duration = Duration::from_secs(2);
+
+/// How often it is looked for.
+const LEVEL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Progress of apply.
 #[derive(Debug)]
@@ -145,6 +154,33 @@ impl Applied {
     /// To be called before an entry of the level can be acknowledged.
     pub(crate) fn set_feature_level(&self, level: FeatureLevel) {
         self.feature_level.store(level.0, Ordering::Release);
+    }
+
+    /// Refuses what `what` names while the cluster runs at a lower level than it needs.
+    pub(crate) fn check_level(
+        &self,
+        needed: FeatureLevel,
+        what: &'static str,
+    ) -> Result<(), Refusal> {
+        let in_force = self.feature_level();
+        if needed <= in_force || planted(Bug::LevelIgnored) {
+            return Ok(());
+        }
+        Err(Refusal::NeedsLevel { what, needed, in_force })
+    }
+
+    /// As [`Applied::check_level`], for the commands of a request.
+    pub(crate) fn check_request_level(&self, request: &Request) -> Result<(), Refusal> {
+        self.check_level(request.needs_level, "this command")
+    }
+
+    /// A new cluster takes a moment to reach its level. What still needs a higher one afterwards is
+    /// refused.
+    pub(crate) async fn wait_for_level(&self, wanted: FeatureLevel) {
+        let deadline = Instant::now() + NEW_CLUSTER_TIME;
+        while self.feature_level() < wanted && Instant::now() < deadline {
+            tokio::time::sleep(LEVEL_INTERVAL).await;
+        }
     }
 
     /// Approximate bytes of all keys and values.

@@ -11,7 +11,7 @@ use crate::commands::request::Request;
 use crate::consensus::errors::{ProposeError, Refusal};
 use crate::consensus::network::convert::{bound_replies, decode_replies, encode_pieces};
 use crate::consensus::proposal::pieces::{Added, Assembly, Piece};
-use crate::consensus::read::read_index::{Confirmation, ReadPoint};
+use crate::consensus::read::confirm::{Confirmation, ReadPoint};
 
 pub(crate) fn work_to_proto(work: Work) -> proto::forward_request::Work {
     use proto::forward_request::Work as Message;
