@@ -1,64 +1,22 @@
 //! From a data directory to a running group, and back in order.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use openraft::async_runtime::watch::WatchReceiver;
-use openraft::{Config, SnapshotPolicy};
-use parking_lot::Mutex;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
-
-use crate::base::blocking::RAFT_THREAD;
-use crate::base::clock::Clock;
-use crate::base::config::{LiveConfig, RaftConfig};
-use crate::base::disk::Disk;
-use crate::base::feature_level::UnknownLevel;
-use crate::base::ids::{ClusterId, GroupId, NodeId};
-use crate::base::net::Net;
-use crate::base::planted::{Bug, planted};
-use crate::base::telemetry::Metrics;
-use crate::base::threads::{ThreadMain, Threads};
-use crate::consensus::background::checkpoint_trigger;
-use crate::consensus::background::disk_space::{self, Room};
-use crate::consensus::background::reclaim::{self, Reclaim};
-use crate::consensus::group::Group;
-use crate::consensus::membership::change::{self, Expected};
-use crate::consensus::membership::eligibility::{self, Eligibility};
-use crate::consensus::membership::feature_level::{self, Levels};
+use super::Group;
+use super::open::open;
+use super::options::GroupOptions;
+use super::parts::Parts;
+use super::start_core::start_core;
+use crate::base::threads::ThreadMain;
+use crate::consensus::background::reclaim::Reclaim;
+use crate::consensus::errors::StartError;
+use crate::consensus::membership::change::Expected;
 use crate::consensus::membership::incarnation;
-use crate::consensus::membership::{standing, who_is_who};
-use crate::consensus::network::channels::{Identity, Peers};
-use crate::consensus::network::contacts::Contacts;
-use crate::consensus::network::peer::NetworkFactory;
-use crate::consensus::proposal::forward::Forwarder;
-use crate::consensus::proposal::large_requests::LargeRequests;
-use crate::consensus::proposal::proposer::Proposer;
-use crate::consensus::proposal::queue::ProposalQueue;
-use crate::consensus::proposal::queue_bytes::Queued;
-use crate::consensus::read::freshness::Freshness;
-use crate::consensus::read::lease::{ReadGate, RestartGuard};
-use crate::consensus::read::read_index::ReadRounds;
-use crate::consensus::shared::{Core, Counters, Ended, Queues, Shared};
-use crate::consensus::snapshot::checkpoints::{Checkpoints, Restored};
-use crate::consensus::snapshot::incoming::Incoming;
-use crate::consensus::state_machine::apply::{Applier, ApplyObserver};
-use crate::consensus::state_machine::apply_worker::ApplyHandle;
-use crate::consensus::state_machine::digests;
-use crate::consensus::state_machine::machine::StateMachine;
-use crate::consensus::state_machine::progress::Applied;
-use crate::consensus::state_machine::replicated_state::ReplicatedState;
-use crate::consensus::status;
-use crate::consensus::storage::disk_stall::{self, DiskStall};
-use crate::consensus::storage::flushed::FlushedLog;
-use crate::consensus::storage::log::{Log, LogError, LogOptions, LogState};
-use crate::consensus::storage::log_store::LogStore;
-use crate::consensus::storage::parts::{self, Incomplete};
-use crate::consensus::time::ClusterTime;
-use crate::consensus::types::{MemberAddresses, Raft};
-use crate::data::keyspace::KeyspaceLock;
-use crate::data::meta::{Facts, Meta, MetaError};
+use crate::consensus::storage::parts;
+use crate::consensus::tasks::Tasks;
+use crate::data::meta::{Facts, Meta};
 
 /// How long a stopping leader waits for its successor: a hand-over takes milliseconds, unless all
 /// nodes stop at once.
@@ -66,34 +24,6 @@ const HAND_OVER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long a stopping node waits for the answers to what it proposed.
 const IN_FLIGHT_PATIENCE: Duration = Duration::from_secs(1);
-
-/// What a group needs to run.
-pub struct GroupOptions {
-    /// Which one.
-    pub group_id: GroupId,
-    /// The node's data directory; must exist and be locked by the caller.
-    pub directory: PathBuf,
-    /// How others reach this node.
-    pub addresses: MemberAddresses,
-    /// Timings, reads, checkpoints, room on the disk; what may change while the group runs does.
-    pub config: Arc<LiveConfig>,
-    /// Sizes of the log.
-    pub log: LogOptions,
-    /// The doors.
-    pub disk: Arc<dyn Disk>,
-    /// To peers.
-    pub net: Arc<dyn Net>,
-    /// Wall time.
-    pub clock: Arc<dyn Clock>,
-    /// To threads.
-    pub threads: Arc<dyn Threads>,
-    /// Told of every applied entry.
-    pub observer: Option<Arc<dyn ApplyObserver>>,
-    /// Counts what apply deletes.
-    pub metrics: Arc<Metrics>,
-    /// Feeds the seeds of entries.
-    pub seed: u64,
-}
 
 /// Whether a node may start on a directory of which this is known.
 pub fn check_facts(facts: &Facts) -> Result<(), StartError> {
@@ -400,20 +330,43 @@ async fn end_guard(shared: Arc<Shared>, raft: Raft) {
     }
 }
 
+impl Group {
+    /// Opens the directory, loads the checkpoint, starts the threads and, when the directory has an
+    /// identity, the core. Blocks while it reads.
+    pub async fn start(options: GroupOptions) -> Result<Self, StartError> {
+        let directory = options.directory.join(format!("group-{}", options.group_id));
+        parts::check_meta(&*options.disk, &options.directory, &directory)?;
+        options.disk.create_directory(&directory).map_err(StartError::Checkpoint)?;
+        let meta = Arc::new(Meta::open(&*options.disk, &options.directory)?);
+        check_facts(&meta.facts())?;
+        parts::check_data(&*options.disk, &meta.facts(), &options.directory, &directory)?;
+        incarnation::draw(&meta)?;
+        let threads = options.threads.clone();
+        let tasks = Tasks::start(&*threads);
+        let (reclaim, questions) = Reclaim::new();
+        let group = Self(Arc::new(open(options, directory, meta.clone(), tasks, reclaim)?));
+        group.0.reclaimer().start(&*threads, questions);
+        if let (Some(node_id), Some(cluster_id)) = (meta.facts().node_id, meta.facts().cluster_id) {
+            start_core(&group.0, node_id, cluster_id).await.map_err(StartError::Core)?;
+        }
+        Ok(group)
+    }
+}
+
 /// See [`Group::stop`].
-pub(crate) async fn stop(shared: &Arc<Shared>) {
-    let limit = Duration::from_millis(shared.config.load().raft.shutdown_timeout_ms);
-    if tokio::time::timeout(limit, stop_in_order(shared)).await.is_err() {
+pub(super) async fn stop(parts: &Parts) {
+    let limit = Duration::from_millis(parts.own.config.load().raft.shutdown_timeout_ms);
+    if tokio::time::timeout(limit, stop_in_order(parts)).await.is_err() {
         tracing::warn!("the group did not stop in order within its time");
     }
 }
 
 /// See [`Group::hand_over`].
-pub(crate) async fn hand_over(shared: &Arc<Shared>) {
-    if !shared.is_leader() {
+pub(super) async fn hand_over(parts: &Parts) {
+    if !parts.cluster.leadership.is_leader() {
         return;
     }
-    let handing_over = change::transfer(shared, None, Expected::Any);
+    let handing_over = parts.control.transfers.transfer(None, Expected::Any);
     match tokio::time::timeout(HAND_OVER_PATIENCE, handing_over).await {
         Ok(Ok(())) => tracing::info!("leadership was handed over"),
         Ok(Err(error)) => tracing::info!(%error, "leadership was not handed over"),
@@ -421,19 +374,39 @@ pub(crate) async fn hand_over(shared: &Arc<Shared>) {
     }
 }
 
-async fn stop_in_order(shared: &Arc<Shared>) {
-    hand_over(shared).await;
-    shared.stopping.store(true, Ordering::Release);
+async fn stop_in_order(parts: &Parts) {
+    hand_over(parts).await;
+    parts.own.lifetime.stopping.store(true, Ordering::Release);
     // What is on its way to the log gets its answer if it comes soon.
-    let all = shared.config.load().raft.proposals_in_flight;
-    let answered = tokio::time::timeout(IN_FLIGHT_PATIENCE, shared.window.acquire_many(all));
+    let all = parts.own.config.load().raft.proposals_in_flight;
+    let answered =
+        tokio::time::timeout(IN_FLIGHT_PATIENCE, parts.requests.window.acquire_many(all));
     if answered.await.is_err() {
         tracing::info!("some proposals were not answered before the stop");
     }
-    if let Some(core) = shared.core.get()
+    if let Some(core) = parts.cluster.raft.core()
         && let Err(error) = core.raft.shutdown().await
     {
         tracing::warn!(%error, "the consensus core did not stop in order");
     }
-    shared.log.close().await;
+    parts.data.log.close().await;
+    close_meta(parts).await;
+}
+
+/// On the thread that may wait for the disk, after everything that was to be noted before. Some
+/// threads still hold the facts for a moment, and the directory may be opened again at once.
+async fn close_meta(parts: &Parts) {
+    let (done, closed) = tokio::sync::oneshot::channel();
+    let meta = parts.own.meta.clone();
+    let main: ThreadMain = Box::new(move || {
+        Box::pin(async move {
+            meta.close();
+            // The stop may have run out of time.
+            let _ = done.send(());
+        })
+    });
+    if parts.own.tasks.run_on_disk_thread(main) {
+        // An error means that the thread has ended.
+        let _ = closed.await;
+    }
 }

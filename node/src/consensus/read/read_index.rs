@@ -37,9 +37,10 @@ impl ReadQueue {
         if self.participation.takes_no_part() {
             return Err(ReadError::NoLeader);
         }
+        let request_timeout = self.config.load().raft.request_timeout();
         let (waiter, answer) = oneshot::channel();
         self.waiters.send(waiter).map_err(|_| ReadError::Stopping)?;
-        match tokio::time::timeout(self.config.load().raft.request_timeout(), answer).await {
+        match timeout(request_timeout, answer).await {
             Ok(Ok(result)) => result,
             _ => Err(ReadError::NoLeader),
         }

@@ -28,7 +28,8 @@ impl Delivery {
         work: Work,
     ) -> impl Future<Output = Answered> + Send + 'static {
         let bytes = work.bytes();
-        let deadline = Instant::now() + self.sizes.config.load().raft.request_timeout() + self.sizes.extra_time(bytes);
+        let timeout = self.sizes.config.load().raft.request_timeout();
+        let deadline = Instant::now() + timeout + self.sizes.extra_time(bytes);
         let this = self.clone();
         let checked = self.check_work(&work);
         let (mut here, mut there) = (None, None);
