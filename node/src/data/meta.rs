@@ -167,7 +167,7 @@ pub struct Meta {
     facts: Mutex<Facts>,
 }
 
-/// Where the database is. It is large, and the place small.
+/// The database, as long as there is one.
 #[derive(Debug)]
 enum Place {
     Open(Box<Database>),
@@ -240,10 +240,9 @@ impl Meta {
         Ok(())
     }
 
-    /// Closes the file, so that the directory can be opened again at once, whoever still holds this.
-    /// No change is made from here on; the facts can still be read.
+    /// Closes the file, so that the directory can be opened again at once, even while some threads
+    /// still hold this. From here on the facts can be read and not be changed.
     pub fn close(&self) {
-        // Whoever takes the lock next finds it closed; redb ends under the lock.
         *self.database.lock() = Place::Closed;
     }
 

@@ -27,7 +27,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// How long the successor has to be elected before this leader falls silent.
 const HAND_OVER_PATIENCE: Duration = Duration::from_secs(1);
 
-/// What a disk that hangs concerns.
+/// What the watch of the disk needs.
 pub(crate) struct StalledDisk {
     pub(crate) config: Arc<LiveConfig>,
     pub(crate) lifetime: Arc<Lifetime>,

@@ -28,7 +28,7 @@ const TRANSFER_INTERVAL: Duration = Duration::from_secs(10);
 /// Longest election timeouts without a leader after which a node stands whatever its clock says.
 const ELECTIONS_LEFT_TO_OTHERS: u64 = 3;
 
-/// What a wrong clock concerns.
+/// What the watch of the clock needs.
 pub(crate) struct WrongClock {
     pub(crate) config: Arc<LiveConfig>,
     pub(crate) lifetime: Arc<Lifetime>,

@@ -74,7 +74,8 @@ impl Group {
     async fn leader_client(&self, forwarded: bool) -> Result<AdminClient, ChangeError> {
         if forwarded {
             // Two nodes that take each other for the leader must not pass a change to and fro.
-            return Err(ChangeError::NotLeader(self.0.cluster.leadership.leadership.borrow().leader));
+            let leader = self.0.cluster.leadership.leadership.borrow().leader;
+            return Err(ChangeError::NotLeader(leader));
         }
         // One that is remembered and not heard would leave the fate of the change unknown.
         self.0.wait_to_hear_leader().await;

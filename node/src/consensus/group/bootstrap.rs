@@ -106,7 +106,8 @@ async fn init(parts: &Arc<Parts>, cluster_id: Option<ClusterId>) -> Formed {
             .map_err(|error| ChangeError::Refused(error.to_string()))?;
         parts.cluster.leadership.wait_for_leader().await.ok_or(ChangeError::Unknown)?;
         // The name travels with checkpoints and backups; the identity in force is that of `meta`.
-        let named = parts.requests.proposals.queue_item(Item::NameCluster(cluster_id.0), false).await;
+        let name = Item::NameCluster(cluster_id.0);
+        let named = parts.requests.proposals.queue_item(name, false).await;
         tracing::info!(?named, "began a cluster");
         parts.control.rise.raise().await;
     }
@@ -172,7 +173,8 @@ async fn join(parts: &Arc<Parts>, seeds: &[String], expected: Option<ClusterId>)
     if let Some(identity) = &identity {
         check_expected(&identity.cluster_id, expected.as_ref())?;
         if parts.cluster.leadership.is_leader() && !is_known(identity) {
-            parts.control.changes.change(announcement(parts, identity.node_id), Expected::Any).await?;
+            let change = announcement(parts, identity.node_id);
+            parts.control.changes.change(change, Expected::Any).await?;
             return Ok(identity.clone());
         }
     }
@@ -287,7 +289,10 @@ async fn join_by(
 fn announcement(parts: &Parts, id: NodeId) -> Change {
     let addresses = parts.own.addresses.clone();
     match parts.cluster.raft.address_of(id) {
-        Some(_) => Change::Move { id, addresses, hears_leader: parts.cluster.leadership.hears_leader() },
+        Some(_) => {
+            let hears_leader = parts.cluster.leadership.hears_leader();
+            Change::Move { id, addresses, hears_leader }
+        }
         None => Change::AddLearner(id, addresses, FeatureLevel::HIGHEST),
     }
 }

@@ -134,7 +134,8 @@ impl Group {
         } else {
             self.0.cluster.freshness.age_ms(self.0.data.applied.index(), age_ms_max)
         };
-        if age_ms.is_some_and(|age_ms| age_ms <= age_ms_max) && !self.0.cluster.participation.is_in_doubt() {
+        let in_doubt = || self.0.cluster.participation.is_in_doubt();
+        if age_ms.is_some_and(|age_ms| age_ms <= age_ms_max) && !in_doubt() {
             Ok(())
         } else {
             Err(ReadError::TooStale)
@@ -222,7 +223,8 @@ impl Group {
     /// Drops the log behind the checkpoint in force, whatever the settings keep.
     #[cfg(test)]
     pub(crate) async fn purge_log_for_test(&self) {
-        if let (Some(core), Some(index)) = (self.0.cluster.raft.core(), self.0.data.checkpoints.index()) {
+        let index = self.0.data.checkpoints.index();
+        if let (Some(core), Some(index)) = (self.0.cluster.raft.core(), index) {
             core.raft.trigger().purge_log(index).await.expect("the core runs");
         }
     }

@@ -52,7 +52,7 @@ use crate::data::keyspace::KeyspaceLock;
 use crate::data::meta::Meta;
 
 /// See the module.
-pub(crate) struct Parts {
+pub(super) struct Parts {
     pub(super) own: Own,
     pub(super) data: Data,
     pub(super) cluster: Cluster,

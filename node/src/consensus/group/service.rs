@@ -2,7 +2,6 @@
 //! on.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -42,7 +41,8 @@ impl Group {
         S: Stream<Item = Result<raft::AppendRequest, Status>> + Send + 'static,
     {
         let core = core(&self.0)?;
-        let (wanted, requests) = with_room((self.0.own.config.clone(), self.0.data.log.clone()), requests);
+        let log = (self.0.own.config.clone(), self.0.data.log.clone());
+        let (wanted, requests) = with_room(log, requests);
         let (identity, trust) = (core.identity.clone(), self.0.cluster.trust.clone());
         let mut leader = LeaderStream::new(self.0.control.early_election.clone());
         let contradictions = self.0.control.contradictions.clone();
@@ -197,6 +197,7 @@ impl Group {
         let (replies, answers) = tokio::sync::mpsc::channel(64);
         let (parts, identity) = (self.0.clone(), core.identity.clone());
         tokio::spawn(async move {
+            let trust = &parts.cluster.trust;
             let mut requests = requests.fuse();
             let mut working = FuturesUnordered::new();
             let mut unfinished = None;
@@ -209,7 +210,7 @@ impl Group {
                             Some(Err(_)) => return,
                             None => continue,
                         };
-                        let accepted = parts.cluster.trust.accept(&identity, request.route.as_ref(), None);
+                        let accepted = trust.accept(&identity, request.route.as_ref(), None);
                         if let Err(status) = accepted {
                             let _ = replies.send(Err(status)).await;
                             return;

@@ -21,7 +21,7 @@ use crate::consensus::membership::change::making;
 use crate::consensus::membership::incarnation::alone::Alone;
 use crate::consensus::membership::incarnation::{self, Registering};
 use crate::consensus::network::channels::Identity;
-use crate::consensus::network::peer::{NetworkFactory, Talk};
+use crate::consensus::network::peer::{NetworkFactory, PeerParts};
 use crate::consensus::proposal::forward::forwarder::Forwarder;
 use crate::consensus::proposal::forward::link::Streams;
 use crate::consensus::proposal::large_requests::LargeRequests;
@@ -90,7 +90,7 @@ async fn build_core(
     identity: Arc<Identity>,
 ) -> Result<(), String> {
     let Parts { own, data, cluster, .. } = &**parts;
-    let network = NetworkFactory::new(Arc::new(talk(parts)), identity.clone());
+    let network = NetworkFactory::new(Arc::new(peer_parts(parts)), identity.clone());
     let machine = StateMachine { apply: data.apply.clone(), checkpoints: data.checkpoints.clone() };
     let log = LogStore {
         log: data.log.clone(),
@@ -123,9 +123,9 @@ async fn build_core(
     Ok(())
 }
 
-fn talk(parts: &Parts) -> Talk {
+fn peer_parts(parts: &Parts) -> PeerParts {
     let Parts { own, data, cluster, .. } = parts;
-    Talk {
+    PeerParts {
         config: own.config.clone(),
         peers: cluster.peers.clone(),
         raft: cluster.raft.clone(),

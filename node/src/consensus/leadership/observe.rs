@@ -22,7 +22,7 @@ use crate::consensus::types::{LogId, Metrics};
 /// not renewed for so short a time is still good, and one that must end ends by itself.
 const REPORT_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Whom the reports of the core concern.
+/// What follows the reports of the core.
 pub(crate) struct Observer {
     pub(crate) config: Arc<LiveConfig>,
     pub(crate) leadership: Arc<LeadershipState>,

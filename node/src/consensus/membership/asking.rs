@@ -32,7 +32,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 type Clients = BTreeMap<String, AdminClient>;
 
-/// What the questions and answers concern.
+/// What is needed to ask, and to heed the answers.
 pub(crate) struct Asking {
     pub(crate) config: Arc<LiveConfig>,
     pub(crate) meta: Arc<Meta>,

@@ -50,8 +50,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// earlier.
 const APPEND_SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// What talking to peers concerns.
-pub(crate) struct Talk {
+/// What the clients of peers need.
+pub(crate) struct PeerParts {
     pub(crate) config: Arc<LiveConfig>,
     pub(crate) peers: Peers,
     pub(crate) raft: Arc<RaftHandle>,
@@ -66,17 +66,17 @@ pub(crate) struct Talk {
 
 /// Makes a client for each peer and purpose.
 pub(crate) struct NetworkFactory {
-    talk: Arc<Talk>,
+    parts: Arc<PeerParts>,
     identity: Arc<Identity>,
 }
 
 impl NetworkFactory {
-    pub(crate) const fn new(talk: Arc<Talk>, identity: Arc<Identity>) -> Self {
-        Self { talk, identity }
+    pub(crate) const fn new(parts: Arc<PeerParts>, identity: Arc<Identity>) -> Self {
+        Self { parts, identity }
     }
 
     fn peer(&self, target: NodeId, node: &MemberAddresses) -> Peer {
-        Peer::new(self.talk.clone(), self.identity.clone(), target, node)
+        Peer::new(self.parts.clone(), self.identity.clone(), target, node)
     }
 }
 
@@ -86,7 +86,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
     // For replication and, through the provided method, once more for snapshots: with heartbeats
     // three channels.
     async fn new_client(&mut self, target: NodeId, node: &MemberAddresses) -> Peer {
-        let raft = &self.talk.config.load().raft;
+        let raft = &self.parts.config.load().raft;
         let election_timeout_min = Duration::from_millis(raft.election_timeout_min_ms);
         let pacing = Arc::new(Pacing::of_replication(election_timeout_min));
         Peer { pacing, ..self.peer(target, node) }
@@ -101,7 +101,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
 
 /// One peer, for one purpose.
 pub(crate) struct Peer {
-    talk: Arc<Talk>,
+    parts: Arc<PeerParts>,
     identity: Arc<Identity>,
     target: NodeId,
     route: Mutex<Route>,
@@ -127,13 +127,13 @@ type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, Rp
 
 impl Peer {
     pub(crate) fn new(
-        talk: Arc<Talk>,
+        parts: Arc<PeerParts>,
         identity: Arc<Identity>,
         target: NodeId,
         node: &MemberAddresses,
     ) -> Self {
-        let route = Mutex::new(Route::to(&talk.peers, &node.raft));
-        Self { talk, identity, target, route, pacing: Arc::new(Pacing::Heartbeats) }
+        let route = Mutex::new(Route::to(&parts.peers, &node.raft));
+        Self { parts, identity, target, route, pacing: Arc::new(Pacing::Heartbeats) }
     }
 
     fn client(&self) -> Result<RaftServiceClient<Channel>, RpcError> {
@@ -146,21 +146,21 @@ impl Peer {
 
     /// To where the membership says that the member is now.
     fn channel(&self) -> Result<Channel, String> {
-        let now = self.talk.raft.address_of(self.target);
+        let now = self.parts.raft.address_of(self.target);
         let mut route = self.route.lock();
         if let Some(now) = now.filter(|now| now.raft != route.address) {
-            *route = Route::to(&self.talk.peers, &now.raft);
+            *route = Route::to(&self.parts.peers, &now.raft);
         }
         route.channel.clone()
     }
 
     fn envelope(&self) -> ironkv_proto::types::v1::Route {
-        self.talk.trust.route_to(&self.identity, self.target)
+        self.parts.trust.route_to(&self.identity, self.target)
     }
 
     /// A node that is not sure of its data asks for no vote and replicates nothing.
     fn refuse_in_doubt(&self) -> Result<(), RpcError> {
-        if self.talk.trust.participation.is_in_doubt() {
+        if self.parts.trust.participation.is_in_doubt() {
             let text = "this node takes no part until its data is confirmed";
             return Err(RPCError::Unreachable(Unreachable::from_string(text)));
         }
@@ -173,7 +173,7 @@ impl Peer {
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         self.refuse_in_doubt()?;
         let counts =
-            self.talk.trust.check_lineage(&self.identity, self.target, answer.lineage.as_ref());
+            self.parts.trust.check_lineage(&self.identity, self.target, answer.lineage.as_ref());
         counts.map_err(|status| rpc_error(&status))?;
         convert::vote_response_from_proto(answer).map_err(|error| damaged(&error))
     }
@@ -190,9 +190,9 @@ impl Peer {
             Ok(answer) => {
                 let answer = answer.map_err(|status| {
                     if planted(Bug::RemovalByStatus) && status.code() == Code::PermissionDenied {
-                        self.talk.trust.lifetime.become_removed(status.message());
+                        self.parts.trust.lifetime.become_removed(status.message());
                     }
-                    self.talk.trust.heed_refusal(&self.identity, self.target, &status);
+                    self.parts.trust.heed_refusal(&self.identity, self.target, &status);
                     rpc_error(&status)
                 })?;
                 Ok(answer.into_inner())
@@ -232,12 +232,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
     {
         let (client, identity) = (self.client(), self.identity.clone());
-        let peer = (self.talk.clone(), self.identity.clone(), self.target);
+        let peer = (self.parts.clone(), self.identity.clone(), self.target);
         let pacing = self.pacing.clone();
         Box::pin(async move {
             pacing.wait().await;
             let unanswered = Arc::new(Unanswered::default());
-            let (sent, talk, target) = (unanswered.clone(), self.talk.clone(), self.target);
+            let (sent, parts, target) = (unanswered.clone(), self.parts.clone(), self.target);
             // Heartbeats come through streams of their own, which carry no entries.
             let carries_entries = Arc::new(AtomicBool::new(false));
             let carries = carries_entries.clone();
@@ -248,19 +248,19 @@ impl RaftNetworkV2<TypeConfig> for Peer {
                 let committed = request.leader_commit.map_or(0, |committed| committed.index);
                 // A request of replication without entries may lack them because they were purged.
                 let prev = request.prev_log_id.map_or(0, |prev| prev.index);
-                let lacks_entries = || replicates && prev < talk.log.purged_index();
+                let lacks_entries = || replicates && prev < parts.log.purged_index();
                 if !request.entries.is_empty() || lacks_entries() {
                     carries.store(true, Ordering::Relaxed);
                 }
-                talk.reports.applied.note_told(committed);
+                parts.reports.applied.note_told(committed);
                 sent.sent(&request);
                 sent_term.store(request.vote.leader_id.term, Ordering::Relaxed);
-                let route = talk.trust.route_to(&identity, target);
+                let route = parts.trust.route_to(&identity, target);
                 let message = convert::append_to_proto(route, &request);
-                let leader = Some(talk.reports.leader_report(target, &request));
+                let leader = Some(parts.reports.leader_report(target, &request));
                 proto::AppendRequest { leader, ..message }
             });
-            let reports = self.talk.reports.clone();
+            let reports = self.parts.reports.clone();
             let heard = move |report: Option<proto::FollowerReport>| {
                 reports.levels.note_level(target, report.as_ref());
                 // A version that does not report is heard of too.
@@ -272,16 +272,16 @@ impl RaftNetworkV2<TypeConfig> for Peer {
                 Ok(Ok(answers)) => {
                     let results = append_results(answers.into_inner(), unanswered, heard, peer);
                     let results = paced(results, pacing);
-                    return Ok(end_for_want_of_room(results, self.talk.room.clone(), carries_entries));
+                    return Ok(end_for_want_of_room(results, self.parts.room.clone(), carries_entries));
                 }
                 Ok(Err(status)) => {
-                    self.talk.trust.heed_refusal(&self.identity, self.target, &status);
+                    self.parts.trust.heed_refusal(&self.identity, self.target, &status);
                     rpc_error(&status)
                 }
                 Err(_) => silence(),
             };
             // Another version of the program may come up there.
-            self.talk.reports.levels.forget_level(self.target);
+            self.parts.reports.levels.forget_level(self.target);
             pacing.failed().await;
             Err(error)
         })
@@ -317,14 +317,14 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let client = self.client()?;
-        let worker = self.talk.incoming.worker();
-        let piece_bytes = self.talk.config.load().raft.snapshot_chunk_bytes;
+        let worker = self.parts.incoming.worker();
+        let piece_bytes = self.parts.config.load().raft.snapshot_chunk_bytes;
         let sending = send_snapshot(worker, client, self.envelope(), vote, snapshot, piece_bytes);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = sending => {
                 if sent.as_ref().is_err_and(|status| status.code() == Code::DataLoss) {
-                    self.talk.checkpoints.check_in_force().await;
+                    self.parts.checkpoints.check_in_force().await;
                 }
                 let vote = sent.map_err(|status| rpc_error(&status))?;
                 Ok(SnapshotResponse::new(vote))
@@ -354,7 +354,7 @@ fn append_results<'s>(
     answers: tonic::Streaming<proto::AppendResponse>,
     unanswered: Arc<Unanswered>,
     heard: impl Fn(Option<proto::FollowerReport>) + Send + 's,
-    peer: (Arc<Talk>, Arc<Identity>, NodeId),
+    peer: (Arc<PeerParts>, Arc<Identity>, NodeId),
 ) -> AppendResults<'s> {
     let state = Some((answers, unanswered, heard, peer));
     let results = futures::stream::unfold(state, async |state| {
@@ -414,10 +414,10 @@ fn paced<'s>(results: AppendResults<'s>, pacing: Arc<Pacing>) -> AppendResults<'
 /// Whether an answer to replication counts: it comes from the one process that speaks for its node,
 /// and this node may count.
 fn counts(
-    (talk, identity, peer): &(Arc<Talk>, Arc<Identity>, NodeId),
+    (parts, identity, peer): &(Arc<PeerParts>, Arc<Identity>, NodeId),
     report: Option<&proto::FollowerReport>,
 ) -> Result<(), Status> {
-    let trust = &talk.trust;
+    let trust = &parts.trust;
     if trust.participation.is_in_doubt() {
         return Err(Status::unavailable("this node takes no part until its data is confirmed"));
     }

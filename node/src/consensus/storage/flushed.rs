@@ -131,7 +131,7 @@ pub struct FlushReached {
     pub others: u32,
 }
 
-/// What the questions and answers concern.
+/// What is needed to ask other nodes, and to answer them.
 pub(crate) struct Flushes {
     pub(crate) raft: Arc<RaftHandle>,
     pub(crate) applied: Arc<Applied>,
@@ -204,7 +204,8 @@ impl Flushes {
         let _ = self.flushed.progress.subscribe().wait_for(|progress| progress.index >= index).await;
     }
 
-    /// How many other voters have it, asking the leader, whichever node that is, until enough have it.
+    /// How many other voters have it, asking the leader, whichever node that is, until enough have
+    /// it.
     async fn wait_for_others(
         self: &Arc<Self>,
         index: u64,
@@ -232,8 +233,8 @@ impl Flushes {
         }
     }
 
-    /// `None` when this node does not lead, or does not know the entry to be committed: what followers
-    /// have at that index may then be another entry.
+    /// `None` when this node does not lead, or does not know the entry to be committed: what
+    /// followers have at that index may then be another entry.
     fn voters_with(&self, metrics: &Metrics, question: &Question) -> Option<u32> {
         let committed = metrics.cluster_committed.max(metrics.last_applied);
         let leads = metrics.state == ServerState::Leader;
@@ -300,7 +301,8 @@ impl Flushes {
 
     async fn ask(&self, question: &Question) -> Option<u32> {
         let identity = &self.raft.core()?.identity;
-        let leader = self.leadership.leadership.borrow().leader.filter(|leader| *leader != identity.node_id)?;
+        let leader = self.leadership.leadership.borrow().leader;
+        let leader = leader.filter(|leader| *leader != identity.node_id)?;
         let address = self.raft.address_of(leader)?.raft;
         let mut client = self.leader_door(address)?;
         let wait = question.until.saturating_duration_since(Instant::now());

@@ -49,7 +49,9 @@ impl Changes {
             self.await_majority(core, &voters).await?;
         }
         let _level_kept = match &change {
-            Change::AddLearner(_, _, understood) => Some(self.levels.keep(&self.raft, *understood).await?),
+            Change::AddLearner(_, _, understood) => {
+                Some(self.levels.keep(&self.raft, *understood).await?)
+            }
             Change::Promote(_) | Change::Demote(_) | Change::Remove(_) | Change::Move { .. } => None,
         };
         if let (Change::AddLearner(id, addresses, _) | Change::Move { id, addresses, .. }, Some(at)) =
@@ -78,9 +80,9 @@ impl Changes {
         submit(core, members, retain, based_on).await
     }
 
-    /// Waits until a majority of the future voters has answered a heartbeat that was sent after this
-    /// call. Answers of before do not count: a voter may have died since, and a change that no majority
-    /// of its voters confirms stops the cluster.
+    /// Waits until a majority of the future voters has answered a heartbeat that was sent after
+    /// this call. Answers of before do not count: a voter may have died since, and a change that no
+    /// majority of its voters confirms stops the cluster.
     async fn await_majority(
         &self,
         core: &Core,
@@ -99,8 +101,8 @@ impl Changes {
             }
             if asked.elapsed() >= MEMBER_SILENCE_MAX {
                 return Err(ChangeError::Refused(format!(
-                    "a majority of the {} voters after this change has to answer, but {} did not: wait \
-                     until they are back",
+                    "a majority of the {} voters after this change has to answer, but {} did not: \
+                     wait until they are back",
                     voters.len(),
                     nodes(&silent)
                 )));

@@ -1,4 +1,4 @@
-//! Whom this node believes, and what it is believed: its part in what incarnations are for.
+//! Which nodes this one believes, and whether others may believe it.
 
 use std::sync::Arc;
 

@@ -22,8 +22,8 @@ pub(crate) struct OnLeader {
 }
 
 impl OnLeader {
-    /// Runs work on the leader, for its own clients or for a follower's. Queued at the call; the future
-    /// waits for the answer, and dropping it withdraws what is not yet in an entry.
+    /// Runs work on the leader, for its own clients or for a follower's. Queued at the call; the
+    /// future waits for the answer, and dropping it withdraws what is not yet in an entry.
     pub(crate) fn start(
         self: &Arc<Self>,
         work: Work,
@@ -65,7 +65,8 @@ impl OnLeader {
     pub(crate) fn say_why_late(&self, error: ProposeError, bytes: usize, deadline: Instant) -> ProposeError {
         let late = self.sizes.is_large(bytes) && Instant::now() >= deadline;
         let silence_ms_max = self.sizes.config.load().raft.election_timeout_max_ms;
-        let led = || self.leadership.contact_age_ms().is_some_and(|silent_ms| silent_ms <= silence_ms_max);
+        let silent_ms = || self.leadership.contact_age_ms();
+        let led = || silent_ms().is_some_and(|silent_ms| silent_ms <= silence_ms_max);
         match error {
             ProposeError::NotExecuted(Refusal::NoLeader) if late && led() => {
                 ProposeError::NotExecuted(Refusal::Busy)
