@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Group;
-use super::open::open;
-use super::options::GroupOptions;
+use super::open::{GroupOptions, open};
 use super::parts::Parts;
 use super::start_core::start_core;
 use crate::base::threads::ThreadMain;

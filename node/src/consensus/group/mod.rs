@@ -7,7 +7,6 @@ mod cluster_parameters;
 mod compose;
 mod lifecycle;
 mod open;
-mod options;
 mod parts;
 mod service;
 mod start_core;
@@ -19,7 +18,7 @@ use tokio::sync::watch;
 
 pub use self::admin_status::expected_from_proto;
 pub use self::lifecycle::check_facts;
-pub use self::options::GroupOptions;
+pub use self::open::GroupOptions;
 use self::parts::Parts;
 use crate::base::config::ReadMode;
 use crate::base::feature_level::FeatureLevel;

@@ -1,4 +1,4 @@
-//! Opens what is in a data directory.
+//! What a group is started with, and what is in its data directory.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,9 +7,14 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::compose::{Members, compose};
-use super::lifecycle::GroupOptions;
 use super::parts::{Data, Own, Parts};
-use crate::base::config::RaftConfig;
+use crate::base::clock::Clock;
+use crate::base::config::{LiveConfig, RaftConfig};
+use crate::base::disk::Disk;
+use crate::base::ids::GroupId;
+use crate::base::net::Net;
+use crate::base::telemetry::Metrics;
+use crate::base::threads::Threads;
 use crate::consensus::background::disk_space::Room;
 use crate::consensus::background::reclaim::Reclaim;
 use crate::consensus::errors::StartError;
@@ -21,7 +26,7 @@ use crate::consensus::read::freshness::Freshness;
 use crate::consensus::read::lease::RestartGuard;
 use crate::consensus::snapshot::checkpoints::{Checkpoints, Restored};
 use crate::consensus::snapshot::incoming::Incoming;
-use crate::consensus::state_machine::apply::Applier;
+use crate::consensus::state_machine::apply::{Applier, ApplyObserver};
 use crate::consensus::state_machine::apply_worker::ApplyHandle;
 use crate::consensus::state_machine::progress::Applied;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
@@ -29,8 +34,37 @@ use crate::consensus::storage::flushed::FlushedLog;
 use crate::consensus::storage::log::{Fatal, Log, LogError, LogOptions, LogState};
 use crate::consensus::tasks::Tasks;
 use crate::consensus::time::ClusterTime;
+use crate::consensus::types::MemberAddresses;
 use crate::data::keyspace::KeyspaceLock;
 use crate::data::meta::{Meta, MetaError};
+
+/// What a group needs to run.
+pub struct GroupOptions {
+    /// Which one.
+    pub group_id: GroupId,
+    /// The node's data directory; must exist and be locked by the caller.
+    pub directory: PathBuf,
+    /// How others reach this node.
+    pub addresses: MemberAddresses,
+    /// Timings, reads, checkpoints, room on the disk; what may change while the group runs does.
+    pub config: Arc<LiveConfig>,
+    /// Sizes of the log.
+    pub log: LogOptions,
+    /// The doors.
+    pub disk: Arc<dyn Disk>,
+    /// To peers.
+    pub net: Arc<dyn Net>,
+    /// Wall time.
+    pub clock: Arc<dyn Clock>,
+    /// To threads.
+    pub threads: Arc<dyn Threads>,
+    /// Told of every applied entry.
+    pub observer: Option<Arc<dyn ApplyObserver>>,
+    /// Counts what apply deletes.
+    pub metrics: Arc<Metrics>,
+    /// Feeds the seeds of entries.
+    pub seed: u64,
+}
 
 pub(super) fn open(
     options: GroupOptions,
