@@ -7,32 +7,44 @@
 #![allow(clippy::panic, clippy::print_stdout)]
 
 mod apart;
-mod changes;
 mod client;
-mod deadlines;
-mod decay;
-mod disks;
-mod doors;
-mod eligibility;
-mod faults;
 mod host;
-mod incarnations;
-mod leases;
-mod locks;
 mod member;
-mod plan;
 mod random;
-mod reads;
-mod reset_time;
-mod time;
 mod trace;
-mod votes;
-mod workload;
 mod world;
 
+/// What the clients of a simulation did, and whether it was right.
+mod history {
+    pub(crate) mod deadlines;
+    pub(crate) mod workload;
+}
+
+/// The faults of a simulation.
+mod nemesis {
+    pub(crate) mod changes;
+    pub(crate) mod decay;
+    pub(crate) mod faults;
+    pub(crate) mod plan;
+}
+
+/// One fault at a time.
+mod scenario {
+    pub(crate) mod disks;
+    pub(crate) mod doors;
+    pub(crate) mod eligibility;
+    pub(crate) mod incarnations;
+    pub(crate) mod leases;
+    pub(crate) mod locks;
+    pub(crate) mod reads;
+    pub(crate) mod reset_time;
+    pub(crate) mod time;
+    pub(crate) mod votes;
+}
+
 use apart::{Run, is_one_seed, number};
-use changes::KINDS;
-use faults::FAULTS;
+use nemesis::changes::KINDS;
+use nemesis::faults::FAULTS;
 
 /// Seeds of a run without wishes, one after the other beside other tests.
 const SEEDS: u64 = 6;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use ironkv_tests::clients::reply::Reply;
+use ironkv_tests::clients::session::{Fate, Session};
 use ironkv_tests::kube::record::{self, Event, Line, Record, Report};
-use ironkv_tests::reply::Reply;
-use ironkv_tests::session::{Fate, Session};
 use tokio::time::{Instant, sleep};
 
 /// Leaves processors to the nodes, which share them with the tests.

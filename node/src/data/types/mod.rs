@@ -2,7 +2,6 @@
 //! because a checkpoint holds a clone of the whole keyspace while writes go on.
 
 pub mod dump;
-mod either;
 pub mod hash;
 mod hashed_member;
 mod integer;

@@ -1,0 +1,58 @@
+//! A client that reads, while everything changes, what another has just been promised.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ironkv_tests::clients::session::{Fate, Session};
+use ironkv_tests::cluster::Cluster;
+use tokio::task::JoinHandle;
+
+use crate::load::writer::Writer;
+
+/// Reads the last acknowledged write through any node until it is stopped.
+#[derive(Debug)]
+pub struct Reader {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<(u64, u64)>,
+}
+
+impl Reader {
+    /// Starts to read what `writer` writes.
+    pub fn start(cluster: &Cluster, writer: &Writer) -> Self {
+        let addresses = cluster.nodes.iter().map(|node| node.resp_address.clone()).collect();
+        let mut session = Session::new(Arc::new(addresses));
+        let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), writer.acknowledged());
+        let stopped = Arc::clone(&stop);
+        let task = tokio::spawn(async move {
+            let (mut reads, mut unanswered) = (0, 0);
+            while !stopped.load(Ordering::Relaxed) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                let last = acknowledged.lock().last().map(|(number, _)| *number);
+                let Some(number) = last else { continue };
+                match session.line(&format!("GET writer:{number}")).await {
+                    Fate::Done(reply) => {
+                        let found = reply.integer().map(|value| value as u64);
+                        assert_eq!(found, Some(number), "a read misses what was acknowledged");
+                        reads += 1;
+                    }
+                    Fate::Refused(_) => session.leave(),
+                    Fate::Unknown(_) => {
+                        unanswered += 1;
+                        session.leave();
+                    }
+                }
+            }
+            (reads, unanswered)
+        });
+        Self { stop, task }
+    }
+
+    /// Stops; how many reads had no answer. Fails when one was stale or hardly any was answered.
+    pub async fn finish(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let (reads, unanswered) = self.task.await.expect("a read was stale");
+        assert!(reads > 20, "only {reads} reads were answered");
+        unanswered
+    }
+}

@@ -1,0 +1,134 @@
+//! A client as an application would have it: any node will do, a broken connection is replaced,
+//! and what became of a request is told apart into done, not done, and unknown.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clients::client::{Client, ClientError};
+use crate::clients::reply::Reply;
+
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Errors that promise that nothing was executed.
+const REFUSALS: [&str; 10] = [
+    "BUSY",
+    "CLUSTERDOWN",
+    "TRYAGAIN",
+    "MOVED",
+    "LOADING",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "OOM",
+    "MISCONF",
+    "EXECABORT",
+];
+
+/// What became of a request.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fate {
+    /// The reply, errors of the command included.
+    Done(Reply),
+    /// Certainly not executed.
+    Refused(String),
+    /// Executed or not, now or later.
+    Unknown(String),
+}
+
+/// An application's connection to a cluster.
+#[derive(Debug)]
+pub struct Session {
+    addresses: Arc<Vec<String>>,
+    password_file: Option<PathBuf>,
+    client: Option<Client>,
+}
+
+impl Session {
+    /// Talks to any of these addresses.
+    pub fn new(addresses: Arc<Vec<String>>) -> Self {
+        Self { addresses, password_file: None, client: None }
+    }
+
+    /// Gives the password in this file with each new connection; the file may change meanwhile.
+    #[must_use]
+    pub fn with_password_file(self, file: PathBuf) -> Self {
+        Self { password_file: Some(file), ..self }
+    }
+
+    /// Sends one command.
+    pub async fn ask<A: AsRef<[u8]> + Clone>(&mut self, words: &[A]) -> Fate {
+        match self.ask_all(&[words.to_vec()]).await {
+            Ok(mut replies) => judge(replies.remove(0)),
+            Err(fate) => fate,
+        }
+    }
+
+    /// Sends the words of a line.
+    pub async fn line(&mut self, line: &str) -> Fate {
+        self.ask(&line.split(' ').collect::<Vec<_>>()).await
+    }
+
+    /// Sends several commands at once; one reply each.
+    ///
+    /// # Errors
+    /// [`Fate::Refused`] or [`Fate::Unknown`] for all of them together.
+    pub async fn ask_all<A: AsRef<[u8]>>(
+        &mut self,
+        commands: &[Vec<A>],
+    ) -> Result<Vec<Reply>, Fate> {
+        match self.try_all(commands).await {
+            Ok(replies) => Ok(replies),
+            Err(error) => {
+                self.client = None;
+                // A cluster that is down should not be asked a thousand times a second.
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                Err(match error {
+                    ClientError::Refused(why) => Fate::Refused(why),
+                    ClientError::Lost(why) => Fate::Unknown(why),
+                })
+            }
+        }
+    }
+
+    /// Forgets the connection, so that the next request may go to another node.
+    pub fn leave(&mut self) {
+        self.client = None;
+    }
+
+    async fn try_all<A: AsRef<[u8]>>(
+        &mut self,
+        commands: &[Vec<A>],
+    ) -> Result<Vec<Reply>, ClientError> {
+        if self.client.is_none() {
+            let address = &self.addresses[rand::random_range(0..self.addresses.len())];
+            let mut client = Client::connect_with_patience(address, PATIENCE).await?;
+            if let Some(file) = &self.password_file {
+                authenticate(&mut client, file).await?;
+            }
+            self.client = Some(client);
+        }
+        match &mut self.client {
+            Some(client) => client.pipeline(commands).await,
+            None => Err(ClientError::Refused("not connected".to_owned())),
+        }
+    }
+}
+
+async fn authenticate(client: &mut Client, password_file: &Path) -> Result<(), ClientError> {
+    let refused = |why: String| ClientError::Refused(format!("no authentication: {why}"));
+    let password = std::fs::read_to_string(password_file)
+        .map_err(|error| refused(format!("{}: {error}", password_file.display())))?;
+    // Whatever becomes of this, the request itself was not sent.
+    match client.command(&["AUTH", password.trim_end()]).await {
+        Ok(reply) if reply.is_error() => Err(refused(reply.text())),
+        Ok(_) => Ok(()),
+        Err(ClientError::Refused(why) | ClientError::Lost(why)) => Err(refused(why)),
+    }
+}
+
+/// Tells refusals apart from answers.
+pub fn judge(reply: Reply) -> Fate {
+    let text = reply.text();
+    let refused = reply.is_error() && REFUSALS.iter().any(|refusal| text.starts_with(refusal));
+    if refused { Fate::Refused(text) } else { Fate::Done(reply) }
+}
