@@ -17,7 +17,7 @@ use crate::services::cluster::{Member, MemberRole, RaftRole, RaftStatus};
 
 /// Lets everything in this process know what the core reports about leadership.
 pub(super) fn publisher(parts: Arc<Parts>) -> Publish {
-    Arc::new(move |metrics| {
+    Arc::new(move |metrics: &Metrics| {
         let gave_up = parts.cluster.participation.disk_stall.gave_up();
         parts.cluster.leadership.publish(metrics, gave_up, || status(&parts));
     })
