@@ -8,9 +8,9 @@ use std::time::Duration;
 use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::Instant;
 
+use crate::base::config::LiveConfig;
 use crate::base::hash::stable_hash;
 use crate::base::planted::{Bug, planted};
-use crate::base::config::LiveConfig;
 use crate::consensus::background::disk_space::{Room, disk_full};
 use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::lifetime::{Ended, Lifetime};
@@ -98,7 +98,8 @@ impl CheckpointTrigger {
             // What a stop cuts off is no failure of the disk.
             let cut_off = self.meta.is_closed();
             if planted(Bug::FullDiskFatal) || !(error.may_pass() || cut_off) {
-                self.lifetime.end(Ended::Failed(format!("a checkpoint cannot be written: {error}")));
+                self.lifetime
+                    .end(Ended::Failed(format!("a checkpoint cannot be written: {error}")));
             }
             return Err(error);
         }

@@ -65,11 +65,7 @@ pub(crate) struct Reclaimer {
 
 impl Reclaimer {
     /// Starts the thread. It ends when the group stops.
-    pub(crate) fn start(
-        self,
-        threads: &dyn Threads,
-        questions: mpsc::UnboundedReceiver<Question>,
-    ) {
+    pub(crate) fn start(self, threads: &dyn Threads, questions: mpsc::UnboundedReceiver<Question>) {
         let main = async move {
             tokio::join!(
                 self.answer(questions),

@@ -140,15 +140,11 @@ fn role(metrics: &Metrics) -> proto::Role {
 }
 
 /// From a message: absent means whatever the membership is now.
-pub fn expected_from_proto(
-    expected: Option<&ironkv_proto::types::v1::LogId>,
-) -> Expected {
+pub fn expected_from_proto(expected: Option<&ironkv_proto::types::v1::LogId>) -> Expected {
     match expected {
         None => Expected::Any,
-        Some(id) => Expected::At(LogPosition {
-            index: id.index,
-            term: id.term,
-            leader: id.leader_node_id,
-        }),
+        Some(id) => {
+            Expected::At(LogPosition { index: id.index, term: id.term, leader: id.leader_node_id })
+        }
     }
 }

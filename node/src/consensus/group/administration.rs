@@ -31,9 +31,7 @@ impl Group {
             return self.leader_client(forwarded).await?.allocate(true).await;
         }
         match self.0.requests.proposals.queue_item(Item::AllocateNode, false).await {
-            Ok(Ok(ItemOutcome::NodeId(id))) => {
-                Ok((identity.cluster_id.clone(), id))
-            }
+            Ok(Ok(ItemOutcome::NodeId(id))) => Ok((identity.cluster_id.clone(), id)),
             Ok(Err(ProposeError::NotExecuted(_))) => Err(ChangeError::NotLeader(None)),
             _ => Err(ChangeError::Unknown),
         }

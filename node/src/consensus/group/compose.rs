@@ -208,10 +208,7 @@ fn control(own: &Own, data: &Data, cluster: &Cluster, requests: &Requests) -> Co
         },
         trigger: Arc::new(trigger(own, data, cluster)),
         flushes: Arc::new(flushes(own, data, cluster, requests)),
-        contradictions: Arc::new(Contradictions {
-            raft: raft.clone(),
-            lifetime: lifetime.clone(),
-        }),
+        contradictions: Arc::new(Contradictions { raft: raft.clone(), lifetime: lifetime.clone() }),
         early_election: Arc::new(EarlyElection {
             config: config.clone(),
             raft: raft.clone(),

@@ -318,8 +318,8 @@ fn start_forwarded(
     };
     let checked = work.and_then(|mut work| check_work(&mut work).map(|()| work));
     let on_leader = &parts.requests.on_leader;
-    let started = checked
-        .map(|work| on_leader.start(work, Instant::now() + time_left, Claim::default()));
+    let started =
+        checked.map(|work| on_leader.start(work, Instant::now() + time_left, Claim::default()));
     async move {
         match started {
             Ok(answer) => answer.await,

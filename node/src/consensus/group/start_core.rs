@@ -265,8 +265,7 @@ fn look_after_disk(parts: &Parts, raft: Raft) -> Result<(), String> {
         room: data.room.clone(),
         lifetime: own.lifetime.clone(),
     };
-    let (trigger, trust, meta) =
-        (control.trigger.clone(), cluster.trust.clone(), own.meta.clone());
+    let (trigger, trust, meta) = (control.trigger.clone(), cluster.trust.clone(), own.meta.clone());
     let main: ThreadMain = Box::new(move || {
         Box::pin(async move {
             tokio::join!(space.watch(), trigger.run(raft), incarnation::renew(trust, meta));

@@ -83,7 +83,8 @@ pub(super) fn status(parts: &Parts) -> RaftStatus {
         clock_offset_ms: parts.data.time.clock_offset_ms(),
         clock_wrong: parts.cluster.participation.eligibility.is_clock_wrong(),
         time_ahead_ms,
-        time_spoiled: time_ahead_ms.is_some_and(|ahead_ms| parts.control.resets.is_spoiled(ahead_ms)),
+        time_spoiled: time_ahead_ms
+            .is_some_and(|ahead_ms| parts.control.resets.is_spoiled(ahead_ms)),
         ..RaftStatus::default()
     };
     if let Some(metrics) = parts.cluster.raft.metrics() {

@@ -58,7 +58,12 @@ pub(crate) struct Levels {
 
 impl Levels {
     pub(crate) fn new(config: Arc<LiveConfig>, applied: Arc<Applied>) -> Self {
-        Self { config, applied, reported: Mutex::default(), changing: tokio::sync::Mutex::default() }
+        Self {
+            config,
+            applied,
+            reported: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+        }
     }
 
     /// The level that this node tells others.
@@ -152,14 +157,17 @@ impl LevelRise {
     pub(crate) async fn raise(&self) {
         let levels = &self.levels;
         let changing = levels.changing.lock().await;
-        let Some(metrics) = self.raft.metrics().filter(|_| self.leadership.is_leader()) else { return };
+        let Some(metrics) = self.raft.metrics().filter(|_| self.leadership.is_leader()) else {
+            return;
+        };
         let Some(agreed) = levels.agreed_level(&metrics) else { return };
         let before = levels.applied.feature_level();
         if agreed <= before {
             return;
         }
         let claim = Claim::default();
-        let mut raised = self.proposals.queue_claimed(Item::RaiseLevel(agreed), false, claim.clone());
+        let mut raised =
+            self.proposals.queue_claimed(Item::RaiseLevel(agreed), false, claim.clone());
         // The entry must not come after a check that took the level before for the one in force:
         // what is not proposed in time is withdrawn, what is proposed is waited for.
         let timeout = levels.config.load().raft.request_timeout();

@@ -272,7 +272,11 @@ impl RaftNetworkV2<TypeConfig> for Peer {
                 Ok(Ok(answers)) => {
                     let results = append_results(answers.into_inner(), unanswered, heard, peer);
                     let results = paced(results, pacing);
-                    return Ok(end_for_want_of_room(results, self.parts.room.clone(), carries_entries));
+                    return Ok(end_for_want_of_room(
+                        results,
+                        self.parts.room.clone(),
+                        carries_entries,
+                    ));
                 }
                 Ok(Err(status)) => {
                     self.parts.trust.heed_refusal(&self.identity, self.target, &status);

@@ -54,10 +54,7 @@ pub(crate) struct ReadRounds {
 }
 
 impl ReadRounds {
-    pub(crate) const fn new(
-        reads: MajorityReads,
-        queue: mpsc::UnboundedReceiver<Waiter>,
-    ) -> Self {
+    pub(crate) const fn new(reads: MajorityReads, queue: mpsc::UnboundedReceiver<Waiter>) -> Self {
         Self { reads, queue }
     }
 

@@ -201,7 +201,8 @@ impl Flushes {
     async fn flushed_here(&self, index: u64) {
         self.applied.wait_for(index).await;
         // The sender lives as long as `self`.
-        let _ = self.flushed.progress.subscribe().wait_for(|progress| progress.index >= index).await;
+        let _ =
+            self.flushed.progress.subscribe().wait_for(|progress| progress.index >= index).await;
     }
 
     /// How many other voters have it, asking the leader, whichever node that is, until enough have
@@ -249,7 +250,8 @@ impl Flushes {
             if planted(Bug::WaitCountsSent) {
                 return true;
             }
-            let matched = metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
+            let matched =
+                metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
             matched.is_some_and(|matched| matched.index >= question.index)
         };
         Some(voters.iter().filter(|id| **id != question.except && has_it(id)).count() as u32)

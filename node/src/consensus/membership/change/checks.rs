@@ -14,14 +14,16 @@ use crate::consensus::raft_metrics::{is_reachable, matched};
 use crate::consensus::types::{LogId, MemberAddresses, Metrics};
 use crate::services::cluster::is_close;
 
-pub(super) fn check_position(metrics: &Metrics, expected: Expected) -> Result<Option<LogId>, ChangeError> {
+pub(super) fn check_position(
+    metrics: &Metrics,
+    expected: Expected,
+) -> Result<Option<LogId>, ChangeError> {
     if metrics.state != ServerState::Leader {
         return Err(ChangeError::NotLeader(metrics.current_leader));
     }
     let now = *metrics.membership_config.log_id();
     if let Expected::At(position) = expected
-        && now.as_ref().map(log_id_to_position)
-            != Some(position)
+        && now.as_ref().map(log_id_to_position) != Some(position)
     {
         return Err(ChangeError::Outdated);
     }

@@ -52,10 +52,17 @@ impl Changes {
             Change::AddLearner(_, _, understood) => {
                 Some(self.levels.keep(&self.raft, *understood).await?)
             }
-            Change::Promote(_) | Change::Demote(_) | Change::Remove(_) | Change::Move { .. } => None,
+            Change::Promote(_) | Change::Demote(_) | Change::Remove(_) | Change::Move { .. } => {
+                None
+            }
         };
-        if let (Change::AddLearner(id, addresses, _) | Change::Move { id, addresses, .. }, Some(at)) =
-            (&change, based_on)
+        let addressed = match &change {
+            Change::AddLearner(id, addresses, _) | Change::Move { id, addresses, .. } => {
+                Some((id, addresses))
+            }
+            Change::Promote(_) | Change::Demote(_) | Change::Remove(_) => None,
+        };
+        if let (Some((id, addresses)), Some(at)) = (addressed, based_on)
             && metrics.membership_config.get_node(id) == Some(addresses)
         {
             // Asked for again: decisions on this membership stay good.

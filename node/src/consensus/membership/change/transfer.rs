@@ -51,7 +51,8 @@ impl Transfers {
         }
         let patience = self.config.load().raft.leader_patience();
         let mut leadership = self.leadership.leadership.subscribe();
-        let next = leadership.wait_for(|now| now.term > metrics.current_term && now.leader.is_some());
+        let next =
+            leadership.wait_for(|now| now.term > metrics.current_term && now.leader.is_some());
         // The successor may be slow to flush what it lacks; then whoever notices the silence
         // stands.
         let now = match tokio::time::timeout(patience * 2, next).await {

@@ -49,11 +49,7 @@ impl Trust {
 }
 
 /// Ends an objection, now that the members were asked.
-pub(crate) async fn settle_objection(
-    trust: &Trust,
-    reads: &MajorityReads,
-    own: NodeId,
-) {
+pub(crate) async fn settle_objection(trust: &Trust, reads: &MajorityReads, own: NodeId) {
     let Some(seen) = trust.incarnations.doubts.objections.lock().pending else { return };
     // In doubt since then, the node does nothing that an objection keeps it from.
     let confirmed = match trust.confirmed_term() {

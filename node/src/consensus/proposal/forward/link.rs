@@ -118,16 +118,11 @@ impl PendingJob {
 
 impl Link {
     /// Connects before anything is sent; `None` when the leader cannot be reached.
-    pub(crate) async fn open(
-        streams: Streams,
-        leader: NodeId,
-        returned: Returned,
-    ) -> Option<Self> {
+    pub(crate) async fn open(streams: Streams, leader: NodeId, returned: Returned) -> Option<Self> {
         let address = streams.raft.address_of(leader)?;
         let small = streams.peers.channel(&address.raft).ok()?;
         let large = streams.peers.patient_channel(&address.raft).ok()?;
-        let open =
-            |channel| Lane::open(streams.clone(), leader, returned.clone(), channel);
+        let open = |channel| Lane::open(streams.clone(), leader, returned.clone(), channel);
         let (small, large) = tokio::join!(open(small), open(large));
         Some(Self { leader, small: small?, large: large?, streams })
     }

@@ -62,7 +62,12 @@ impl OnLeader {
 
     /// A large request waits for those before it. When its time is over and there is a leader that
     /// others still hear, that is why.
-    pub(crate) fn say_why_late(&self, error: ProposeError, bytes: usize, deadline: Instant) -> ProposeError {
+    pub(crate) fn say_why_late(
+        &self,
+        error: ProposeError,
+        bytes: usize,
+        deadline: Instant,
+    ) -> ProposeError {
         let late = self.sizes.is_large(bytes) && Instant::now() >= deadline;
         let silence_ms_max = self.sizes.config.load().raft.election_timeout_max_ms;
         let silent_ms = || self.leadership.contact_age_ms();
