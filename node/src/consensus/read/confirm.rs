@@ -33,7 +33,7 @@ pub(crate) enum Confirmation {
 
 impl Confirmation {
     /// What satisfies both the node that asks and the leader itself.
-    const fn and(self, other: Self) -> Self {
+    pub(super) const fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Lease, Self::Lease) => Self::Lease,
             _ => Self::Quorum,
