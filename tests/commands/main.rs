@@ -53,7 +53,7 @@ async fn a_follower_of_three_answers_as_redis_does() {
 /// The comparison itself: Redis agrees with Redis, so no line of the scripts depends on chance,
 /// and a server that does anything else is found out.
 #[tokio::test]
-async fn redis_agrees_with_itself_and_a_planted_difference_is_found() {
+async fn redis_agrees_with_itself_and_a_seeded_difference_is_found() {
     let (one, other) = (Redis::start(&[]).await, Redis::start(&[]).await);
     let mut report = play::Report::default();
     for mut story in script::stories() {
@@ -64,9 +64,9 @@ async fn redis_agrees_with_itself_and_a_planted_difference_is_found() {
         play::play(&story, one.address(), other.address(), &mut report).await;
     }
     report.assert_equal("Redis against itself");
-    let planted = "# planted\nSET a 1\nDEBUG SET-ACTIVE-EXPIRE 1\nCONFIG GET port\n";
+    let seeded = "# seeded\nSET a 1\nDEBUG SET-ACTIVE-EXPIRE 1\nCONFIG GET port\n";
     let mut report = play::Report::default();
-    for story in script::parse("planted.txt", planted) {
+    for story in script::parse("seeded.txt", seeded) {
         play::play(&story, one.address(), other.address(), &mut report).await;
     }
     assert_eq!(report.differences(), 2, "the ports differ, in RESP2 and in RESP3");

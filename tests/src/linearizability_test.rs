@@ -1,4 +1,4 @@
-//! A compare-and-set register and planted histories of it.
+//! A compare-and-set register and seeded histories of it.
 
 use super::*;
 use crate::cas::{Call, CasRegister, Value};
@@ -39,7 +39,7 @@ fn orders_that_exist_are_found() {
 }
 
 #[test]
-fn planted_faults_are_found() {
+fn seeded_faults_are_found() {
     let check = |history: &[CasOperation]| {
         assert!(matches!(verdict(history), Verdict::NotLinearizable { .. }), "{history:?}");
     };

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn planted_anomalies_are_named() {
+    fn seeded_anomalies_are_named() {
         let check = |history: &[Transaction], expected: &str| {
             let error = check(history).unwrap_err();
             assert!(error.contains(expected), "{error}");

@@ -1,4 +1,4 @@
-//! Planted histories, and thousands of random ones on which the exhaustive search must agree.
+//! Seeded histories, and thousands of random ones on which the exhaustive search must agree.
 
 use super::*;
 use crate::history::NEVER;
@@ -28,7 +28,7 @@ fn good_histories_pass() {
 }
 
 #[test]
-fn planted_faults_are_found() {
+fn seeded_faults_are_found() {
     let check = |history: &[RegisterOperation], expected: &str| {
         let error = check(history).unwrap_err();
         assert!(error.contains(expected), "{error}");

@@ -46,11 +46,11 @@ fn resolve(document: &str, link: &str) -> PathBuf {
     path
 }
 
-/// Tests that documents and `planted.txt` name and that do not exist.
+/// Tests that documents and `seeded.txt` name and that do not exist.
 pub fn missing_tests() -> Vec<Violation> {
     let functions: HashSet<String> = rust_files().iter().flat_map(functions).collect();
     let names_tests =
-        |source: &Source| source.path.ends_with(".md") || source.path == "tests/planted.txt";
+        |source: &Source| source.path.ends_with(".md") || source.path == "tests/seeded.txt";
     let mut violations = Vec::new();
     for source in text_files().iter().filter(|source| names_tests(source)) {
         for (index, line) in source.text.lines().enumerate() {

@@ -60,7 +60,6 @@ const NOT_YET_BANNED: &[&str] = &[
     "spare segment",
     "told",
     "said",
-    "planted",
     "patience",
     "time-out",
     "time-outs",

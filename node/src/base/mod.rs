@@ -15,7 +15,7 @@ pub mod ids;
 pub mod limits;
 pub mod long_double;
 pub mod net;
-pub mod planted;
+pub mod seeded;
 pub mod secret;
 pub mod shutdown;
 pub mod random;

@@ -9,7 +9,7 @@ use crate::base::config::ReadMode;
 use crate::base::feature_level::FeatureLevel;
 use crate::base::group_time::GroupTime;
 use crate::base::ids::{ClusterId, NodeId};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::ThreadMain;
 use crate::commands::Executed;
 use crate::commands::request::Request;
@@ -120,7 +120,7 @@ impl Group {
     /// than the configured bound is applied.
     pub fn stale_read_allowed(&self) -> Result<(), ReadError> {
         let age_ms_max = self.0.config.load().reads.stale_lag_max_ms;
-        let age_ms = if planted(Bug::StaleReadByContact) {
+        let age_ms = if seeded(Bug::StaleReadByContact) {
             self.0.contact_age_ms()
         } else {
             self.0.freshness.age_ms(self.0.applied.index(), age_ms_max)

@@ -17,7 +17,7 @@ use crate::base::disk::Disk;
 use crate::base::feature_level::UnknownLevel;
 use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::net::Net;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::telemetry::Metrics;
 use crate::base::threads::{ThreadMain, Threads};
 use crate::consensus::background::checkpoint_trigger;
@@ -398,7 +398,7 @@ async fn build_core(
     tokio::spawn(Forwarder::new(shared.clone(), identity, queues.forwards).run());
     tokio::spawn(ReadRounds::new(shared.clone(), queues.reads).run());
     tokio::spawn(status::observe(shared.clone(), raft.clone()));
-    if planted(Bug::ExpiryOnRaftThread) {
+    if seeded(Bug::ExpiryOnRaftThread) {
         tokio::spawn(reclaim::expire(shared.clone()));
     }
     tokio::spawn(change::finish_abandoned(shared.clone()));

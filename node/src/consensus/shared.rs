@@ -15,7 +15,7 @@ use crate::base::clock::Clock;
 use crate::base::config::{LiveConfig, ReadMode};
 use crate::base::disk::Disk;
 use crate::base::ids::{GroupId, NodeId};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::ThreadMain;
 use crate::commands::Executed;
 use crate::commands::request::Request;
@@ -231,7 +231,7 @@ impl Shared {
         let raft = &self.config.load().raft;
         let percent = u64::from(raft.lease_percent.min(100));
         let granted_ms = match self.time.lease_ms_max() {
-            _ if planted(Bug::LeaseOfOwnConfig) => raft.leader_lease_ms(),
+            _ if seeded(Bug::LeaseOfOwnConfig) => raft.leader_lease_ms(),
             granted_ms => granted_ms.min(raft.leader_lease_ms()),
         };
         Duration::from_millis(granted_ms * percent / 100)

@@ -4,7 +4,7 @@
 use super::context::{Random, WriteContext};
 use super::request::{Call, Unit, Watch};
 use crate::base::feature_level::FeatureLevel;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::commands::args::Args;
 use crate::commands::declare::Run;
 use crate::data::keyspace::{Event, Keyspace};
@@ -51,7 +51,7 @@ pub fn execute(
 ) -> Reply {
     if let Unit::Transaction { watches, .. } = unit {
         let broken = |watch: &Watch| is_broken(watch, keyspace, entry.now_ms);
-        if watches.iter().any(broken) && !planted(Bug::WatchIgnored) {
+        if watches.iter().any(broken) && !seeded(Bug::WatchIgnored) {
             return Reply::NullArray;
         }
     }

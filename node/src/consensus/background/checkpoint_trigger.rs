@@ -9,7 +9,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use tokio::time::Instant;
 
 use crate::base::hash::stable_hash;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::shared::{Ended, Shared};
 use crate::consensus::snapshot::checkpoints::WriteError;
 use crate::consensus::types::{Metrics, Raft};
@@ -63,14 +63,14 @@ pub(crate) async fn run(shared: Arc<Shared>, raft: Raft) {
 /// ends the group.
 pub(crate) async fn write(shared: &Arc<Shared>, raft: &Raft) -> Result<u64, WriteError> {
     let written = async {
-        if !planted(Bug::FullDiskFatal) {
+        if !seeded(Bug::FullDiskFatal) {
             shared.checkpoints.check_room(shared.applied.memory_bytes()).await?;
         }
         let cut = shared.apply.cut().await?;
         shared.checkpoints.write(cut).await
     };
     if let Err(error) = written.await {
-        if planted(Bug::FullDiskFatal) || !error.may_pass() {
+        if seeded(Bug::FullDiskFatal) || !error.may_pass() {
             shared.end(Ended::Failed(format!("a checkpoint cannot be written: {error}")));
         }
         return Err(error);
@@ -154,7 +154,7 @@ async fn purge(
         // The core forgets what it is told while it still takes in the checkpoint before.
         raft.trigger().snapshot().await?;
     }
-    let last = if planted(Bug::LogKeptByCount) {
+    let last = if seeded(Bug::LogKeptByCount) {
         index.checked_sub(5000)
     } else if lacks_room(shared) {
         Some(index)

@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::evictions::{Choice, Evictions};
 use crate::base::limits::{EXPIRE_BATCH_KEYS, REMOVAL_BATCH_BYTES};
-use crate::base::planted::{Bug, planted};
 use crate::base::random::Random;
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
 use crate::consensus::proposal::entry::Item;
 use crate::consensus::shared::Shared;
@@ -57,7 +57,7 @@ pub(crate) fn start(
         tokio::join!(
             answer(&shared, questions),
             async {
-                if !planted(Bug::ExpiryOnRaftThread) {
+                if !seeded(Bug::ExpiryOnRaftThread) {
                     expire(shared.clone()).await;
                 }
             },

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::change::{self, Expected};
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::shared::Shared;
 use crate::consensus::types::{Metrics, Raft};
 
@@ -103,7 +103,7 @@ fn bar(shared: &Shared, raft: &Raft, metrics: &Metrics, wrong: bool) {
     let longest_ms = shared.config.load().raft.election_timeout_max_ms;
     let left_ms = ELECTIONS_LEFT_TO_OTHERS.saturating_mul(longest_ms);
     let heard = shared.contact_age_ms().is_some_and(|silent_ms| silent_ms <= left_ms)
-        || planted(Bug::ClockBarsForever);
+        || seeded(Bug::ClockBarsForever);
     let barred = wrong && heard && !alone;
     if shared.eligibility.barred.swap(barred, Ordering::Relaxed) == barred {
         return;

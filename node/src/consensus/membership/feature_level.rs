@@ -28,7 +28,7 @@ use super::change::ChangeError;
 use crate::base::feature_level::FeatureLevel;
 use crate::base::ids::NodeId;
 use crate::base::limits::FEATURE_REPORT_AGE_MAX;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::commands::request::Request;
 use crate::consensus::errors::Refusal;
 use crate::consensus::proposal::claim::Claim;
@@ -117,7 +117,7 @@ impl Shared {
         what: &'static str,
     ) -> Result<(), Refusal> {
         let in_force = self.applied.feature_level();
-        if needed <= in_force || planted(Bug::LevelIgnored) {
+        if needed <= in_force || seeded(Bug::LevelIgnored) {
             return Ok(());
         }
         Err(Refusal::NeedsLevel { what, needed, in_force })

@@ -29,7 +29,7 @@ use super::convert;
 use super::in_flight::Unanswered;
 use super::pacing::Pacing;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::shared::Shared;
 use crate::consensus::snapshot::transfer::{CheckpointFile, send_snapshot};
 use crate::consensus::types::{MemberAddresses, Snapshot, TypeConfig, Vote};
@@ -167,7 +167,7 @@ impl Peer {
         match tokio::time::timeout(timeout, call).await {
             Ok(answer) => {
                 let answer = answer.map_err(|status| {
-                    if planted(Bug::RemovalByStatus) && status.code() == Code::PermissionDenied {
+                    if seeded(Bug::RemovalByStatus) && status.code() == Code::PermissionDenied {
                         self.shared.become_removed(status.message());
                     }
                     self.shared.heed_refusal(&self.identity, self.target, &status);

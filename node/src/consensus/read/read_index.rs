@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::base::group_time::GroupTime;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::ReadError;
 use crate::consensus::proposal::forward::{Answer, Work};
 use crate::consensus::shared::Shared;
@@ -115,7 +115,7 @@ pub(crate) async fn confirm(shared: &Shared, asked: Confirmation) -> Result<Read
     let time = shared.time.take();
     let by_lease = asked.and(shared.confirmation()) == Confirmation::Lease;
     let leads_alone = by_lease && shared.gate.is_open();
-    let index = if leads_alone || planted(Bug::SkipReadIndex) {
+    let index = if leads_alone || seeded(Bug::SkipReadIndex) {
         shown
     } else {
         let confirmed = raft.get_read_log_id(ReadPolicy::ReadIndex).await;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::base::feature_level::FeatureLevel;
 use crate::base::group_time::GroupTime;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 
 /// Slower entries are counted as this slow: an hour.
 const TOOK_US_MAX: u64 = 3_600_000_000;
@@ -63,7 +63,7 @@ impl Applied {
     /// it reads, and this is what it answers as a read index: followers may apply an entry before
     /// the leader does.
     pub(crate) fn shown_index(&self) -> u64 {
-        if planted(Bug::ReadIndexApplied) {
+        if seeded(Bug::ReadIndexApplied) {
             return self.index();
         }
         self.begun.load(Ordering::SeqCst).max(self.told.load(Ordering::SeqCst))

@@ -9,7 +9,7 @@
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::AppendEntriesRequest;
 
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::shared::Shared;
 use crate::consensus::types::{LogId, TypeConfig, Vote};
 
@@ -49,7 +49,7 @@ impl Shared {
         let Some(found) = positions.find(|position| contradicts(position, &known)) else {
             return Ok(());
         };
-        if planted(Bug::TruncateApplied) {
+        if seeded(Bug::TruncateApplied) {
             return Ok(());
         }
         let reason = format!(

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::membership::change::{self, Expected};
 use crate::consensus::shared::{Shared, leads_alone};
 use crate::consensus::status;
@@ -48,7 +48,7 @@ pub(crate) async fn watch(shared: Arc<Shared>, raft: Raft) {
         sleep(INTERVAL).await;
         let limit = Duration::from_millis(shared.config.load().log.stall_ms_max);
         let silent = shared.log.disk_silent_for().unwrap_or_default();
-        if !limit.is_zero() && silent >= limit && !planted(Bug::HungDiskLeads) {
+        if !limit.is_zero() && silent >= limit && !seeded(Bug::HungDiskLeads) {
             last_stall = Some(Instant::now());
             begin(&shared, &raft, silent);
             give_up(&shared, &raft).await;

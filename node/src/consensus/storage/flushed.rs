@@ -19,7 +19,7 @@ use tonic::{Request, Status};
 
 use super::log::LogPosition;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::group::Group;
 use crate::consensus::shared::{Core, Shared};
 use crate::consensus::types::Metrics;
@@ -134,7 +134,7 @@ impl Group {
         let until = if at_once { Some(Instant::now() + AT_ONCE_TIME_MAX) } else { goal.until };
         let asked = |index| async move {
             match index {
-                Some(index) if !planted(Bug::WaitForOthersWrites) => Ok(index),
+                Some(index) if !seeded(Bug::WaitForOthersWrites) => Ok(index),
                 _ => shared.read_index().await.map(|point| point.index),
             }
         };
@@ -246,7 +246,7 @@ fn voters_with(shared: &Shared, metrics: &Metrics, question: &Question) -> Optio
         if *id == metrics.id {
             return shared.flushed.index() >= question.index;
         }
-        if planted(Bug::WaitCountsSent) {
+        if seeded(Bug::WaitCountsSent) {
             return true;
         }
         let matched = metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());

@@ -12,7 +12,7 @@ use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 
 use super::log::Record;
 use crate::base::limits::READ_LOG_BYTES;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::network::convert::{
     decode_payload, decode_vote, encode_payload, encode_vote, log_id_from_position,
     log_id_to_position,
@@ -62,7 +62,7 @@ impl LogStore {
         let within = |index: &u64| state.last.is_some_and(|last| *index <= last.index);
         let committed = state.committed.map(|committed| committed.index).filter(within);
         let needed = committed.unwrap_or(0).max(self.0.applied.index());
-        if kept >= needed || planted(Bug::TruncateApplied) {
+        if kept >= needed || seeded(Bug::TruncateApplied) {
             return Ok(());
         }
         let reason = format!(

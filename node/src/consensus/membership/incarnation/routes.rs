@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 
 use super::Doubt;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::network::channels::Identity;
 use crate::consensus::network::convert::{
     registration_from_proto, registration_to_proto, told_from_proto, told_to_proto,
@@ -16,7 +16,7 @@ use crate::data::lineage::{Lineage, Registration};
 
 /// Whether a directory of this lineage can be the one of which this is registered.
 fn fits(lineage: &Lineage, registered: Registration) -> bool {
-    lineage.fits(registered) || planted(Bug::IncarnationIgnored)
+    lineage.fits(registered) || seeded(Bug::IncarnationIgnored)
 }
 
 /// Why a directory is known to be no longer its node's.
@@ -150,7 +150,7 @@ impl Shared {
     /// The log says so here, or a majority of the voters: this directory is a copy or an old state.
     /// Remembered on disk, so that it is never served again.
     pub(crate) fn become_superseded(&self, own: NodeId, registered: Registration) {
-        if !planted(Bug::IncarnationIgnored) {
+        if !seeded(Bug::IncarnationIgnored) {
             self.supersede(&not_of(own, registered), registered);
         }
     }

@@ -6,8 +6,8 @@ use super::alone;
 use super::routes::not_of;
 use super::{Doubt, Incarnations};
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
 use crate::base::random::entropy;
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::lifecycle::StartError;
 use crate::consensus::network::channels::Identity;
 use crate::consensus::shared::Shared;
@@ -44,7 +44,7 @@ pub(crate) fn superseded_by(
 ) -> Option<Superseded> {
     let own = own?;
     let registered = state.incarnations.get(&own).copied()?;
-    if incarnations.note_registered(registered) || planted(Bug::IncarnationIgnored) {
+    if incarnations.note_registered(registered) || seeded(Bug::IncarnationIgnored) {
         return None;
     }
     Some(Superseded { reason: not_of(own, registered), registered })
@@ -59,7 +59,7 @@ pub(crate) fn begin(shared: &Arc<Shared>, identity: &Arc<Identity>, report: &Met
     let alone = report.membership_config.voter_ids().eq([identity.node_id]);
     if let Some(said) = contested {
         shared.doubt(Doubt::Superseded(said));
-    } else if alone && !planted(Bug::AloneByFirstReport) {
+    } else if alone && !seeded(Bug::AloneByFirstReport) {
         alone::confirm(shared, identity);
     }
 }

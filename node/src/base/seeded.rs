@@ -1,11 +1,11 @@
 //! Bugs that are put in on purpose, to see the tests catch them. They exist only with the cargo
-//! feature `planted-bugs`, and then one at a time: the one that the environment names. Without the
+//! feature `seeded-bugs`, and then one at a time: the one that the environment names. Without the
 //! feature every question below is a constant `false`, and nothing of a bug is left in the program.
 
 /// The variable that names the bug, such as `bug-double-apply`. Those that begin with `IRONKV_` are
 /// configuration.
-#[cfg(feature = "planted-bugs")]
-const VARIABLE: &str = "PLANTED_BUG";
+#[cfg(feature = "seeded-bugs")]
+const VARIABLE: &str = "SEEDED_BUG";
 
 /// What can be made wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +94,8 @@ pub enum Bug {
 }
 
 impl Bug {
-    /// Its name in the environment and in `tests/planted.txt`.
-    #[cfg(feature = "planted-bugs")]
+    /// Its name in the environment and in `tests/seeded.txt`.
+    #[cfg(feature = "seeded-bugs")]
     const fn name(self) -> &'static str {
         match self {
             Self::SkipReadIndex => "bug-skip-read-index",
@@ -143,15 +143,15 @@ impl Bug {
 }
 
 /// Whether this bug is to be felt.
-#[cfg(feature = "planted-bugs")]
-pub fn planted(bug: Bug) -> bool {
+#[cfg(feature = "seeded-bugs")]
+pub fn seeded(bug: Bug) -> bool {
     use std::sync::LazyLock;
     static PICKED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(VARIABLE).ok());
     PICKED.as_deref() == Some(bug.name())
 }
 
 /// Whether this bug is to be felt: never, in this build.
-#[cfg(not(feature = "planted-bugs"))]
-pub const fn planted(_: Bug) -> bool {
+#[cfg(not(feature = "seeded-bugs"))]
+pub const fn seeded(_: Bug) -> bool {
     false
 }
