@@ -331,7 +331,7 @@ async fn listen_for_http(
         None => listener,
         Some(tls) => {
             let tls = Arc::clone(tls);
-            Box::new(TlsListener::new(listener, move || tls.load().anybody.clone()))
+            Box::new(TlsListener::new(listener, move || tls.load().no_client_auth.clone()))
         }
     })
 }

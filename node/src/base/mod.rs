@@ -1,4 +1,4 @@
-//! What every layer uses: identities, limits, and the small doors to time, disk, network and
+//! What every layer uses: identities, limits, and the small interfaces to time, disk, network and
 //! threads.
 
 pub mod blocking;

@@ -4,16 +4,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What is shown instead of a secret.
+/// The text that is shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// A password. Shows itself only through [`Secret::expose`].
+/// A password. Only [`Secret::expose`] returns its text.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into custody.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -23,7 +23,7 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The text itself, for the one caller that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }

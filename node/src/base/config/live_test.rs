@@ -60,7 +60,7 @@ fn every_live_parameter_takes_its_own_value_back() {
     let live = LiveConfig::defaults();
     for row in parameters::all().filter(|row| row.scope != Scope::Cluster) {
         let text = live.get(row).unwrap();
-        // Redis counts I/O threads from one; 0 is our own word for automatic.
+        // Redis counts I/O threads from one; our 0 means automatic.
         if row.change == Change::Live {
             assert_eq!(set(&live, row.name, &text), Ok(()), "{}", row.name);
             assert_eq!(live.get(row).unwrap(), text, "{}", row.name);

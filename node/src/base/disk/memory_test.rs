@@ -25,7 +25,7 @@ fn what_was_flushed_survives_every_crash() {
         disk.crash(seed);
         let bytes = read_all(&disk, "a").unwrap();
         assert_eq!(&bytes[..4], b"safe");
-        assert!(file.sync_data().is_err(), "a handle of before the crash must be dead");
+        assert!(file.sync_data().is_err(), "a handle from before the crash must be invalid");
     }
 }
 

@@ -1,5 +1,4 @@
-//! A file that takes bytes no faster than told, so that background writing leaves the disk to
-//! others.
+//! A file that limits its write rate, so that background writing leaves the disk to others.
 
 use std::io;
 use std::sync::Arc;
@@ -10,13 +9,13 @@ use tokio::time::Instant;
 
 use super::DiskFile;
 
-/// How soon a changed pace is noticed.
+/// The longest sleep: a changed rate takes effect after this time.
 const NAP_MAX: Duration = Duration::from_millis(50);
 
-/// Bytes a second at the moment; 0 for no limit.
+/// The current limit in bytes per second; 0 for no limit.
 pub type Pace = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// See the module. Blocks the writing thread.
+/// A rate-limited file. It blocks the writing thread.
 pub struct PacedFile {
     file: Arc<dyn DiskFile>,
     pace: Pace,
@@ -29,7 +28,7 @@ impl std::fmt::Debug for PacedFile {
     }
 }
 
-/// Bytes written ahead of the pace, as of a moment.
+/// Bytes written ahead of the rate, as of one moment.
 #[derive(Debug)]
 struct Debt {
     bytes: f64,
@@ -37,7 +36,7 @@ struct Debt {
 }
 
 impl Debt {
-    /// How long the writer has to wait; `None` when it may go on.
+    /// How long the writer has to wait; `None` when it may continue.
     fn pay(&mut self, now: Instant, bytes_per_second: u64) -> Option<Duration> {
         if bytes_per_second == 0 {
             self.bytes = 0.0;
@@ -53,7 +52,7 @@ impl Debt {
 }
 
 impl PacedFile {
-    /// Writes to `file` at the pace that `pace` tells, which is asked again and again.
+    /// Writes to `file` at the rate that `pace` returns; it is called before every write.
     pub fn new(file: Arc<dyn DiskFile>, pace: Pace) -> Self {
         let debt = Mutex::new(Debt { bytes: 0.0, at: Instant::now() });
         Self { file, pace, debt }

@@ -21,7 +21,7 @@ pub struct Snapshot {
 pub struct CommandSnapshot {
     /// Runs, failed ones included.
     pub calls: u64,
-    /// Runs that answered an error.
+    /// Runs that returned an error.
     pub failed: u64,
     /// Refused before they ran: arity, AUTH, MULTI, OOM.
     pub rejected: u64,
