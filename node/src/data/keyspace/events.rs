@@ -1,4 +1,5 @@
-//! What changed while an entry was applied: feeds WATCH, keyspace notifications, waiting clients.
+//! What changed while an entry was applied: used for WATCH, keyspace notifications and blocked
+//! clients.
 
 use bytes::Bytes;
 
@@ -48,8 +49,8 @@ pub struct Event {
     pub class: EventClass,
     /// Redis' event name.
     pub name: &'static str,
-    /// Where.
+    /// The database.
     pub database: DatabaseId,
-    /// Which key.
+    /// The key.
     pub key: Bytes,
 }

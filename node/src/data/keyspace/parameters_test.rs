@@ -4,8 +4,8 @@ use super::*;
 use crate::base::config::Kind;
 use crate::base::config::parameters::EVICTION_POLICIES;
 
-/// What version 0.1.0 takes. A row may be added only with a higher level; a row that takes
-/// other values than here needs code that asks for the level in force.
+/// What version 0.1.0 accepts. A row may be added only with a higher level; a row that accepts
+/// other values than here needs code that checks the current level.
 const OF_THE_FIRST_LEVEL: &str = "\
 active-expire yes or no
 hash-max-listpack-entries 0..9223372036854775807

@@ -1,4 +1,4 @@
-//! Nodes of the tree and the ways to walk down to one element.
+//! Nodes of the tree and how to descend to one element.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ pub(super) const LEAF_MAX: usize = 64;
 /// Most children of a branch.
 pub(super) const BRANCH_MAX: usize = 32;
 
-/// A leaf with elements or a branch with children; never empty inside a tree, all leaves equally
-/// deep.
+/// A leaf with elements or a branch with children. No node inside a tree is empty, and all leaves
+/// have the same depth.
 #[derive(Clone)]
 pub(super) enum Node<E: Element> {
     Leaf(Vec<E>),
@@ -30,14 +30,14 @@ pub(super) struct Child<E: Element> {
 }
 
 impl<E: Element> Child<E> {
-    /// Looks at `node`, which must not be empty.
+    /// Describes `node`, which must not be empty.
     pub(super) fn of(node: Arc<Node<E>>) -> Self {
         Self { first: node.first_key().clone(), count: node.count(), node }
     }
 }
 
 impl<E: Element> Node<E> {
-    /// Elements below.
+    /// Number of elements in the subtree.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Leaf(elements) => elements.len(),
@@ -53,7 +53,7 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// The most [`Node::width`] may be.
+    /// The maximum of [`Node::width`].
     pub(super) const fn width_max(&self) -> usize {
         match self {
             Self::Leaf(_) => LEAF_MAX,
@@ -82,7 +82,7 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// The element at `place`, to change; what is shared on the way to it is copied.
+    /// The element at `place`, to change; shared nodes on the path are copied.
     pub(super) fn find_mut<P: Place<E>>(root: &mut Arc<Self>, mut place: P) -> Option<&mut E> {
         let mut node = Arc::make_mut(root);
         loop {
@@ -99,12 +99,12 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// The elements of the leaf that holds `rank`, from that rank on.
+    /// The elements of the leaf that contains `rank`, from that rank on.
     pub(super) fn leaf_from(&self, rank: usize) -> &[E] {
         self.leaf(rank).map_or(&[], |(elements, at)| &elements[at..])
     }
 
-    /// The elements of the leaf that holds `rank`, up to and with that rank.
+    /// The elements of the leaf that contains `rank`, up to and including that rank.
     pub(super) fn leaf_until(&self, rank: usize) -> &[E] {
         self.leaf(rank).map_or(&[], |(elements, at)| &elements[..=at])
     }
@@ -122,7 +122,7 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// Rank of the element for which `compare` is equal, or of the gap where it would stand.
+    /// Rank of the element for which `compare` is equal, or of the gap in which it would be.
     pub(super) fn rank(
         &self,
         mut compare: impl FnMut(&E::Key) -> Ordering,
@@ -147,12 +147,12 @@ impl<E: Element> Node<E> {
     }
 }
 
-/// How a descent finds its way.
+/// A search for an element.
 pub(super) trait Place<E: Element> {
-    /// Which child to go into; there is at least one.
+    /// The child to descend into; there is at least one.
     fn child(&mut self, children: &[Child<E>]) -> usize;
 
-    /// Where in the leaf: at an element, or in the gap before one.
+    /// The position in the leaf: an element, or the gap before one.
     fn element(&mut self, elements: &[E]) -> Result<usize, usize>;
 }
 
@@ -189,7 +189,7 @@ impl<E: Element> Place<E> for Gap {
     }
 }
 
-/// The element for which the function answers `Equal`; `Less` when the element stands before it.
+/// The element for which the function returns `Equal`; `Less` when the element comes before it.
 pub(super) struct Order<F>(pub F);
 
 impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Order<F> {
@@ -202,9 +202,9 @@ impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Order<F> {
     }
 }
 
-/// As [`Order`], for keys that start with a hash. In a tree of one leaf it starts where the hash
-/// would stand if hashes were evenly spread, which touches one cache line where a binary search
-/// touches six.
+/// As [`Order`], for keys that start with a hash (interpolation search). In a tree of one leaf it
+/// starts where the hash would be if hashes were evenly distributed, which reads one cache line
+/// where a binary search reads six.
 pub(super) struct Spread<F> {
     pub hash: Option<u64>,
     pub order: Order<F>,
@@ -212,7 +212,7 @@ pub(super) struct Spread<F> {
 
 impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Spread<F> {
     fn child(&mut self, children: &[Child<E>]) -> usize {
-        // Below a branch the leaf covers an unknown part of the hashes.
+        // Below a branch the leaf covers an unknown range of hashes.
         self.hash = None;
         self.order.child(children)
     }

@@ -11,7 +11,7 @@ fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     Pattern::new(pattern, case).unwrap().matches(text)
 }
 
-/// The definition, as slow as it is plain.
+/// The definition, simple and slow.
 fn reference(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
         return pattern.is_empty() || pattern == b"*";
@@ -121,7 +121,7 @@ fn case_can_be_ignored_but_not_that_of_an_escaped_letter_in_a_class() {
     }
 }
 
-/// A matcher that starts over at every position needs days for these.
+/// A matcher with backtracking needs days for these.
 #[test]
 fn no_pattern_and_no_text_take_more_than_a_walk() {
     let (done, finished) = mpsc::channel();
