@@ -1,4 +1,4 @@
-//! Commands typed by hand: words between spaces, quoted as in Redis' `sdssplitargs`.
+//! Commands typed by hand: words between spaces, quoted as in Redis's `sdssplitargs`.
 
 use bytes::Bytes;
 
