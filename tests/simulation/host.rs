@@ -9,7 +9,7 @@ use futures::future::LocalBoxFuture;
 use ironkv::base::config::{LiveConfig, Sources, load};
 use ironkv::base::disk::MemoryDisk;
 use ironkv::consensus::Group;
-use ironkv::node::{Doors, Node, NodeError, Surroundings};
+use ironkv::node::{OpenPorts, Node, NodeError, Environment};
 
 use crate::client::SimulatedClient;
 use crate::deadlines::use_deadlines;
@@ -124,7 +124,7 @@ impl Host {
             return Ok(());
         }
         loop {
-            match Node::start(self.config(), self.surroundings()).await {
+            match Node::start(self.config(), self.environment()).await {
                 Ok(node) => match self.serve(&node).await {
                     Ok(()) => return Ok(()),
                     Err(reason) => return self.end(reason),
@@ -230,14 +230,14 @@ impl Host {
         LiveConfig::new(loaded, sources)
     }
 
-    fn surroundings(&self) -> Surroundings {
-        Surroundings {
+    fn environment(&self) -> Environment {
+        Environment {
             disk: Arc::new(self.disk.clone()),
             net: Arc::new(SimulatedNet(self.sent.clone())),
             clock: Arc::new(self.clock.clone()),
             threads: Arc::new(self.threads.clone()),
             level: None,
-            doors: Doors::Peers,
+            ports: OpenPorts::Peers,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `ironkv recover`: ways out for a node that does not come up.
+//! `ironkv recover`: repairs for a node that does not start.
 
 use std::path::{Path, PathBuf};
 
