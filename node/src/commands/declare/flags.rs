@@ -26,7 +26,7 @@ impl Flags {
     pub const NO_SCRIPT: Self = Self(1 << 5);
     /// Allowed while the data is being loaded or the node has no leader.
     pub const LOADING: Self = Self(1 << 6);
-    /// Answered on a replica without asking the leader (`stale`).
+    /// Answered on a replica without contact to the leader (`stale`).
     pub const STALE: Self = Self(1 << 7);
     /// `@dangerous` without being `@admin` (KEYS, FLUSHALL).
     pub const DANGEROUS: Self = Self(1 << 8);
