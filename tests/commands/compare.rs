@@ -1,4 +1,4 @@
-//! Whether two replies are alike.
+//! Whether two replies are equal enough.
 
 use std::mem::discriminant;
 
@@ -6,7 +6,7 @@ use ironkv_tests::reply::Reply;
 
 use crate::script::Likeness;
 
-/// Whether `ours` may stand where Redis says `theirs`.
+/// Whether `ours` is an acceptable reply where Redis replies `theirs`.
 pub fn alike(likeness: &Likeness, theirs: &Reply, ours: &Reply) -> bool {
     match likeness {
         Likeness::Exact => theirs == ours,

@@ -21,7 +21,7 @@ impl Report {
         self.differences.len()
     }
 
-    /// Fails with every difference there is.
+    /// Fails with all differences.
     pub fn assert_equal(&self, what: &str) {
         let Self { compared, differences } = self;
         let count = differences.len();
@@ -48,7 +48,7 @@ impl Server {
         server
     }
 
-    /// The reply; a lost connection is an error reply, so that it is compared too.
+    /// The reply; a lost connection counts as an error reply, so that it is compared too.
     async fn send(&mut self, connection: usize, words: &[Vec<u8>]) -> Reply {
         while self.connections.len() <= connection {
             self.connections.push(None);
@@ -84,7 +84,7 @@ pub async fn play(story: &Story, theirs: &str, ours: &str, report: &mut Report) 
                 }
                 Step::Send(words) => words,
             };
-            // What only has to work here may not even exist there.
+            // Lines that only have to work here may not exist there.
             let their_reply = match line.likeness {
                 Likeness::Works => Reply::Simple("works".into()),
                 _ => theirs.send(line.connection, words).await,

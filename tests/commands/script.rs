@@ -32,13 +32,13 @@ pub struct Story {
 /// How a reply is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Likeness {
-    /// To the last byte.
+    /// Byte by byte.
     Exact,
     /// The elements in any order.
     AnyOrder,
     /// The kinds only.
     Kind,
-    /// Ours is no error.
+    /// Our reply is not an error.
     Works,
     /// Not at all.
     Ignored,
@@ -59,7 +59,7 @@ pub struct Line {
     pub step: Step,
 }
 
-/// What happens in a line.
+/// The action of a line.
 #[derive(Debug)]
 pub enum Step {
     /// A request.
@@ -87,7 +87,7 @@ pub fn stories() -> Vec<Story> {
     stories
 }
 
-/// The stories of a text.
+/// The stories in a text.
 pub fn parse(file: &str, text: &str) -> Vec<Story> {
     let mut stories: Vec<Story> = Vec::new();
     for (index, line) in text.lines().enumerate() {

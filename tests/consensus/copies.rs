@@ -1,4 +1,4 @@
-//! Copies and old states of a data directory: each is noticed, says so, and never comes back.
+//! Copies and old states of a data directory: each is detected, reports it, and never serves again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Waits until the log has another incarnation of this node than the one before.
+/// Waits until the log has registered another incarnation of this node.
 pub(crate) async fn registered_after(cluster: &Cluster, index: usize, before: u64) -> u64 {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -47,11 +47,11 @@ pub(crate) async fn registered_after(cluster: &Cluster, index: usize, before: u6
     }
 }
 
-/// Waits for the end of a node that runs on what is not its directory any more.
+/// Waits for the end of a node whose data directory is not the current one any more.
 pub(crate) async fn ends(cluster: &mut Cluster, index: usize, says: &str) {
     let ended = cluster.nodes[index].process().ended_within(ENDS_WITHIN).await;
     let log = cluster.nodes[index].log_tail();
-    assert!(ended.is_some_and(|status| !status.success()), "it goes on:\n{log}");
+    assert!(ended.is_some_and(|status| !status.success()), "it continues:\n{log}");
     assert!(log.contains(says), "it does not say why:\n{log}");
 }
 
@@ -109,7 +109,7 @@ async fn an_old_copy_that_is_put_back_ends_its_node_which_comes_back_as_a_learne
     assert!(is_marked(&data));
     cluster.nodes[index].spawn();
     ends(&mut cluster, index, "is not its node's any more").await;
-    // The way back: removed, emptied, joined.
+    // The repair: remove the member, empty the directory, join again.
     let leader = cluster.leader().await;
     let admin = cluster.nodes[leader].admin();
     insist(async || admin.remove(id).await.map_err(|refused| refused.to_string())).await;
@@ -119,7 +119,7 @@ async fn an_old_copy_that_is_put_back_ends_its_node_which_comes_back_as_a_learne
     let (seed, node) = (cluster.nodes[leader].peer_address.clone(), cluster.nodes[index].admin());
     insist(async || node.join(&seed).await.map(drop).map_err(|error| error.to_string())).await;
     let new = cluster.node_id(index).await;
-    assert!(new > id, "it has an id of before");
+    assert!(new > id, "it has an old id");
     assert!(!voters(&mut cluster).await.contains(&new), "it votes before it has the data");
     insist(async || admin.promote(new).await.map_err(|refused| refused.to_string())).await;
     let mut client = cluster.leader_client().await;
@@ -156,11 +156,11 @@ async fn what_a_copy_of_another_member_says_of_a_node_counts_for_nothing() {
         assert_eq!(figure(&cluster, leader, "ironkv_unconfirmed").await, 0);
     }
     let log = cluster.nodes[leader].log_tail();
-    assert!(!log.contains("data is old"), "it was heeded:\n{log}");
+    assert!(!log.contains("data is old"), "it was accepted:\n{log}");
     cluster.wait_writable().await;
 }
 
-/// Asks for a change until it is made: the members may still have to notice something.
+/// Repeats a change until it is made: members may have to notice something first.
 async fn insist(change: impl AsyncFn() -> Result<(), String>) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     while let Err(refused) = change().await {

@@ -1,4 +1,4 @@
-//! One write that takes long to run: who tells of it.
+//! One write that takes long to run, and where this is reported.
 
 use ironkv_tests::cluster::Cluster;
 use ironkv_tests::http::get;
@@ -42,7 +42,7 @@ async fn a_long_write_is_in_the_slow_log_where_it_was_asked_for_and_in_a_metric_
         assert!(apply_us > 2000, "node {node} applied it in {apply_us} us");
         longest_us = longest_us.max(apply_us);
     }
-    // What the slow log tells is the time on the leader, without the way to it and the log.
+    // The slow log shows the time on the leader, without forwarding and the log.
     let mut client = cluster.client(asked).await;
     let entries = client.line("SLOWLOG GET 10").await.unwrap();
     let took = entries.elements().unwrap().iter().find_map(|entry| {

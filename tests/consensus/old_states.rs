@@ -1,4 +1,4 @@
-//! Old states of data directories that are a majority, or seem to be one, and the ways on when no
+//! Old states of data directories that are a majority, or seem to be one, and the repairs when no
 //! majority is left.
 
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn kept(cluster: &Cluster, index: usize) -> PathBuf {
     cluster.nodes[index].directory.join("kept")
 }
 
-/// Keeps the state of a node that does not run.
+/// Stores the state of a node that is not running.
 fn keep(cluster: &Cluster, index: usize) {
     copy(&cluster.nodes[index].data(), &kept(cluster, index));
 }
@@ -33,11 +33,11 @@ fn put_back(cluster: &Cluster, index: usize) {
     copy(&kept(cluster, index), &cluster.nodes[index].data());
 }
 
-/// What a node answers, if it does.
+/// The answer of a node, if there is one.
 async fn answer(cluster: &Cluster, index: usize, line: &str) -> Option<String> {
-    let patience = Duration::from_secs(2);
+    let limit = Duration::from_secs(2);
     let address = &cluster.nodes[index].resp_address;
-    let client = ironkv_tests::client::Client::connect_with_patience(address, patience).await;
+    let client = ironkv_tests::client::Client::connect_with_timeout(address, limit).await;
     let reply = client.ok()?.line(line).await.ok()?;
     (!reply.is_error()).then(|| reply.text())
 }
@@ -46,7 +46,7 @@ async fn wait_unconfirmed(cluster: &Cluster, index: usize) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     while figure(cluster, index, "ironkv_unconfirmed").await != 1 {
         let log = cluster.nodes[index].log_tail();
-        assert!(Instant::now() < deadline, "it notices nothing:\n{log}");
+        assert!(Instant::now() < deadline, "it does not detect it:\n{log}");
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -68,7 +68,7 @@ async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_ca
     let peers = [1, 2].map(|index: usize| cluster.nodes[index].peer_address.clone()).join(",");
     let settings = cluster.settings_of(0, &[("node.peers", &peers)]);
     cluster.nodes[0].configure(&settings).unwrap();
-    // Only the node itself can find out.
+    // Only the node itself can detect it.
     cluster.links.refuse(0, 503);
     cluster.nodes[0].spawn();
     let watched = Instant::now() + WATCHED;
@@ -100,7 +100,8 @@ async fn a_first_node_leads_again_at_once_though_its_learner_is_among_its_peers(
     assert!(started.elapsed() < Duration::from_secs(8), "it waited for all that may be silent");
 }
 
-/// Three nodes that do not run. The third has `k` = 2, the others were put back to when it was 1.
+/// Three nodes that are not running. The third has `k` = 2, the others were restored to the state
+/// with `k` = 1.
 async fn with_two_old_states() -> Cluster {
     let mut cluster = Cluster::start(3).await;
     cluster.insist(0, "SET k 1").await;
@@ -132,7 +133,7 @@ async fn two_old_states_beside_the_newest_take_no_part_until_an_operator_readmit
         wait_unconfirmed(&cluster, index).await;
     }
     let id = cluster.node_id(0).await;
-    // What they were told outlives a restart, and the absence of the one that told them.
+    // What was reported to them survives a restart, and the absence of the node that reported it.
     cluster.kill_all();
     for index in 0..2 {
         cluster.start_node(index).await;
@@ -154,7 +155,7 @@ async fn two_old_states_beside_the_newest_take_no_part_until_an_operator_readmit
     cluster.start_node(2).await;
     assert_eq!(cluster.insist(0, "GET k").await.text(), "2");
     cluster.insist(2, "SET k 3").await;
-    // The other one is outvoted now.
+    // The other one is in the minority now.
     ends(&mut cluster, 1, "never drew").await;
     assert!(is_marked(&cluster.nodes[1].data()));
     assert_eq!(cluster.insist(2, "GET k").await.text(), "3");
@@ -215,7 +216,7 @@ async fn the_one_node_that_is_left_of_three_begins_a_new_cluster_with_all_that_i
     cluster.start_node(0).await;
     cluster.nodes[0].wait_ready().await;
     assert_eq!(cluster.equal_digests().await, before);
-    // Another one that comes back after all is of another cluster.
+    // Another node that comes back later belongs to another cluster.
     cluster.start_node(1).await;
     cluster.insist(0, "SET after 1").await;
     sleep(LONG).await;

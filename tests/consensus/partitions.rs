@@ -1,4 +1,4 @@
-//! The wires are cut.
+//! Links are cut.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn a_leader_cut_off_serves_nothing_stale_and_the_others_go_on() {
     client.line("SET a old").await.unwrap();
     cluster.links.isolate(&[old], 3);
     let new = cluster.leader_except(old).await;
-    assert!(cluster.links.held_back() > 0, "the cut did not bite");
+    assert!(cluster.links.held_back() > 0, "the cut had no effect");
     assert_eq!(format!("{:?}", cluster.insist(new, "SET a new").await), "+OK");
     for request in ["GET a", "SET a lost"] {
         let mut cut_off = cluster.client(old).await;
@@ -82,7 +82,7 @@ async fn nodes_in_namespaces_survive_cuts_and_losses() {
     }
     let new = cluster.leader_except(old).await;
     assert_eq!(format!("{:?}", cluster.insist(new, "SET a 2").await), "+OK");
-    assert!(network.dropped(old).unwrap() > 0, "the cut did not bite");
+    assert!(network.dropped(old).unwrap() > 0, "the cut had no effect");
     network.heal().unwrap();
     cluster.settle().await;
     for node in 0..3 {

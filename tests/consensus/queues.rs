@@ -1,4 +1,5 @@
-//! More requests than can be committed: what waits is bounded, what is refused is not executed.
+//! More requests than can be committed: the waiting ones are bounded, and refused ones are not
+//! executed.
 
 use std::time::Duration;
 
@@ -8,12 +9,12 @@ use ironkv_tests::http::get;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-/// More than fits the four entries under way and the queue, 1 MiB each.
+/// More than fit into the four entries in flight and the queue, 1 MiB each.
 const CLIENTS: usize = 120;
 const WRITES: usize = 40;
 const VALUE_BYTES: usize = 100_000;
 
-/// All that the clients send is 480 MB.
+/// The clients send 480 MB.
 const GROWTH_BYTES_MAX: u64 = 160 << 20;
 
 const SETTINGS: [(&str, &str); 2] =
@@ -26,7 +27,7 @@ enum Fate {
     Unknown,
 }
 
-/// Sends all writes at once and reads the replies; what has none is unknown.
+/// Sends all writes at once and reads the replies; a write without a reply is unknown.
 async fn flood(mut client: Client, number: usize) -> Vec<Fate> {
     let value = vec![b'v'; VALUE_BYTES];
     let mut fates = Vec::new();
@@ -59,13 +60,13 @@ async fn figure(cluster: &Cluster, index: usize, name: &str) -> u64 {
     status[name].as_u64().expect("a number")
 }
 
-/// Floods a node while two others are stopped, lets them go on, and looks for every key.
+/// Floods a node while two others are paused, resumes them, and checks every key.
 async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
     let stopped: Vec<usize> = (0..3).filter(|index| *index != flooded).collect();
-    let patience = SETTLE_LIMIT * 3;
+    let limit = SETTLE_LIMIT * 3;
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
-        clients.push(cluster.client_with_patience(flooded, patience).await);
+        clients.push(cluster.client_with_timeout(flooded, limit).await);
     }
     let before = figure(&cluster, flooded, "resident_bytes").await;
     stopped.iter().for_each(|index| cluster.nodes[*index].process().pause());
@@ -74,7 +75,7 @@ async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
         floods.spawn(async move { (number, flood(client, number).await) });
     }
     let mut fates = vec![Vec::new(); CLIENTS];
-    // Those that are refused are through with all they send; a few wait in the queue.
+    // Clients that are refused have sent everything; a few wait in the queue.
     let refused = CLIENTS / 4;
     let all = async {
         let mut done = 0;
@@ -103,7 +104,7 @@ async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
         fates[number] = of_client;
     }
     cluster.wait_writable().await;
-    let mut client = cluster.client_with_patience(flooded, patience).await;
+    let mut client = cluster.client_with_timeout(flooded, limit).await;
     assert_eq!(client.line("SET afterwards 1").await.expect("an answer").text(), "OK");
     let (mut busy, mut written) = (0, 0);
     for (number, fates) in fates.iter().enumerate() {

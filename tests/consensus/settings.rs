@@ -1,4 +1,4 @@
-//! Settings that change while the group runs, by `CONFIG SET` and by the file.
+//! Settings that change at run time, by `CONFIG SET` and by the file.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ async fn set(client: &mut Client, parameters: &str) {
     assert_eq!(format!("{reply:?}"), "+OK", "{parameters}");
 }
 
-/// Waits until a field of INFO is what `wanted` says.
+/// Waits until a field of INFO has the wanted value.
 async fn info(client: &mut Client, field: &str, wanted: impl Fn(&str) -> bool) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -72,7 +72,7 @@ async fn a_changed_file_reaches_the_running_group() {
     cluster.links.heal();
 }
 
-/// Waits until the status tells this of the configuration: keys that wait for a restart, and
+/// Waits until the status reports this about the configuration: keys that wait for a restart, and
 /// whether the file is refused.
 async fn unapplied(cluster: &Cluster, pending: &[&str], refused: bool) {
     let deadline = Instant::now() + SETTLE_LIMIT;
@@ -152,7 +152,7 @@ async fn parameters_of_the_cluster_are_set_by_any_node_and_only_where_they_diffe
     assert!(other.message().contains(&own), "{other:?}");
 }
 
-/// The two values that one CONFIG SET gives, as a node has them at one moment.
+/// The two values that one CONFIG SET sets, as a node has them at one time.
 async fn pair(client: &mut Client) -> Option<(String, String)> {
     let reply = client.line("CONFIG GET hash-max-listpack-*").await.ok()?;
     let words: Vec<String> = reply.elements()?.iter().map(Reply::text).collect();
@@ -160,7 +160,7 @@ async fn pair(client: &mut Client) -> Option<(String, String)> {
     Some((of("hash-max-listpack-entries")?, of("hash-max-listpack-value")?))
 }
 
-/// Looks at a node until it is told to stop; how often.
+/// Reads the values from a node until `stop` is set; returns how often.
 async fn watch_pairs(mut client: Client, stop: Arc<AtomicBool>) -> usize {
     let mut seen = 0;
     while !stop.load(Ordering::Relaxed)
@@ -251,7 +251,7 @@ async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
     let started = Instant::now();
     let checkpoint = tokio::spawn(async move { admin.checkpoint().await });
     info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
-    // Four megabytes take a minute at this pace, and nobody waits for them.
+    // Four megabytes take a minute at this rate; the test does not wait for them.
     for number in 0..20 {
         sleep(Duration::from_millis(100)).await;
         let reply = client.line(&format!("SET meanwhile {number}")).await.unwrap();
@@ -261,7 +261,7 @@ async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
     set(&mut client, "checkpoint-bytes-per-second-max 0").await;
     checkpoint.await.unwrap().expect("a checkpoint that was let go is finished");
     assert!(started.elapsed() < Duration::from_secs(50), "the new pace came too late");
-    // The next one is held back again, and the process stops all the same.
+    // The next one is slow again, and the process stops nevertheless.
     set(&mut client, "checkpoint-bytes-per-second-max 64kb").await;
     let admin = cluster.nodes[0].admin();
     let cut_off = tokio::spawn(async move { admin.checkpoint().await });

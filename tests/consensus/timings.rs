@@ -1,4 +1,4 @@
-//! Nodes with different `raft.*` timings, as while a change of them is rolled out.
+//! Nodes with different `raft.*` timings, as during the rollout of a change.
 
 use ironkv_tests::cluster::Cluster;
 
@@ -7,8 +7,8 @@ const LONG: [(&str, &str); 2] =
 const SHORT: [(&str, &str); 2] =
     [("raft.election_timeout_min_ms", "1200"), ("raft.election_timeout_max_ms", "1500")];
 
-/// The leader's own settings allow it to answer alone for four seconds; the others elect another
-/// leader after about one.
+/// With its own settings, the leader may answer without the others for four seconds; the others
+/// elect another leader after about one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn followers_with_shorter_timings_than_the_leader_cause_no_stale_read() {
     let mut cluster = Cluster::start_with(3, &LONG).await;

@@ -1,4 +1,4 @@
-//! WAIT and WAITAOF: who has the write on disk, on every node, and how a wait ends.
+//! WAIT and WAITAOF: which nodes have the write on disk, and how a wait ends.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn wait_counts_the_other_voters_that_have_flushed_the_write_on_every_node(
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let (follower, paused) = ((leader + 1) % 3, (leader + 2) % 3);
-    // A learner has no vote and counts for nothing.
+    // A learner has no vote and does not count.
     let learner = cluster.add_process().await;
     let seed = cluster.nodes[leader].peer_address.clone();
     cluster.nodes[learner].admin().join(&seed).await.unwrap();
@@ -42,7 +42,7 @@ async fn wait_counts_the_other_voters_that_have_flushed_the_write_on_every_node(
         let early = begun.elapsed();
         assert_eq!(integer(&mut client, "WAIT 2 400").await, 1, "on node {index}");
         let late = begun.elapsed();
-        assert!(late - early >= Duration::from_millis(400), "the time-out was {:?}", late - early);
+        assert!(late - early >= Duration::from_millis(400), "the timeout was {:?}", late - early);
         let aof = client.line("WAITAOF 1 2 100").await.unwrap();
         assert_eq!(format!("{aof:?}"), "[:1, :1]", "on node {index}");
         // Inside MULTI no command waits.
@@ -74,7 +74,7 @@ async fn wait_waits_for_the_own_last_write_and_not_for_those_of_others() {
     cluster.nodes[paused].process().pause();
     cluster.insist(leader, "SET other 1").await;
     for (client, index) in clients.iter_mut().zip([leader, follower]) {
-        // Without end: what the others wrote is not on the disk of the paused node.
+        // Without a limit: the writes of the others are not on the disk of the paused node.
         assert_eq!(integer(client, "WAIT 2 0").await, 2, "on node {index}");
         let aof = client.line("WAITAOF 1 2 0").await.unwrap();
         assert_eq!(format!("{aof:?}"), "[:1, :2]", "on node {index}");

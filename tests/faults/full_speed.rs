@@ -1,5 +1,5 @@
-//! Registers and lists at full speed, reads and writes spread over all nodes: a read that goes
-//! backwards by a few microseconds shows in no slower history.
+//! Registers and lists at full speed, reads and writes spread over all nodes: a read that goes back
+//! by a few microseconds is visible only in such a history.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::load::{Context, Pace};
 use crate::nemesis::{self, Fault};
 use crate::workloads::{Lists, Registers};
 
-/// Operations of one run; the long form is that of the campaign.
+/// Operations of one run; the long form is for a campaign.
 fn operations_wanted() -> u64 {
     if is_long() { 1_000_000 } else { 40_000 }
 }

@@ -1,5 +1,5 @@
-//! The restart guard: a node that forgot in a restart which lease it granted must not help to
-//! elect another leader while that lease may hold.
+//! The restart guard: a node that forgot in a restart which lease it granted must not help to elect
+//! another leader while that lease may hold.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use ironkv_tests::registers::{Answer, Call, check};
 use ironkv_tests::session::{Fate, judge};
 use tokio::time::sleep;
 
-/// A round finds the fault, if it is there, about every second time.
+/// If there is a fault, about every second round finds it.
 const ROUNDS: usize = 4;
 
 /// Long, so that the lease outlives the restart of a process.
@@ -30,7 +30,7 @@ async fn a_restarted_node_grants_no_vote_while_a_lease_may_hold() {
         let key = format!("guard:{round}");
         let history = History::new();
         let (stop, values) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(1)));
-        // The rival hears nothing from the leader, so it asks for votes again and again.
+        // The rival gets no messages from the leader, so it asks for votes repeatedly.
         cut(&cluster, leader, rival);
         sleep(Duration::from_millis(2500)).await;
         let reader = tokio::spawn(read(
@@ -56,7 +56,7 @@ async fn a_restarted_node_grants_no_vote_while_a_lease_may_hold() {
         cluster.links.heal();
         let verdict = check(&history.operations());
         assert_eq!(verdict, Ok(()), "round {round}: {:#?}", history.operations());
-        assert!(history.counts().0 > 10, "hardly anything was answered");
+        assert!(history.counts().0 > 10, "too little was answered");
         cluster.wait_writable().await;
         cluster.settle().await;
     }
@@ -79,7 +79,7 @@ async fn read(address: String, key: String, mut recorder: Recorder, stop: Arc<At
     }
 }
 
-/// Writes through the leader while it can, and through the rival.
+/// Writes through the leader as long as possible, and through the rival.
 async fn write(
     addresses: [String; 2],
     key: String,
@@ -104,8 +104,8 @@ async fn write(
 }
 
 async fn ask(address: &str, words: &[&str]) -> Fate {
-    let patience = Duration::from_millis(300);
-    let mut client = match Client::connect_with_patience(address, patience).await {
+    let limit = Duration::from_millis(300);
+    let mut client = match Client::connect_with_timeout(address, limit).await {
         Ok(client) => client,
         Err(error) => return Fate::Refused(format!("{error:?}")),
     };

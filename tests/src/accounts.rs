@@ -1,4 +1,4 @@
-//! Checkers that count: what was acknowledged is there exactly once, and nothing else is.
+//! Checkers that count: every acknowledged change has happened exactly once, and nothing else.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -6,10 +6,10 @@ use std::hash::Hash;
 
 use crate::history::{Operation, Outcome};
 
-/// Checks the elements found at the end against the adds that were asked.
+/// Checks the elements found at the end against the requested adds.
 ///
 /// # Errors
-/// Names an element that is lost, doubled, or was never (or certainly not) added.
+/// Names an element that is lost, duplicated, or was never (or certainly not) added.
 pub fn check_set<T, V>(adds: &[Operation<T, V>], found: &[T]) -> Result<(), String>
 where
     T: Clone + Eq + Hash + Debug,
@@ -39,10 +39,10 @@ where
     }
 }
 
-/// Checks the last value of a counter against the increments that were asked, all positive.
+/// Checks the last value of a counter against the requested increments, all positive.
 ///
 /// # Errors
-/// Says by how much it is too small or too large.
+/// Returns by how much it is too small or too large.
 pub fn check_counter<V>(adds: &[Operation<i64, V>], value: i64) -> Result<(), String> {
     let sum = |wanted: fn(&Outcome<V>) -> bool| -> i64 {
         adds.iter().filter(|add| wanted(&add.outcome)).map(|add| add.call).sum()
@@ -58,12 +58,12 @@ pub fn check_counter<V>(adds: &[Operation<i64, V>], value: i64) -> Result<(), St
     Ok(())
 }
 
-/// What is done to a queue.
+/// Operations on a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum QueueCall<T> {
-    /// Puts an element, unique in the run, in.
+    /// Adds an element that is unique in the run.
     Push(T),
-    /// Takes one out; answers it, or `None` when the queue is empty.
+    /// Removes and returns an element, or `None` when the queue is empty.
     Pop,
 }
 

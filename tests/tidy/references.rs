@@ -1,11 +1,11 @@
-//! What documents refer to exists: the files that they link to, and the tests that they name.
+//! Documents refer only to existing files and tests.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use crate::tree::{Source, Violation, rust_files, text_files};
 
-/// A name with at least this many underscores is taken for the name of a test.
+/// A name with at least this many underscores is treated as the name of a test.
 const UNDERSCORES_OF_A_TEST_MIN: usize = 4;
 
 /// Relative links of documents that lead nowhere. Links to web pages are not followed.

@@ -1,4 +1,4 @@
-//! Small enough to see: files, functions, lines.
+//! Sizes of files, functions and lines.
 
 use crate::tree::{Source, Violation, rust_files};
 

@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{self, Failure, Outcome};
 use crate::base::config::{Config, LiveConfig, Loaded, Sources, load};
 use crate::base::telemetry::logging;
-use crate::node::{Node, Environment};
+use crate::node::{Environment, Node};
 
 /// How often files are checked: the configuration, certificates, passwords. Kubernetes replaces
 /// mounted files by renaming a link, which a watch on the file itself would miss.

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::connection::{Connection, IoThread, ConnectionSlot};
+use super::connection::{Connection, ConnectionSlot, IoThread};
 use crate::base::credentials::Watched;
 use crate::base::telemetry::{Metrics, Stat};
 use crate::base::threads::Threads;

@@ -1,4 +1,4 @@
-//! What is counted at the end: a set, a counter and a queue.
+//! Workloads that are counted at the end: a set, a counter and a queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::load::Context;
 
-/// Elements added, a number counted up, a queue filled and emptied.
+/// Elements added to a set, increments of a counter, a queue filled and emptied.
 #[derive(Debug, Clone)]
 pub struct Accounts {
     context: Context,
@@ -96,7 +96,7 @@ impl Accounts {
         }
     }
 
-    /// Reads what is there when all clients have stopped.
+    /// Reads the final state when all clients have stopped.
     pub async fn read_the_end(&self, client: &mut Client) {
         let set = client.command(&["SMEMBERS", &self.key("set")]).await.unwrap();
         let counter = client.command(&["GET", &self.key("counter")]).await.unwrap();

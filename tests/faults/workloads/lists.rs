@@ -11,7 +11,7 @@ use ironkv_tests::session::{Fate, Session, judge};
 
 use crate::load::Context;
 
-/// A list is left for a new one after about this many appends.
+/// A new list replaces an old one after about this many appends.
 const APPENDS_A_LIST: u64 = 60;
 const LISTS: u64 = 4;
 
@@ -21,7 +21,7 @@ pub struct Lists {
     context: Context,
     history: History<Vec<Step>, list_append::Lists>,
     values: Arc<AtomicU64>,
-    /// Without it the steps of a transaction are sent one by one: a control that must be caught.
+    /// If false, the steps of a transaction are sent one by one: a control that must be detected.
     pub atomic: bool,
 }
 

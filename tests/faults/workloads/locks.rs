@@ -91,7 +91,7 @@ async fn watch(session: &mut Session, client: &mut Client<Call, Value>, key: &st
     let swap = [vec!["MULTI"], vec!["SET", key, &to_text], vec!["EXEC"]];
     match session.ask_all(&swap).await.map(|mut replies| judge(replies.remove(2))) {
         Ok(Fate::Done(Reply::Array(_))) => pending.returned(Value::Swapped(true)),
-        // Somebody was faster: nothing was done.
+        // Another client was faster: nothing was executed.
         Ok(Fate::Done(reply)) if reply.is_null() => pending.failed(),
         Ok(Fate::Done(reply)) => panic!("EXEC answers {reply:?}"),
         Ok(Fate::Refused(_)) | Err(Fate::Refused(_)) => pending.failed(),

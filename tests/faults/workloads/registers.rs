@@ -13,7 +13,7 @@ use crate::load::{Context, Pace};
 
 const KEYS: usize = 3;
 
-/// Operations of a history that are printed when it is wrong.
+/// Operations of a wrong history that are printed.
 const OPERATIONS_SHOWN: usize = 500;
 
 /// Registers that are read and written.

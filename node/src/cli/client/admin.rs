@@ -47,7 +47,7 @@ pub(in crate::cli) fn refused(status: tonic::Status) -> Failure {
     let cause = innermost(&status);
     // Tonic reports its own timeout only as text.
     if status.source().is_some() && cause.contains("Timeout expired") {
-        return Failure::new("the node did not answer within the timeout").try_next(
+        return Failure::new("the node did not answer in time").try_next(
             "it may be frozen, or its disk or processors may be busy: try again, or wait \
              longer with --timeout-ms",
         );
