@@ -1,4 +1,4 @@
-# One door to everything. `just` alone lists what there is.
+# One entry point for everything. `just` alone lists what there is.
 
 [private]
 default:

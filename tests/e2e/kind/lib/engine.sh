@@ -149,7 +149,7 @@ wait_for_end() {
   local try
   for try in $(seq 120); do
     kill -0 "$1" 2>/dev/null || return 0
-    # A dead one that nobody collects is not running.
+    # A zombie process is not running.
     ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null || return 0
     [ "$try" -ne 80 ] || kill -KILL "$1"
     sleep 0.25
