@@ -95,8 +95,8 @@ fn encode_certificates(node: &NodeServices, encoder: &mut DescriptorEncoder<'_>)
     let kind = MetricType::Gauge;
     let mut family =
         encoder.encode_descriptor("tls_certificate_expires_unix_s", help, None, kind)?;
-    for (door, expires_unix_s) in node.credentials.expiries() {
-        ConstGauge::new(expires_unix_s).encode(family.encode_family(&[("door", door)])?)?;
+    for (listener, expires_unix_s) in node.credentials.expiries() {
+        ConstGauge::new(expires_unix_s).encode(family.encode_family(&[("listener", listener)])?)?;
     }
     Ok(())
 }
