@@ -125,7 +125,7 @@ async fn a_removed_node_ends_and_its_disk_is_refused_at_start() {
         let failed = ended.is_some_and(|status| !status.success());
         assert!(failed, "{start}: it continues: {ended:?}\n{output}");
         let last = output.lines().last().unwrap_or_default();
-        assert!(last.contains("removed"), "{start}: it does not say why: {last}");
+        assert!(last.contains("removed"), "{start}: the reason is missing: {last}");
     }
     cluster.wait_writable().await;
 }

@@ -48,11 +48,11 @@ pub(crate) async fn registered_after(cluster: &Cluster, index: usize, before: u6
 }
 
 /// Waits for the end of a node whose data directory is not the current one any more.
-pub(crate) async fn ends(cluster: &mut Cluster, index: usize, says: &str) {
+pub(crate) async fn ends(cluster: &mut Cluster, index: usize, reason: &str) {
     let ended = cluster.nodes[index].process().ended_within(ENDS_WITHIN).await;
     let log = cluster.nodes[index].log_tail();
     assert!(ended.is_some_and(|status| !status.success()), "it continues:\n{log}");
-    assert!(log.contains(says), "it does not say why:\n{log}");
+    assert!(log.contains(reason), "the reason is missing:\n{log}");
 }
 
 pub(crate) fn is_marked(directory: &Path) -> bool {

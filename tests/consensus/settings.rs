@@ -259,7 +259,7 @@ async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
     }
     info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
     set(&mut client, "checkpoint-bytes-per-second-max 0").await;
-    checkpoint.await.unwrap().expect("a checkpoint that was let go is finished");
+    checkpoint.await.unwrap().expect("a checkpoint without a limit is finished");
     assert!(started.elapsed() < Duration::from_secs(50), "the new pace came too late");
     // The next one is slow again, and the process stops nevertheless.
     set(&mut client, "checkpoint-bytes-per-second-max 64kb").await;

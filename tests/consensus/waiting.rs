@@ -177,7 +177,7 @@ async fn a_node_whose_own_flush_hangs_does_not_count_itself() {
     let waited = begun.elapsed();
     strace.kill().unwrap();
     strace.wait().unwrap();
-    assert_eq!(seen, "[:0, :2]", "the node says that it has flushed");
+    assert_eq!(seen, "[:0, :2]", "the node reports that it has flushed");
     assert_eq!(format!("{aof:?}"), "[:1, :2]", "after {waited:?}");
     cluster.equal_digests().await;
 }

@@ -62,7 +62,7 @@ async fn a_clock_a_year_ahead_that_leads_for_one_write_loses_no_key_and_expiry_c
             assert!((500_000..=600_000).contains(&left_ms), "{wrong_s}: {left_ms} ms are left");
         }
         while ttl_ms(&mut client, "short").await != -2 {
-            assert!(Instant::now() < deadline, "{wrong_s}: expiry stands still");
+            assert!(Instant::now() < deadline, "{wrong_s}: keys do not expire");
             sleep(Duration::from_millis(200)).await;
         }
     }
@@ -89,7 +89,7 @@ async fn a_follower_a_minute_ahead_reads_what_the_leader_reads_and_does_not_lead
     }
     let deadline = Instant::now() + SETTLE_LIMIT;
     while !cluster.nodes[follower].log_tail().contains("clock is far ahead") {
-        assert!(Instant::now() < deadline, "the node does not say that its clock is wrong");
+        assert!(Instant::now() < deadline, "the node does not report its wrong clock");
         sleep(Duration::from_millis(100)).await;
     }
     cluster.nodes[leader].process().kill();
@@ -144,7 +144,7 @@ async fn a_time_that_the_clocks_of_all_have_spoiled_is_set_back_by_a_command() {
         let mut client = cluster.client(leader).await;
         assert!(ttl_ms(&mut client, "fresh").await <= 3000, "round {round}");
         while ttl_ms(&mut client, "fresh").await != -2 {
-            assert!(Instant::now() < deadline, "round {round}: expiry stands still");
+            assert!(Instant::now() < deadline, "round {round}: keys do not expire");
             sleep(Duration::from_millis(100)).await;
         }
         let left_ms = ttl_ms(&mut client, "spoiled").await;

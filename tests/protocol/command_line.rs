@@ -28,7 +28,7 @@ async fn until(words: &[&str], success: bool, parts: &[&str]) -> String {
         if output.status.success() == success && parts.iter().all(|part| text.contains(part)) {
             return text;
         }
-        assert!(Instant::now() < deadline, "{words:?} never says {parts:?}:\n{text}");
+        assert!(Instant::now() < deadline, "{words:?} never shows {parts:?}:\n{text}");
         sleep(Duration::from_millis(100)).await;
     }
 }

@@ -172,7 +172,7 @@ fn a_decayed_log_of_a_later_leader_ends_it_before_it_is_sent_and_nothing_is_lost
         world.repair();
         let ended = world.step(2 * LONG).expect_err("nothing is noticed, so this shows nothing");
         assert!(ended.contains("is damaged at byte"), "seed {seed}: {ended}");
-        world.step(LONG).expect("the others go on");
+        world.step(LONG).expect("the others continue");
         check_keys(&mut world, behind, seed);
         world.sim.bounce(NODES[decayed]);
         let refused = world.step(LONG).expect_err("it starts again on a decayed log");

@@ -80,7 +80,7 @@ fn histories_are_linearizable_and_replicas_equal_under_seeded_faults() {
 fn the_same_seed_gives_the_same_trace() {
     if !cfg!(tokio_unstable) {
         panic!(
-            "tokio cannot be seeded: RUSTFLAGS replaces what .cargo/config.toml says, so add \
+            "tokio cannot be seeded: RUSTFLAGS replaces the flags of .cargo/config.toml, so add \
              `--cfg tokio_unstable` to it"
         );
     }

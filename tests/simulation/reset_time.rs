@@ -45,7 +45,7 @@ impl World {
         }
         self.step(Duration::from_millis(TTL_MS as u64 + 500)).expect("no node fails");
         for host in 0..self.hosts.len() {
-            assert_eq!(self.ttl_ms(host, "fresh"), -2, "{when}: expiry stands still");
+            assert_eq!(self.ttl_ms(host, "fresh"), -2, "{when}: keys do not expire");
         }
     }
 }

@@ -62,7 +62,7 @@ fn a_leader_whose_clock_is_wrong_for_one_write_loses_no_key_and_expiry_continues
         }
         world.step(Duration::from_millis(TTL_MS)).expect("no node fails");
         for host in 0..world.hosts.len() {
-            assert_eq!(world.ttl_ms(host, "short"), -2, "{wrong_ms}: expiry stands still");
+            assert_eq!(world.ttl_ms(host, "short"), -2, "{wrong_ms}: keys do not expire");
             assert!(world.ttl_ms(host, "kept") > 500_000, "{wrong_ms}: a key died early");
         }
     }
@@ -102,7 +102,7 @@ fn a_leader_whose_machine_was_suspended_reads_alone_only_after_a_new_acknowledge
     // Everything that it receives from now on was sent before it was suspended.
     world.isolate(leader);
     world.hosts[leader].clock.suspend(SUSPENSION);
-    assert!(!open(&mut world), "its lease ran out while its clock stood still");
+    assert!(!open(&mut world), "its lease ended while its clock was stopped");
     world.repair();
     world.step(LONG).expect("no node fails");
     let leader = world.leader();

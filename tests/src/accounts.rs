@@ -68,10 +68,10 @@ pub enum QueueCall<T> {
 }
 
 /// Checks that each pushed element was taken once, by a pop or at the end (`left`). A pop of
-/// unknown fate may have taken one element with it.
+/// unknown outcome may have taken one element with it.
 ///
 /// # Errors
-/// Names an element given twice, or never pushed, or says how many are lost.
+/// Names an element that was returned twice or never pushed, or the number of lost ones.
 pub fn check_queue<T>(
     operations: &[Operation<QueueCall<T>, Option<T>>],
     left: &[T],

@@ -106,7 +106,7 @@ impl Drop for Process {
 /// The `ironkv` to test: `IRONKV_BIN`, or the one built beside this test.
 ///
 /// # Panics
-/// When there is none; says how to build it.
+/// When there is none; the message explains how to build it.
 pub fn ironkv() -> PathBuf {
     if let Some(path) = std::env::var_os("IRONKV_BIN") {
         return PathBuf::from(path);

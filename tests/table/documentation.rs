@@ -8,7 +8,7 @@ use crate::Pair;
 
 /// Commands whose arguments differ on purpose, and why.
 const ON_PURPOSE: &[(&str, &str)] = &[
-    ("client|kill", "the filters stand in one group, and SKIPME takes one of two words"),
+    ("client|kill", "the filters are in one group, and SKIPME takes one of two words"),
     ("client|list", "ID takes several ids without a group around them"),
     ("command|getkeys", "Redis 7.2 documents them"),
     ("command|getkeysandflags", "Redis 7.2 documents them"),

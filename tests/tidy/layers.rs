@@ -74,7 +74,7 @@ impl Stack {
                 match self.rank(name) {
                     None => violations.push(source.violation(index + 1, unknown(name))),
                     Some(rank) if rank < last => {
-                        let message = format!("`{name}` must stand before `{}`", self.layers[last]);
+                        let message = format!("`{name}` must come before `{}`", self.layers[last]);
                         violations.push(source.violation(index + 1, message));
                     }
                     Some(rank) => last = rank,

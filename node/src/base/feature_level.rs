@@ -3,10 +3,10 @@
 //! refuses it while the cluster runs at a lower one, so that a program never meets an entry that it
 //! cannot execute. See `consensus/membership/feature_level.rs` for how the level rises.
 //!
-//! To gate an addition, say the level that it needs where it is declared, in one line:
+//! To gate an addition, declare the level that it needs, in one line:
 //!
 //! * a kind of log item: an arm in `Item::needs_level` of `consensus/proposal/entry.rs`;
-//! * a command that may stand in a log entry (every Write, and a Read because of MULTI):
+//! * a command that may be in a log entry (every Write, and a Read because of MULTI):
 //!   `.needs_level(FeatureLevel::SECOND)` among its flags;
 //! * a cluster-wide parameter: `Parameter { needs_level: FeatureLevel::SECOND, ..row(…) }` in
 //!   `data/keyspace/parameters.rs`;

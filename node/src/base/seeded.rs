@@ -43,7 +43,7 @@ pub enum Bug {
     TruncateApplied,
     /// A leader still counts what a follower acknowledged and then lost.
     ReversionIgnored,
-    /// A message from a leader makes the state count as fresh, whatever is applied.
+    /// A message from a leader makes the state count as fresh, even if entries are missing.
     StaleReadByContact,
     /// WAIT counts nodes to which an entry was sent.
     WaitCountsSent,

@@ -7,7 +7,7 @@ use super::{Reply, ReplyError};
 /// Deepest nesting of a reply; a deeper one is an attack or a mistake.
 const DEPTH_MAX: u32 = 32;
 
-/// The bytes are not a reply; the text says why.
+/// The bytes are not a reply; the text is the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the reply is not RESP: {0}")]
 pub struct ProtocolError(&'static str);

@@ -45,7 +45,7 @@ fn longest_gap(
 ) -> Result<Duration, String> {
     let leader = (0..system.addresses.len())
         .find(|node| is_leader(&system.addresses[*node]).unwrap_or(false))
-        .ok_or("no node says it leads")?;
+        .ok_or("no node leads")?;
     let target = system.addresses[(leader + 1) % system.addresses.len()].clone();
     let stop = Arc::new(AtomicBool::new(false));
     let writer = std::thread::spawn({

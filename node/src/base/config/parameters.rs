@@ -138,7 +138,7 @@ mod tests {
     fn no_name_stands_twice() {
         let mut seen = BTreeSet::new();
         for row in all() {
-            assert!(seen.insert(row.name), "{} stands twice", row.name);
+            assert!(seen.insert(row.name), "{} occurs twice", row.name);
             assert!(row.alias.is_none_or(|alias| seen.insert(alias)), "{:?}", row.alias);
         }
     }

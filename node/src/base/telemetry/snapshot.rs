@@ -1,4 +1,4 @@
-//! The sum of all threads' counters at one moment.
+//! The sum of all threads' counters at one time.
 
 use std::collections::BTreeMap;
 

@@ -109,11 +109,11 @@ fn judge(to: FeatureLevel, answers: &[(u64, Option<StatusResponse>)]) -> Verdict
         format!("the level stays there while one of these agrees to no higher one: {holding}")
     } else if !silent.is_empty() {
         format!(
-            "the level may rise once all are back: hold it down first with {hold} on another node"
+            "the level may rise once all are back: limit it first with {hold} on another node"
         )
     } else {
         format!(
-            "every member agrees to a higher level, so it may rise at any moment: hold it down \
+            "every member agrees to a higher level, so it may rise at any time: limit it \
              first with {hold} on any node, then try again"
         )
     };
@@ -180,7 +180,7 @@ mod tests {
         check(&[node(1, 1), node(1, 2)], true, "the level stays there");
         check(&[node(1, 1), None], true, "no answer from node 2");
         check(&[node(1, 2), None], true, "may rise once all are back");
-        check(&[node(1, 2), node(1, 2)], false, "may rise at any moment");
+        check(&[node(1, 2), node(1, 2)], false, "may rise at any time");
         check(&[node(1, 1), node(2, 2)], false, "runs at feature level 2");
         check(&[None, None], false, "no leader answers");
         let beyond = judge(FeatureLevel(99), &[(1, node(1, 1))]);

@@ -131,7 +131,7 @@ impl Parser<'_> {
         if end != Some(dots + 1) {
             return false;
         }
-        // A token is kept together with its value, so it is not an item of its own.
+        // A token is kept together with its value, so it is not a separate item.
         let values = inside[..dots].iter().filter(|word| !is_token(word)).count();
         let count = values.max(usize::from(dots > 0));
         let Some(start) = items.len().checked_sub(count) else { return false };

@@ -39,7 +39,7 @@ pub struct NodeServices {
 
 /// The cluster: its state, its leader and its parameters.
 pub trait ClusterControl: Send + Sync + 'static {
-    /// The group at this moment.
+    /// The present state of the group.
     fn status(&self) -> RaftStatus;
 
     /// Waits until this node has contact to a leader, but no longer than an election may take.

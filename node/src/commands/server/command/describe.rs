@@ -27,7 +27,7 @@ fn nested(subcommands: Vec<Reply>) -> Reply {
     if subcommands.is_empty() { Reply::Set(subcommands) } else { Reply::Array(subcommands) }
 }
 
-/// The subcommands that have a name of their own.
+/// The subcommands with a name.
 pub(super) fn subcommands<'a>(
     table: &'a dyn CommandTable,
     row: &Resolved,
@@ -104,7 +104,7 @@ pub(super) fn categories(row: &Resolved) -> Vec<&'static str> {
     words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect()
 }
 
-/// A container has no category of its own: its subcommands have.
+/// A container has no category; its subcommands have one.
 const fn family_category(row: &Resolved) -> &'static str {
     if matches!(row.command.run, Run::Container(_)) { "" } else { row.family.category }
 }

@@ -55,7 +55,7 @@ pub(super) struct Weighted<'a> {
 pub(super) enum AllowedOptions {
     /// WEIGHTS, AGGREGATE.
     Scores,
-    /// None of its own.
+    /// No further options.
     None,
     /// LIMIT.
     Limit,
