@@ -10,7 +10,7 @@ use helm::{definition, helm, render, top};
 use serde_yaml::Value;
 
 #[test]
-fn helm_finds_nothing_to_say_against_the_charts() {
+fn helm_lint_finds_no_fault_in_the_charts() {
     helm(&["lint", "--strict", "charts/ironkv-operator", "charts/ironkv-cluster"]).unwrap();
 }
 

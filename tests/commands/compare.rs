@@ -41,7 +41,7 @@ fn same_kind(theirs: &Reply, ours: &Reply) -> bool {
 }
 
 #[test]
-fn likeness_is_as_strict_as_it_says() {
+fn each_likeness_is_exactly_as_strict_as_defined() {
     use bytes::Bytes;
     let bulk = |text: &'static str| Reply::Bulk(Bytes::from_static(text.as_bytes()));
     let (ab, ba) =

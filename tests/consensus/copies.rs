@@ -89,7 +89,7 @@ async fn a_copy_that_is_started_beside_the_original_ends_and_the_original_serves
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_old_copy_that_is_put_back_ends_its_node_which_comes_back_as_a_learner_without_it() {
+async fn an_old_copy_that_is_restored_ends_its_node_which_can_join_again_without_it() {
     let mut cluster = Cluster::start(3).await;
     let writer = Writer::start(&cluster);
     writer.wait_for(20).await;
@@ -128,7 +128,7 @@ async fn an_old_copy_that_is_put_back_ends_its_node_which_comes_back_as_a_learne
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_copy_of_another_member_says_of_a_node_counts_for_nothing() {
+async fn the_report_of_a_copy_of_another_member_is_ignored() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let member = (leader + 1) % 3;

@@ -101,7 +101,7 @@ async fn a_leader_whose_disk_hangs_gives_its_leadership_up_and_serves_again_when
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_disk_has_not_flushed_stays_within_its_bound_on_leader_and_follower() {
+async fn unflushed_bytes_stay_within_their_bound_on_leader_and_follower() {
     const BOUND: u64 = 4 << 20;
     if !can_trace() {
         return;

@@ -128,7 +128,7 @@ async fn the_only_node_drains_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
+async fn a_leader_that_must_stop_transfers_its_leadership_and_ends_well() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let writer = Writer::start(&cluster);
@@ -148,7 +148,7 @@ async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
 /// Responses that were in flight when the leader was paused must not count as confirmations
 /// afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
+async fn a_leader_that_was_paused_answers_no_read_with_old_data() {
     const READERS: usize = 10;
     let mut cluster = Cluster::start(3).await;
     let _writers: Vec<Writer> = (0..4).map(|_| Writer::start(&cluster)).collect();

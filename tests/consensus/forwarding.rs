@@ -24,7 +24,7 @@ use crate::steady::REPLY_TIMEOUT;
 /// A newer follower may send work that this program does not know; its field is skipped when the
 /// message is decoded, so the request arrives without work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_of_an_unknown_kind_is_refused_alone_and_its_stream_goes_on() {
+async fn work_of_an_unknown_kind_is_refused_alone_and_its_stream_continues() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let status = cluster.nodes[leader].admin().status().await.unwrap();

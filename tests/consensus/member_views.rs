@@ -77,7 +77,7 @@ fn field<'a>(map: &'a Reply, name: &str) -> &'a Reply {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_node_tells_which_members_the_leader_hears_and_a_survivor_knows_of_itself_alone() {
+async fn every_node_reports_the_members_that_answer_the_leader_and_a_survivor_only_itself() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let (dead, other) = ((leader + 1) % 3, (leader + 2) % 3);

@@ -73,7 +73,7 @@ pub async fn voters(cluster: &mut Cluster) -> Vec<u64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_hands_over_before_it_is_removed() {
+async fn a_leader_transfers_its_leadership_before_it_is_removed() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let writer = Writer::start(&cluster);
@@ -120,7 +120,7 @@ async fn guards_keep_the_majority() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_node_waits_and_belongs_to_nobody() {
+async fn an_empty_node_waits_and_belongs_to_no_cluster() {
     let mut cluster = Cluster::empty(&[]);
     let index = cluster.add_process().await;
     tokio::time::sleep(Duration::from_secs(3)).await;

@@ -51,7 +51,7 @@ async fn keys_past_their_deadline_are_removed_though_they_are_not_read() {
 /// Writers that fill every entry in flight while memory is far above the limit: a bug let each of
 /// these entries evict for the whole excess.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lower_maxmemory_evicts_what_is_too_much_and_no_more() {
+async fn a_lower_maxmemory_evicts_the_excess_and_no_more() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;
     ok(&mut client, "DEBUG POPULATE 40000 key 400").await;

@@ -85,7 +85,7 @@ async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_ca
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_node_leads_again_at_once_though_its_learner_is_among_its_peers() {
+async fn a_first_node_leads_again_at_once_although_its_learner_is_among_its_peers() {
     let mut cluster = Cluster::start(1).await;
     let learner = cluster.add_process().await;
     let seed = cluster.nodes[0].peer_address.clone();

@@ -32,7 +32,7 @@ async fn a_leader_cut_off_serves_nothing_stale_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_that_comes_back_does_not_unseat_the_leader() {
+async fn a_follower_that_comes_back_does_not_depose_the_leader() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let follower = cluster.follower().await;
@@ -50,7 +50,7 @@ async fn a_follower_that_comes_back_does_not_unseat_the_leader() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_wires_only_slow_the_cluster_down() {
+async fn slow_links_only_slow_the_cluster_down() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     for other in (0..3).filter(|other| *other != leader) {

@@ -87,7 +87,7 @@ async fn unapplied(cluster: &Cluster, pending: &[&str], refused: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_status_tells_what_a_mounted_file_changed_without_effect() {
+async fn the_status_reports_changes_of_a_mounted_file_without_effect() {
     let mut cluster = Cluster::start(1).await;
     let (path, directory) = (cluster.nodes[0].config(), cluster.nodes[0].directory.clone());
     let running = std::fs::read_to_string(&path).unwrap();
@@ -242,7 +242,7 @@ async fn a_smaller_log_limit_brings_a_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
+async fn a_running_checkpoint_keeps_to_the_rate_and_follows_its_change() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;
     write_megabytes(&mut client, 4).await;

@@ -70,7 +70,7 @@ async fn a_key_that_is_overwritten_never_fills_a_small_disk() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_checkpoint_without_room_ends_no_process_and_is_written_when_there_is_some() {
+async fn a_checkpoint_without_disk_space_ends_no_process_and_is_written_later() {
     if skips() {
         return;
     }

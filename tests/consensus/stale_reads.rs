@@ -59,7 +59,7 @@ fn value(reply: &Reply) -> Option<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn heartbeats_beside_a_log_that_stands_still_make_no_read_fresh() {
+async fn heartbeats_without_log_entries_make_no_read_fresh() {
     let mut cluster = cluster(3).await;
     let leader = cluster.leader().await;
     let follower = (leader + 1) % 3;

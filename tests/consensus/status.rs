@@ -46,7 +46,7 @@ fn member(status: &StatusResponse, node_id: u64) -> MemberStatus {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_only_voter_is_its_own_quorum_for_good() {
+async fn the_only_voter_is_always_its_own_quorum() {
     let cluster = Cluster::start(1).await;
     sleep(LONG_SILENCE).await;
     let status = cluster.nodes[0].admin().status().await.unwrap();

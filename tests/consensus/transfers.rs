@@ -25,7 +25,7 @@ async fn transfer(cluster: &mut Cluster, round: usize, explicit: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_transfers_in_a_row_under_load_all_have_a_known_end() {
+async fn twenty_consecutive_transfers_under_load_have_a_known_outcome() {
     // A request that waits without reason waits for this time.
     let mut cluster = Cluster::start_with(3, &[("raft.request_timeout_ms", "60000")]).await;
     let writers: Vec<Writer> = (0..3).map(|_| Writer::start(&cluster)).collect();

@@ -62,7 +62,7 @@ async fn wait_counts_the_other_voters_that_have_flushed_the_write_on_every_node(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wait_waits_for_the_own_last_write_and_not_for_those_of_others() {
+async fn wait_waits_for_the_last_write_of_its_client_and_not_for_others() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let (follower, paused) = ((leader + 1) % 3, (leader + 2) % 3);
@@ -136,7 +136,7 @@ async fn a_wait_without_end_ends_with_its_client_by_a_kill_and_at_the_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_client_sends_while_it_waits_is_answered_afterwards() {
+async fn commands_sent_during_a_wait_are_answered_afterwards() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     cluster.nodes[(leader + 1) % 3].process().pause();

@@ -10,7 +10,7 @@ use crate::scene::{NAME, READY_MAX, begin, namespace, settle, verify};
 const KINDS: &str = "services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies";
 
 #[test]
-fn what_is_deleted_or_changed_by_hand_is_put_right() {
+fn manual_deletions_and_changes_are_repaired() {
     let namespace = namespace("damage");
     let (store, traffic) = begin(&namespace, json!({}));
 

@@ -62,7 +62,7 @@ impl Drop for Restore {
 }
 
 #[test]
-fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
+fn drained_removed_isolated_or_killed_machines_lose_nothing() {
     let namespace = namespace("machine");
     let apart = json!({ "scheduling": { "spread": { "node": "Required" } } });
     let (store, traffic) = begin(&namespace, apart);

@@ -17,7 +17,7 @@ const REST: Duration = Duration::from_secs(60);
 
 #[test]
 #[ignore = "takes minutes and much memory"]
-fn many_stores_become_ready_and_are_left_in_peace() {
+fn many_stores_become_ready_and_are_not_written_to_without_reason() {
     let count = std::env::var("IRONKV_E2E_CLUSTERS").map_or(50, |count| count.parse().unwrap());
     let namespace = namespace("many");
     let start = Instant::now();

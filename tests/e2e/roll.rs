@@ -103,7 +103,7 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_or_explained() {
+fn an_impossible_spec_is_refused_or_explained() {
     let namespace = namespace("invalid");
     let refused = |spec: Value| {
         let resource = json!({

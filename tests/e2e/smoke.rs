@@ -11,7 +11,7 @@ use crate::scene::{message, verify};
 const SECRET: &str = "smoke-auth";
 
 #[test]
-fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
+fn a_store_survives_the_loss_of_a_pod_and_its_own_deletion() {
     let kube = Kube::from_environment();
     operator::install(&kube);
     let namespace = Namespace::create(&kube, "smoke");

@@ -45,7 +45,7 @@ async fn ok(client: &mut Client, line: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_of_many_small_commands_is_counted_as_what_it_takes() {
+async fn a_transaction_of_many_small_commands_is_counted_with_its_overhead() {
     let cluster = Cluster::start_with(1, &[("limits.transaction_bytes_max", "1mb")]).await;
     let (mut client, mut other) = (cluster.client(0).await, cluster.client(0).await);
     let own = id(&mut client).await;
@@ -75,7 +75,7 @@ async fn a_transaction_of_many_small_commands_is_counted_as_what_it_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_that_take_most_are_closed_when_all_take_too_much() {
+async fn the_largest_clients_are_closed_when_all_together_use_too_much_memory() {
     let cluster = Cluster::start(1).await;
     let mut client = cluster.client(0).await;
     ok(&mut client, "CLIENT NO-EVICT ON").await;

@@ -21,7 +21,7 @@ async fn accepted(cluster: &Cluster, password: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn old_and_new_password_hold_while_clients_change_over() {
+async fn old_and_new_password_are_valid_while_clients_change() {
     let mut files = SecretFiles::new(tempfile::tempdir().unwrap().keep());
     files.write(&[("password", "old".to_owned())]);
     let path = files.path("password").display().to_string();

@@ -138,7 +138,7 @@ async fn a_request_cut_anywhere_is_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn noise_harms_nobody_else() {
+async fn noise_harms_no_other_client() {
     let mut cluster = Cluster::start(1).await;
     let mut witness = cluster.client(0).await;
     let address = cluster.nodes[0].resp_address.clone();

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_gives_each_element_once() {
+    fn a_queue_returns_each_element_once() {
         let push = |element, outcome| done(QueueCall::Push(element), outcome);
         let pop = |outcome| done(QueueCall::Pop, outcome);
         let sure = || Outcome::Returned(None);

@@ -68,7 +68,7 @@ fn clocks_disks_sockets_and_threads_are_reached_through_base() {
 }
 
 #[test]
-fn every_file_says_first_what_it_is() {
+fn every_file_begins_with_a_description() {
     check("files without `//!` as their first line", words::missing_heads());
 }
 

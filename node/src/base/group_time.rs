@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_epoch_is_later_whatever_the_clock_says() {
+    fn a_later_epoch_is_later_with_any_clock() {
         let spoiled = GroupTime::new(3, 9_000_000_000_000);
         let right = GroupTime::new(4, 1_700_000_000_000);
         assert!(right > spoiled && right.to_bits() > spoiled.to_bits());

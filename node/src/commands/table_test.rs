@@ -90,7 +90,7 @@ fn every_command_is_documented_and_its_container_holds_no_container() {
 /// executed. A command that version 0.1.0 does not have, or has with another arity, stops the
 /// members of that version.
 #[test]
-fn what_the_first_level_executes_stays_as_it_was() {
+fn the_commands_of_the_first_level_never_change() {
     let first = include_str!("first_level.txt");
     let mut now: Vec<String> = rows()
         .iter()

@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_is_refused() {
+    fn an_invalid_limit_is_refused() {
         for text in ["lots", "101%", "-1"] {
             assert!(ClientsMemory::try_from(text.to_owned()).is_err(), "{text}");
         }

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_in_redis_words() {
+    fn refusals_are_those_of_redis() {
         check(Kind::YesNo, "maybe", "! argument must be 'yes' or 'no'");
         check(Kind::Integer(0, 9), "x", "! argument couldn't be parsed into an integer");
         check(Kind::Integer(0, 9), "10", "! argument must be between 0 and 9 inclusive");

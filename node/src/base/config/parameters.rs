@@ -135,7 +135,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_name_stands_twice() {
+    fn no_name_occurs_twice() {
         let mut seen = BTreeSet::new();
         for row in all() {
             assert!(seen.insert(row.name), "{} occurs twice", row.name);

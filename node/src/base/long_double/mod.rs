@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_strtold_does_not_take_whole_are_refused() {
+    fn texts_that_strtold_does_not_read_completely_are_refused() {
         for text in
             ["", " 1", "1 ", "nan", "1e", "0x", "-", ".", "e1", "1e-5000", "1e5000", "1_0", "--1"]
         {

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn reset_forgets_what_is_named_or_all() {
+    fn reset_removes_the_named_kinds_or_all() {
         let monitor = LatencyMonitor::default();
         monitor.set_threshold_ms(1);
         for event in ["a", "b", "c"] {

@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn long_commands_are_cut_and_say_how_much_is_missing() {
+    fn long_commands_are_cut_and_show_how_much_is_missing() {
         let log = SlowLog::default();
         log.configure(0, 9);
         record(&log, &vec![Bytes::from(vec![b'x'; 130]); 40]);

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_takes_away_what_was_counted_before() {
+    fn since_subtracts_earlier_counts() {
         let mut before = Snapshot::default();
         before.stats[Stat::BytesIn as usize] = 5;
         before.errors.insert("ERR".to_owned(), 2);

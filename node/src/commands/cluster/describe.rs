@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn addresses_are_split() {
         assert_eq!(host_and_port("kv-0.kv:6379"), ("kv-0.kv", 6379));
         assert_eq!(host_and_port("[::1]:6379"), ("::1", 6379));
         assert_eq!(host_and_port("nothing"), ("nothing", 0));

@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn syntax_becomes_a_tree() {
+    fn a_syntax_is_parsed_to_a_tree() {
         check("", "");
         check("key value", "key:key value:string");
         check("key [key ...]", "key:key+");

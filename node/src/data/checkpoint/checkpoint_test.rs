@@ -215,7 +215,7 @@ fn an_unfinished_file_of_a_crashed_writer_is_replaced() {
 }
 
 #[test]
-fn a_file_is_not_much_larger_than_what_it_holds() {
+fn a_file_is_not_much_larger_than_its_contents() {
     // Every byte is sent to followers and must fit on their disks beside the previous checkpoint.
     for (value_bytes, count, percent) in
         [(100, 20_000, 160), (5000, 1000, 170), (64 << 10, 64, 125), (200_000, 40, 115)]

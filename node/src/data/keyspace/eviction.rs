@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn every_policy_takes_the_worst_of_what_it_may_take() {
+    fn every_policy_evicts_the_worst_of_its_candidates() {
         use MaxmemoryPolicy as Policy;
         assert!(numbers(Policy::AllkeysLru, 50, 5).iter().all(|number| *number < 40));
         assert!(numbers(Policy::AllkeysLfu, 50, 5).iter().all(|number| *number < 40));

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_stay_are_found_while_others_come_and_go() {
+    fn keys_that_stay_are_found_while_others_change() {
         let mut database = testing::with_keys(0..500);
         let mut step = 0;
         let found = scan_all(&mut database, |database| {

@@ -62,7 +62,7 @@ fn no_read_sees_an_entry_at_a_time_before_it() {
 }
 
 #[test]
-fn watch_notices_what_the_rest_of_a_visible_entry_changes() {
+fn watch_detects_changes_by_the_rest_of_a_visible_entry() {
     let mut bench = Bench::new();
     bench.store.set_in_entry(true);
     bench.check(&["set a 1", "watch a", "get a", "set a 2"], "+OK +OK $1 1 +OK");

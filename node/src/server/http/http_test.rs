@@ -122,7 +122,7 @@ async fn a_node_far_behind_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_is_stuck_when_it_does_not_apply_what_it_has_and_not_when_that_never_arrives() {
+async fn a_node_is_stuck_when_it_does_not_apply_its_entries_and_not_when_they_never_arrive() {
     let (lifecycle, node) = running();
     let after = async |committed, last_log| {
         let applied = node.status.lock().applied + 1;

@@ -296,7 +296,7 @@ async fn members_come_and_go_and_a_removed_one_never_comes_back() {
 }
 
 #[tokio::test]
-async fn a_removed_node_says_so() {
+async fn a_removed_node_reports_its_removal() {
     a_removed_node_reports_it(|_| Vec::new()).await;
 }
 

@@ -58,7 +58,7 @@ async fn a_cluster_begins_once() {
 }
 
 #[tokio::test]
-async fn a_member_that_joins_again_stays_what_it_is() {
+async fn a_member_that_joins_again_keeps_its_role() {
     let root = tempfile::tempdir().unwrap();
     let (first, second) = (first_node(root.path(), "a").await, empty_node(root.path(), "b").await);
     let identity = second.group.join(&[first.address()], None).await.unwrap();

@@ -75,7 +75,7 @@ async fn the_level_rises_when_every_member_agrees_and_what_needs_it_is_refused_u
 }
 
 #[tokio::test]
-async fn a_member_that_is_down_keeps_the_level_where_it_is() {
+async fn a_member_that_is_down_stops_the_rise_of_the_level() {
     let root = tempfile::tempdir().unwrap();
     let (first, second) = (start(&root, "a").await, start(&root, "b").await);
     hold(&first, 1);
