@@ -112,16 +112,16 @@ async fn an_old_copy_that_is_restored_ends_its_node_which_can_join_again_without
     // The repair: remove the member, empty the directory, join again.
     let leader = cluster.leader().await;
     let admin = cluster.nodes[leader].admin();
-    insist(async || admin.remove(id).await.map_err(|refused| refused.to_string())).await;
+    retry(async || admin.remove(id).await.map_err(|refused| refused.to_string())).await;
     std::fs::remove_dir_all(&data).unwrap();
     std::fs::create_dir_all(&data).unwrap();
     cluster.start_node(index).await;
     let (seed, node) = (cluster.nodes[leader].peer_address.clone(), cluster.nodes[index].admin());
-    insist(async || node.join(&seed).await.map(drop).map_err(|error| error.to_string())).await;
+    retry(async || node.join(&seed).await.map(drop).map_err(|error| error.to_string())).await;
     let new = cluster.node_id(index).await;
     assert!(new > id, "it has an old id");
     assert!(!voters(&mut cluster).await.contains(&new), "it votes before it has the data");
-    insist(async || admin.promote(new).await.map_err(|refused| refused.to_string())).await;
+    retry(async || admin.promote(new).await.map_err(|refused| refused.to_string())).await;
     let mut client = cluster.leader_client().await;
     writer.finish(&mut client).await;
     cluster.equal_digests().await;
@@ -161,7 +161,7 @@ async fn the_report_of_a_copy_of_another_member_is_ignored() {
 }
 
 /// Repeats a change until it is made: members may have to notice something first.
-async fn insist(change: impl AsyncFn() -> Result<(), String>) {
+async fn retry(change: impl AsyncFn() -> Result<(), String>) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     while let Err(refused) = change().await {
         assert!(Instant::now() < deadline, "{refused}");

@@ -192,7 +192,7 @@ async fn a_request_that_was_given_up_is_never_proposed_later() {
     cluster.wait_writable().await;
     // Everything that was proposed is in the log by now: this write comes after it.
     let node = cluster.leader().await;
-    cluster.insist(node, "SET after 1").await;
+    cluster.retry(node, "SET after 1").await;
     let mut client = cluster.client(node).await;
     let mut found = 0;
     for (number, refused) in refused.iter().enumerate() {

@@ -54,7 +54,7 @@ async fn wait_unconfirmed(cluster: &Cluster, index: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_cannot_reach_it() {
     let mut cluster = Cluster::start(1).await;
-    cluster.insist(0, "SET k old").await;
+    cluster.retry(0, "SET k old").await;
     let before = registered_after(&cluster, 0, 0).await;
     cluster.nodes[0].process().kill();
     keep(&cluster, 0);
@@ -63,7 +63,7 @@ async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_ca
     cluster.add_voter().await;
     cluster.add_voter().await;
     cluster.nodes[0].process().kill();
-    cluster.insist(1, "SET k newer").await;
+    cluster.retry(1, "SET k newer").await;
     put_back(&cluster, 0);
     let peers = [1, 2].map(|index: usize| cluster.nodes[index].peer_address.clone()).join(",");
     let settings = cluster.settings_of(0, &[("node.peers", &peers)]);
@@ -81,7 +81,7 @@ async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_ca
     }
     ends(&mut cluster, 0, "never drew").await;
     assert!(is_marked(&cluster.nodes[0].data()));
-    assert_eq!(cluster.insist(1, "GET k").await.text(), "newer");
+    assert_eq!(cluster.retry(1, "GET k").await.text(), "newer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -96,7 +96,7 @@ async fn a_first_node_leads_again_at_once_although_its_learner_is_among_its_peer
     cluster.nodes[0].configure(&settings).unwrap();
     cluster.start_node(0).await;
     let started = Instant::now();
-    cluster.insist(0, "SET k 1").await;
+    cluster.retry(0, "SET k 1").await;
     assert!(started.elapsed() < Duration::from_secs(8), "it waited for all that may be silent");
 }
 
@@ -104,7 +104,7 @@ async fn a_first_node_leads_again_at_once_although_its_learner_is_among_its_peer
 /// with `k` = 1.
 async fn with_two_old_states() -> Cluster {
     let mut cluster = Cluster::start(3).await;
-    cluster.insist(0, "SET k 1").await;
+    cluster.retry(0, "SET k 1").await;
     let mut before = Vec::new();
     for index in 0..3 {
         before.push(registered_after(&cluster, index, 0).await);
@@ -117,7 +117,7 @@ async fn with_two_old_states() -> Cluster {
     for (index, before) in before.into_iter().enumerate().take(2) {
         registered_after(&cluster, index, before).await;
     }
-    cluster.insist(2, "SET k 2").await;
+    cluster.retry(2, "SET k 2").await;
     cluster.settle().await;
     cluster.kill_all();
     put_back(&cluster, 0);
@@ -153,12 +153,12 @@ async fn two_old_states_beside_the_newest_take_no_part_until_an_operator_readmit
     assert!(done.status.success() && text(&done).contains("lost"), "{}", text(&done));
     cluster.start_node(0).await;
     cluster.start_node(2).await;
-    assert_eq!(cluster.insist(0, "GET k").await.text(), "2");
-    cluster.insist(2, "SET k 3").await;
+    assert_eq!(cluster.retry(0, "GET k").await.text(), "2");
+    cluster.retry(2, "SET k 3").await;
     // The other one is in the minority now.
     ends(&mut cluster, 1, "never drew").await;
     assert!(is_marked(&cluster.nodes[1].data()));
-    assert_eq!(cluster.insist(2, "GET k").await.text(), "3");
+    assert_eq!(cluster.retry(2, "GET k").await.text(), "3");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -218,10 +218,10 @@ async fn the_one_node_that_is_left_of_three_begins_a_new_cluster_with_all_that_i
     assert_eq!(cluster.equal_digests().await, before);
     // Another node that comes back later belongs to another cluster.
     cluster.start_node(1).await;
-    cluster.insist(0, "SET after 1").await;
+    cluster.retry(0, "SET after 1").await;
     sleep(LONG).await;
     assert_eq!(answer(&cluster, 1, "SET beside 1").await, None);
-    assert_eq!(cluster.insist(0, "EXISTS beside").await.integer(), Some(0));
+    assert_eq!(cluster.retry(0, "EXISTS beside").await.integer(), Some(0));
     cluster.nodes[1].process().kill();
     let new = cluster.add_voter().await;
     cluster.nodes[new].wait_ready().await;

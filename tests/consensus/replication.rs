@@ -114,7 +114,7 @@ async fn a_deadline_is_the_same_on_every_node_and_after_a_restart() {
             cluster.start_node(follower).await;
         }
         for (key, deadline) in keys.iter().zip(&deadlines) {
-            let here = cluster.insist(follower, &format!("PEXPIRETIME {key}")).await.integer();
+            let here = cluster.retry(follower, &format!("PEXPIRETIME {key}")).await.integer();
             assert_eq!(here, *deadline, "{key}, restarted: {restarted}");
         }
     }

@@ -55,7 +55,7 @@ async fn the_mode_of_reads_changes_at_once() {
     let alone = client.line("GET a").await.unwrap();
     assert!(alone.text().starts_with("CLUSTERDOWN"), "without a quorum: {alone:?}");
     cluster.links.heal();
-    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    assert_eq!(cluster.retry(follower, "GET a").await.text(), "1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,7 +68,7 @@ async fn a_changed_file_reaches_the_running_group() {
     let changes = [("reads.mode", "stale"), ("reads.stale_lag_max_ms", "600000")];
     let settings = cluster.settings_of(follower, &changes);
     cluster.nodes[follower].configure(&settings).unwrap();
-    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    assert_eq!(cluster.retry(follower, "GET a").await.text(), "1");
     cluster.links.heal();
 }
 
@@ -132,7 +132,7 @@ async fn parameters_of_the_cluster_are_set_by_any_node_and_only_where_they_diffe
     let changed = admin.set_parameters(&wanted, &own).await.unwrap();
     assert_eq!(changed, ["maxmemory", "maxmemory-policy"]);
     for index in 0..3 {
-        let reply = cluster.insist(index, "CONFIG GET maxmemory*").await;
+        let reply = cluster.retry(index, "CONFIG GET maxmemory*").await;
         let text = format!("{reply:?}");
         assert!(text.contains("104857600") && text.contains("allkeys-lru"), "{index}: {text}");
     }

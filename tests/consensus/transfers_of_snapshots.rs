@@ -97,7 +97,7 @@ async fn a_snapshot_that_is_no_checkpoint_is_refused_and_ends_no_node() {
         assert_eq!(refused.code(), Code::DataLoss, "{refused:?}");
     }
     cluster.leader_client().await.line("SET a 1").await.unwrap();
-    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    assert_eq!(cluster.retry(follower, "GET a").await.text(), "1");
     assert!(cluster.nodes[follower].is_running());
     cluster.equal_digests().await;
 }

@@ -40,15 +40,15 @@ async fn a_clock_a_year_ahead_that_leads_for_one_write_loses_no_key_and_expiry_c
     for wrong_s in [YEAR_S, -YEAR_S] {
         let leader = cluster.leader().await;
         let mut client = cluster.client(leader).await;
-        cluster.insist(leader, "SET kept v PX 600000").await;
-        cluster.insist(leader, "SET short v PX 8000").await;
+        cluster.retry(leader, "SET kept v PX 600000").await;
+        cluster.retry(leader, "SET short v PX 8000").await;
         let deadline = Instant::now() + Duration::from_millis(8000) + SETTLE_LIMIT;
         clocks[leader].set_wrong(wrong_s).unwrap();
         // The wrong clock is visible to clients.
         let seen = client.line("TIME").await.unwrap();
-        cluster.insist(leader, "SET write v").await;
+        cluster.retry(leader, "SET write v").await;
         sleep(Duration::from_millis(500)).await;
-        cluster.insist(leader, "SET write w").await;
+        cluster.retry(leader, "SET write w").await;
         clocks[leader].set_wrong(0).unwrap();
         let right = client.line("TIME").await.unwrap();
         assert_ne!(
@@ -77,7 +77,7 @@ async fn a_follower_a_minute_ahead_reads_what_the_leader_reads_and_does_not_lead
     let follower = cluster.follower().await;
     let other = 3 - leader - follower;
     clocks[follower].set_wrong(60).unwrap();
-    cluster.insist(leader, "SET key v PX 600000").await;
+    cluster.retry(leader, "SET key v PX 600000").await;
     let mut clients = [cluster.client(leader).await, cluster.client(follower).await];
     for stale in [false, true] {
         if stale {
@@ -114,7 +114,7 @@ async fn a_time_that_the_clocks_of_all_have_spoiled_is_set_back_by_a_command() {
     let leader = cluster.leader().await;
     let (done, text) = reset_time(&cluster, leader, &["--yes"]);
     assert!(!done && text.contains("come right by themselves"), "{text}");
-    cluster.insist(leader, "SET month v EX 2592000").await;
+    cluster.retry(leader, "SET month v EX 2592000").await;
     clocks.iter().for_each(|clock| clock.set_wrong(YEAR_S).unwrap());
     let deadline = Instant::now() + SETTLE_LIMIT;
     let mut client = cluster.leader_client().await;
@@ -125,7 +125,7 @@ async fn a_time_that_the_clocks_of_all_have_spoiled_is_set_back_by_a_command() {
     }
     clocks.iter().for_each(|clock| clock.set_wrong(0).unwrap());
     let leader = cluster.leader().await;
-    cluster.insist(leader, "SET spoiled v PX 3600000").await;
+    cluster.retry(leader, "SET spoiled v PX 3600000").await;
 
     // A follower restarts from an older checkpoint, and one is isolated while it happens.
     let follower = cluster.follower().await;
@@ -140,7 +140,7 @@ async fn a_time_that_the_clocks_of_all_have_spoiled_is_set_back_by_a_command() {
     for round in 0..2 {
         let deadline = Instant::now() + SETTLE_LIMIT;
         let leader = cluster.leader().await;
-        cluster.insist(leader, "SET fresh v PX 3000").await;
+        cluster.retry(leader, "SET fresh v PX 3000").await;
         let mut client = cluster.client(leader).await;
         assert!(ttl_ms(&mut client, "fresh").await <= 3000, "round {round}");
         while ttl_ms(&mut client, "fresh").await != -2 {

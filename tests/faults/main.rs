@@ -29,7 +29,7 @@ fn duration() -> Duration {
 async fn check(faults: &[Fault], settings: &[(&str, &str)]) {
     let mut cluster = Cluster::start_with(3, settings).await;
     let load = Load::start(&cluster, duration());
-    let bites = nemesis::disturb(&mut cluster, faults, duration()).await;
+    let effects = nemesis::disturb(&mut cluster, faults, duration()).await;
     nemesis::heal(&mut cluster).await;
     cluster.wait_writable().await;
     // The healed cluster must serve, and the load checks its answers.
@@ -37,7 +37,7 @@ async fn check(faults: &[Fault], settings: &[(&str, &str)]) {
     let recorded = load.finish(&mut cluster).await;
     cluster.equal_digests().await;
     recorded.check();
-    bites.assert_all_bit(faults);
+    effects.assert_all_had_effect(faults);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -46,33 +46,33 @@ impl Fault {
 
 /// How often each fault was injected and how often it had an effect.
 #[derive(Debug, Default)]
-pub struct Bites {
+pub struct Effects {
     counts: HashMap<Fault, (u32, u32)>,
 }
 
-impl Bites {
+impl Effects {
     /// Fails if a fault never had an effect.
-    pub fn assert_all_bit(&self, faults: &[Fault]) {
+    pub fn assert_all_had_effect(&self, faults: &[Fault]) {
         for fault in faults {
-            let (done, bit) = self.counts.get(fault).copied().unwrap_or_default();
+            let (done, effective) = self.counts.get(fault).copied().unwrap_or_default();
             // A fault of a long list may not have been injected; an injected one must have an
             // effect.
-            assert!(done == 0 || bit > 0, "{fault:?} was injected {done} times without effect");
+            assert!(done == 0 || effective > 0, "{fault:?} had no effect in {done} times");
         }
         assert!(!self.counts.is_empty(), "no fault was injected");
     }
 
-    fn note(&mut self, fault: Fault, bit: bool) {
+    fn note(&mut self, fault: Fault, effective: bool) {
         let counts = self.counts.entry(fault).or_default();
         counts.0 += 1;
-        counts.1 += u32::from(bit);
+        counts.1 += u32::from(effective);
     }
 }
 
 /// Injects one fault after the other, each at least once if there is time.
-pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration) -> Bites {
+pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration) -> Effects {
     let end = Instant::now() + how_long;
-    let mut bites = Bites::default();
+    let mut effects = Effects::default();
     let mut turn = 0;
     while Instant::now() < end {
         let fault = match faults.get(turn) {
@@ -85,7 +85,7 @@ pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration
         let held = cluster.links.held_back();
         inflict(cluster, fault, leader).await;
         sleep(Duration::from_millis(rand::random_range(1500..2500))).await;
-        let bit = match fault {
+        let effective = match fault {
             Fault::KillFollower | Fault::KillAll => true,
             Fault::PauseFollower => !answers(cluster, (leader + 1) % cluster.nodes.len()).await,
             Fault::IsolateFollower => cluster.links.held_back() > held,
@@ -96,11 +96,11 @@ pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration
                 cluster.links.held_back() > held || elected_without(cluster, leader, term).await
             }
         };
-        bites.note(fault, bit);
+        effects.note(fault, effective);
         heal(cluster).await;
         sleep(Duration::from_millis(rand::random_range(300..1200))).await;
     }
-    bites
+    effects
 }
 
 /// Resumes all nodes and heals all links.

@@ -295,7 +295,7 @@ impl Cluster {
     ///
     /// # Panics
     /// When it still is after [`SETTLE_LIMIT`].
-    pub async fn insist(&mut self, index: usize, line: &str) -> Reply {
+    pub async fn retry(&mut self, index: usize, line: &str) -> Reply {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
             let mut last = None;

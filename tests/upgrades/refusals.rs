@@ -62,7 +62,7 @@ async fn what_an_older_member_does_not_understand_is_refused_until_it_is_upgrade
     replace(&mut cluster, 2, Version::New).await;
     reached(&cluster, 2).await;
     for index in 0..3 {
-        assert_eq!(cluster.insist(index, "DEBUG FEATURE-LEVEL").await.integer(), Some(2));
+        assert_eq!(cluster.retry(index, "DEBUG FEATURE-LEVEL").await.integer(), Some(2));
     }
     cluster.equal_digests().await;
 }

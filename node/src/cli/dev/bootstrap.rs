@@ -16,7 +16,7 @@ use crate::cli::output::{self, Failure, Outcome};
 /// A node may load a large checkpoint and replay its log before it answers.
 const TIMEOUT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(50);
-const SETTLE_TIME: Duration = Duration::from_secs(2);
+const STATUS_TIME: Duration = Duration::from_secs(2);
 /// After this time a message says what the wait is for.
 const NOTE_AFTER: Duration = Duration::from_secs(5);
 
@@ -48,7 +48,7 @@ impl<'a> Wait<'a> {
 pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
     let mut formed = Vec::new();
     for node in &layout.nodes {
-        if settled(layout, node).await?.is_some() {
+        if member_status(layout, node).await?.is_some() {
             formed.push(node);
         }
     }
@@ -103,8 +103,8 @@ async fn answer(layout: &Layout, node: &Node) -> Result<StatusResponse, Failure>
 
 /// The status of a member; `None` for a node that is empty or whose join was interrupted. After a
 /// start it takes a moment until a node reports its members.
-async fn settled(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>, Failure> {
-    let deadline = Instant::now() + SETTLE_TIME;
+async fn member_status(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>, Failure> {
+    let deadline = Instant::now() + STATUS_TIME;
     loop {
         let status = answer(layout, node).await?;
         if status.members.iter().any(|member| admin::member_id(member) == status.node_id) {
@@ -118,7 +118,7 @@ async fn settled(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>,
 }
 
 async fn join(layout: &Layout, node: &Node, seeds: &[String]) -> Outcome {
-    let member = settled(layout, node).await?;
+    let member = member_status(layout, node).await?;
     if member.is_none() {
         remove_former(layout, node).await?;
         let mut admin = admin::connect(&layout.dialer, &node.grpc_address()).await?;
@@ -165,7 +165,7 @@ async fn remove_former(layout: &Layout, node: &Node) -> Outcome {
         let Some(former) = members.iter().find(was).map(admin::member_id) else { return Ok(()) };
         if !std::mem::replace(&mut noted, true) {
             output::note(format!(
-                "node {} has an empty directory: it joins as a new one, and member {former} is removed",
+                "node {} has an empty directory: it joins again, and member {former} is removed",
                 node.number
             ));
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Element;
-use super::node::{BRANCH_MAX, Child, LEAF_MAX, Node, Place};
+use super::node::{BRANCH_MAX, Child, LEAF_MAX, Node, Seek};
 
 /// What an insert did to a subtree.
 pub(super) enum Inserted<E: Element> {
@@ -17,7 +17,7 @@ pub(super) enum Inserted<E: Element> {
 
 impl<E: Element> Node<E> {
     /// Puts `element` at `place`: into the gap, or in place of the equal element.
-    pub(super) fn insert<P: Place<E>>(
+    pub(super) fn insert<P: Seek<E>>(
         node: &mut Arc<Self>,
         mut place: P,
         element: E,
@@ -25,7 +25,7 @@ impl<E: Element> Node<E> {
         Self::insert_below(node, &mut place, element)
     }
 
-    fn insert_below<P: Place<E>>(node: &mut Arc<Self>, place: &mut P, element: E) -> Inserted<E> {
+    fn insert_below<P: Seek<E>>(node: &mut Arc<Self>, place: &mut P, element: E) -> Inserted<E> {
         match Arc::make_mut(node) {
             Self::Leaf(elements) => match place.element(elements) {
                 Ok(at) => Inserted::Replaced(std::mem::replace(&mut elements[at], element)),
@@ -39,7 +39,7 @@ impl<E: Element> Node<E> {
                 match Self::insert_below(&mut children[at].node, place, element) {
                     replaced @ Inserted::Replaced(_) => replaced,
                     Inserted::Grown { front, split } => {
-                        let split = Self::adopt(children, at, front, split);
+                        let split = Self::update_child(children, at, front, split);
                         Inserted::Grown { front: front && at == 0, split }
                     }
                 }
@@ -49,7 +49,7 @@ impl<E: Element> Node<E> {
 
     /// After child `at` grew by one element: updates its count and first key and adds its new right
     /// neighbour.
-    fn adopt(
+    fn update_child(
         children: &mut Vec<Child<E>>,
         at: usize,
         front: bool,
@@ -74,7 +74,7 @@ impl<E: Element> Node<E> {
     }
 
     /// Removes the element at `place`; `None` if there is none. The node may be empty afterwards.
-    pub(super) fn remove<P: Place<E>>(node: &mut Arc<Self>, place: &mut P) -> Option<E> {
+    pub(super) fn remove<P: Seek<E>>(node: &mut Arc<Self>, place: &mut P) -> Option<E> {
         match Arc::make_mut(node) {
             Self::Leaf(elements) => {
                 let at = place.element(elements).ok()?;
@@ -87,7 +87,7 @@ impl<E: Element> Node<E> {
                 let child = &mut children[at];
                 let removed = Self::remove(&mut child.node, place)?;
                 child.count -= 1;
-                settle(children, at);
+                rebalance(children, at);
                 Some(removed)
             }
         }
@@ -121,8 +121,8 @@ impl<E: Element> Node<E> {
                 // At most two adjacent children lost a part of their elements; all others are
                 // removed or unchanged.
                 if let Some(at) = touched {
-                    settle(children, at + 1);
-                    settle(children, at);
+                    rebalance(children, at + 1);
+                    rebalance(children, at);
                 }
             }
         }
@@ -131,7 +131,7 @@ impl<E: Element> Node<E> {
 
 /// After child `at` lost elements: removes it when it is empty, otherwise updates its first key and
 /// joins it with a neighbour when it is too small.
-fn settle<E: Element>(children: &mut Vec<Child<E>>, at: usize) {
+fn rebalance<E: Element>(children: &mut Vec<Child<E>>, at: usize) {
     let Some(child) = children.get_mut(at) else { return };
     if child.count == 0 {
         children.remove(at);
@@ -142,13 +142,13 @@ fn settle<E: Element>(children: &mut Vec<Child<E>>, at: usize) {
         return;
     }
     let left = if at > 0 { at - 1 } else { at };
-    if left + 1 < children.len() && !join(children, left) && left + 2 < children.len() && at > 0 {
-        join(children, at);
+    if left + 1 < children.len() && !merge(children, left) && left + 2 < children.len() && at > 0 {
+        merge(children, at);
     }
 }
 
-/// Joins child `at` with the one after it if both fit into one node that can still grow.
-fn join<E: Element>(children: &mut Vec<Child<E>>, at: usize) -> bool {
+/// Merges child `at` with the one after it if both fit into one node that can still grow.
+fn merge<E: Element>(children: &mut Vec<Child<E>>, at: usize) -> bool {
     let (left, right) = (&children[at].node, &children[at + 1].node);
     if left.width() + right.width() > left.width_max() * 3 / 4 {
         return false;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use edit::Inserted;
 pub use iter::Iter;
-use node::{Child, Gap, Node, Order, Place, Rank, Spread};
+use node::{Child, Gap, Interpolation, Node, Order, Rank, Seek};
 
 /// The elements of a tree.
 pub trait Element: Clone {
@@ -91,7 +91,7 @@ impl<E: Element> Tree<E> {
     /// As [`Tree::find_by`] for keys that are ordered by an evenly distributed `hash` first: faster
     /// while the tree is small.
     pub fn find_hashed(&self, hash: u64, compare: impl FnMut(&E::Key) -> Ordering) -> Option<&E> {
-        self.root.as_ref()?.find(Spread { hash: Some(hash), order: Order(compare) })
+        self.root.as_ref()?.find(Interpolation { hash: Some(hash), order: Order(compare) })
     }
 
     /// As [`Tree::find_hashed`], to change everything except its key.
@@ -100,7 +100,7 @@ impl<E: Element> Tree<E> {
         hash: u64,
         compare: impl FnMut(&E::Key) -> Ordering,
     ) -> Option<&mut E> {
-        let place = Spread { hash: Some(hash), order: Order(compare) };
+        let place = Interpolation { hash: Some(hash), order: Order(compare) };
         Node::find_mut(self.root.as_mut()?, place)
     }
 
@@ -119,7 +119,7 @@ impl<E: Element> Tree<E> {
         self.insert_at(Order(compare), element)
     }
 
-    fn insert_at<P: Place<E>>(&mut self, place: P, element: E) -> Option<E> {
+    fn insert_at<P: Seek<E>>(&mut self, place: P, element: E) -> Option<E> {
         let Some(root) = &mut self.root else {
             self.root = Some(Arc::new(Node::Leaf(vec![element])));
             self.len = 1;
@@ -152,10 +152,10 @@ impl<E: Element> Tree<E> {
         self.remove_at(Order(compare))
     }
 
-    fn remove_at<P: Place<E>>(&mut self, mut place: P) -> Option<E> {
+    fn remove_at<P: Seek<E>>(&mut self, mut place: P) -> Option<E> {
         let removed = Node::remove(self.root.as_mut()?, &mut place)?;
         self.len -= 1;
-        self.lower();
+        self.collapse_root();
         Some(removed)
     }
 
@@ -165,7 +165,7 @@ impl<E: Element> Tree<E> {
         let Some(root) = self.root.as_mut().filter(|_| !range.is_empty()) else { return };
         Node::remove_range(root, range.clone());
         self.len -= range.len();
-        self.lower();
+        self.collapse_root();
     }
 
     /// Keeps the first `len` elements.
@@ -179,7 +179,7 @@ impl<E: Element> Tree<E> {
     }
 
     /// Removes levels that have only one child after a removal.
-    fn lower(&mut self) {
+    fn collapse_root(&mut self) {
         if self.len == 0 {
             self.root = None;
         }

@@ -70,7 +70,7 @@ impl<E: Element> Node<E> {
     }
 
     /// The element at `place`.
-    pub(super) fn find<P: Place<E>>(&self, mut place: P) -> Option<&E> {
+    pub(super) fn find<P: Seek<E>>(&self, mut place: P) -> Option<&E> {
         let mut node = self;
         loop {
             match node {
@@ -83,7 +83,7 @@ impl<E: Element> Node<E> {
     }
 
     /// The element at `place`, to change; shared nodes on the path are copied.
-    pub(super) fn find_mut<P: Place<E>>(root: &mut Arc<Self>, mut place: P) -> Option<&mut E> {
+    pub(super) fn find_mut<P: Seek<E>>(root: &mut Arc<Self>, mut place: P) -> Option<&mut E> {
         let mut node = Arc::make_mut(root);
         loop {
             match node {
@@ -148,7 +148,7 @@ impl<E: Element> Node<E> {
 }
 
 /// A search for an element.
-pub(super) trait Place<E: Element> {
+pub(super) trait Seek<E: Element> {
     /// The child to descend into; there is at least one.
     fn child(&mut self, children: &[Child<E>]) -> usize;
 
@@ -159,7 +159,7 @@ pub(super) trait Place<E: Element> {
 /// The element with this rank.
 pub(super) struct Rank(pub usize);
 
-impl<E: Element> Place<E> for Rank {
+impl<E: Element> Seek<E> for Rank {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         let last = children.len() - 1;
         for (at, child) in children[..last].iter().enumerate() {
@@ -179,7 +179,7 @@ impl<E: Element> Place<E> for Rank {
 /// The gap before the element with this rank.
 pub(super) struct Gap(pub Rank);
 
-impl<E: Element> Place<E> for Gap {
+impl<E: Element> Seek<E> for Gap {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         self.0.child(children)
     }
@@ -192,7 +192,7 @@ impl<E: Element> Place<E> for Gap {
 /// The element for which the function returns `Equal`; `Less` when the element comes before it.
 pub(super) struct Order<F>(pub F);
 
-impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Order<F> {
+impl<E: Element, F: FnMut(&E::Key) -> Ordering> Seek<E> for Order<F> {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         children.partition_point(|child| self.0(&child.first).is_le()).saturating_sub(1)
     }
@@ -205,12 +205,12 @@ impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Order<F> {
 /// As [`Order`], for keys that start with a hash (interpolation search). In a tree of one leaf it
 /// starts where the hash would be if hashes were evenly distributed, which reads one cache line
 /// where a binary search reads six.
-pub(super) struct Spread<F> {
+pub(super) struct Interpolation<F> {
     pub hash: Option<u64>,
     pub order: Order<F>,
 }
 
-impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Spread<F> {
+impl<E: Element, F: FnMut(&E::Key) -> Ordering> Seek<E> for Interpolation<F> {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         // Below a branch the leaf covers an unknown range of hashes.
         self.hash = None;
