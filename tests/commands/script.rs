@@ -9,7 +9,7 @@
 //! ? TIME                only the kinds of the reply are compared
 //! 2> GET key            on a second connection (1 to 9)
 //! = -ERR text | +OK     what 7.2 answers to the line above, where 7.0 answers something else
-//! + CLUSTER INFO         Redis' reply is not looked at, ours is no error
+//! + CLUSTER INFO         Redis's reply is not looked at, ours is no error
 //! - DEBUG SLEEP 0        sent to both, no reply is looked at
 //! sleep 20              milliseconds
 //! ```

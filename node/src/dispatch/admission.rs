@@ -151,7 +151,7 @@ fn refuse(session: &mut Session, found: Option<Resolved>, error: ReplyError) -> 
     error
 }
 
-/// Finds a command, or returns Redis' error.
+/// Finds a command, or returns Redis's error.
 pub(super) fn find(argv: &[Bytes]) -> Result<Resolved, ReplyError> {
     table::find(argv).map_err(|unknown| match unknown {
         Unknown::Command => unknown_command(argv),

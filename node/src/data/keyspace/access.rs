@@ -6,7 +6,7 @@
 pub enum AccessRule {
     /// The Unix second of the last use; 0 when not used since the node started.
     Recency,
-    /// Redis' LFU: 16 bits of Unix minutes of the last use, then an 8-bit logarithmic counter.
+    /// Redis's LFU: 16 bits of Unix minutes of the last use, then an 8-bit logarithmic counter.
     Frequency {
         /// A higher factor means more uses until the counter is at its maximum.
         log_factor: u64,

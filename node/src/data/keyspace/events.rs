@@ -47,7 +47,7 @@ impl EventClass {
 pub struct Event {
     /// The class.
     pub class: EventClass,
-    /// Redis' event name.
+    /// Redis's event name.
     pub name: &'static str,
     /// The database.
     pub database: DatabaseId,

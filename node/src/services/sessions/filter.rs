@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::Client;
 use crate::base::ids::ClientId;
 
-/// The type of a client in Redis' terms.
+/// The type of a client in Redis's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientKind {
     /// A client of no other type.

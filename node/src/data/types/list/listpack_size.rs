@@ -9,7 +9,7 @@ use crate::data::types::integer::canonical_integer;
 /// Header and end mark of an empty listpack.
 const EMPTY_BYTES: usize = 7;
 
-/// Byte limits for -1 to -5; Redis' default, -2, is 8 KiB.
+/// Byte limits for -1 to -5; Redis's default, -2, is 8 KiB.
 const SIZE_CLASS_BYTES: [usize; 5] = [4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10];
 
 /// With a limit by count, a listpack still never exceeds this size.
@@ -68,7 +68,7 @@ impl Footprint {
     }
 }
 
-/// Bytes of one listpack entry (Redis' listpack specification): encoding, content, back length.
+/// Bytes of one listpack entry (Redis's listpack specification): encoding, content, back length.
 pub(super) fn entry_bytes(member: &[u8]) -> usize {
     let body = match canonical_integer(member) {
         Some(0..=127) => 1,
