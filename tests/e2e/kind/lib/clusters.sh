@@ -1,6 +1,6 @@
 # Clusters: starting, filling and deleting them.
 
-# Only the ones made here: the engine may be somebody's own, with clusters of theirs.
+# Only the clusters of this script: the engine may have others.
 clusters_left() { find "$clusters" -name '*.kubeconfig' -printf '%f\n' | sed 's/\.kubeconfig$//'; }
 
 cluster_up() {
