@@ -2,8 +2,9 @@
 
    FAULTY_DISK_DATA  the directory of the affected files
    FAULTY_DISK       a directory with `hangs`, whose first byte selects what waits (1: flushes,
-                     2: also writes), and with a file `undo-INODE` for each file that was written since its
-                     last flush: for every write the length of the file and the old bytes. */
+                     2: also writes), and with a file `undo-INODE` for each file that was written
+                     since its last flush: for every write the length of the file and the old
+                     bytes. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
