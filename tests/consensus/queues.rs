@@ -21,32 +21,32 @@ const SETTINGS: [(&str, &str); 2] =
     [("limits.queue_bytes_max", "1mb"), ("raft.request_timeout_ms", "120000")];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Outcome {
     Written,
     Busy,
     Unknown,
 }
 
 /// Sends all writes at once and reads the replies; a write without a reply is unknown.
-async fn flood(mut client: Client, number: usize) -> Vec<Fate> {
+async fn flood(mut client: Client, number: usize) -> Vec<Outcome> {
     let value = vec![b'v'; VALUE_BYTES];
-    let mut fates = Vec::new();
+    let mut outcomes = Vec::new();
     let keys: Vec<String> = (0..WRITES).map(|write| key(number, write)).collect();
     let commands: Vec<Vec<&[u8]>> =
         keys.iter().map(|key| vec![&b"SET"[..], key.as_bytes(), &value]).collect();
     let mut bytes = Vec::new();
     commands.iter().for_each(|words| bytes.extend(ironkv_tests::client::encode(words)));
     if client.send_raw(&bytes).await.is_ok() {
-        while fates.len() < WRITES
+        while outcomes.len() < WRITES
             && let Ok(reply) = client.receive().await
         {
             let text = reply.text();
             assert!(text == "OK" || text.starts_with("BUSY "), "{text}");
-            fates.push(if text == "OK" { Fate::Written } else { Fate::Busy });
+            outcomes.push(if text == "OK" { Outcome::Written } else { Outcome::Busy });
         }
     }
-    fates.resize(WRITES, Fate::Unknown);
-    fates
+    outcomes.resize(WRITES, Outcome::Unknown);
+    outcomes
 }
 
 fn key(client: usize, write: usize) -> String {
@@ -74,14 +74,14 @@ async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
     for (number, client) in clients.into_iter().enumerate() {
         floods.spawn(async move { (number, flood(client, number).await) });
     }
-    let mut fates = vec![Vec::new(); CLIENTS];
+    let mut outcomes = vec![Vec::new(); CLIENTS];
     // Clients that are refused have sent everything; a few wait in the queue.
     let refused = CLIENTS / 4;
     let all = async {
         let mut done = 0;
         while done < refused {
             let (number, of_client) = floods.join_next().await.expect("clients").expect("no panic");
-            fates[number] = of_client;
+            outcomes[number] = of_client;
             done += 1;
         }
     };
@@ -101,26 +101,26 @@ async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
     stopped.iter().for_each(|index| cluster.nodes[*index].process().resume());
     while let Some(done) = floods.join_next().await {
         let (number, of_client) = done.expect("no panic");
-        fates[number] = of_client;
+        outcomes[number] = of_client;
     }
     cluster.wait_writable().await;
     let mut client = cluster.client_with_timeout(flooded, limit).await;
     assert_eq!(client.line("SET afterwards 1").await.expect("an answer").text(), "OK");
     let (mut busy, mut written) = (0, 0);
-    for (number, fates) in fates.iter().enumerate() {
-        for (write, fate) in fates.iter().enumerate() {
+    for (number, outcomes) in outcomes.iter().enumerate() {
+        for (write, outcome) in outcomes.iter().enumerate() {
             let exists = client.line(&format!("EXISTS {}", key(number, write))).await;
             let exists = exists.expect("an answer").integer();
-            match fate {
-                Fate::Busy => {
+            match outcome {
+                Outcome::Busy => {
                     busy += 1;
                     assert_eq!(exists, Some(0), "refused and executed: {}", key(number, write));
                 }
-                Fate::Written => {
+                Outcome::Written => {
                     written += 1;
                     assert_eq!(exists, Some(1), "lost: {}", key(number, write));
                 }
-                Fate::Unknown => {}
+                Outcome::Unknown => {}
             }
         }
     }

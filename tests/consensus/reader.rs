@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::session::{Fate, Session};
+use ironkv_tests::session::{Outcome, Session};
 use tokio::task::JoinHandle;
 
 use crate::writer::Writer;
@@ -31,13 +31,13 @@ impl Reader {
                 let last = acknowledged.lock().last().map(|(number, _)| *number);
                 let Some(number) = last else { continue };
                 match session.line(&format!("GET writer:{number}")).await {
-                    Fate::Done(reply) => {
+                    Outcome::Done(reply) => {
                         let found = reply.integer().map(|value| value as u64);
                         assert_eq!(found, Some(number), "a read misses what was acknowledged");
                         reads += 1;
                     }
-                    Fate::Refused(_) => session.leave(),
-                    Fate::Unknown(_) => {
+                    Outcome::Refused(_) => session.leave(),
+                    Outcome::Unknown(_) => {
                         without_answer += 1;
                         session.leave();
                     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ironkv_tests::client::Client;
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::session::{Fate, Session};
+use ironkv_tests::session::{Outcome, Session};
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -35,12 +35,12 @@ impl Writer {
                     break;
                 }
                 match session.line(&format!("SET writer:{number} {number}")).await {
-                    Fate::Done(reply) => {
+                    Outcome::Done(reply) => {
                         assert!(!reply.is_error(), "SET answers {reply:?}");
                         log.lock().push((number, Instant::now()));
                     }
                     // The next request may reach a node that serves.
-                    Fate::Refused(_) | Fate::Unknown(_) => session.leave(),
+                    Outcome::Refused(_) | Outcome::Unknown(_) => session.leave(),
                 }
             }
         });

@@ -9,7 +9,7 @@ use ironkv_tests::client::Client;
 use ironkv_tests::cluster::Cluster;
 use ironkv_tests::history::{self, History};
 use ironkv_tests::registers::{Answer, Call, check};
-use ironkv_tests::session::{Fate, judge};
+use ironkv_tests::session::{Outcome, outcome_of};
 use tokio::time::sleep;
 
 /// If there is a fault, about every second round finds it.
@@ -71,9 +71,9 @@ async fn read(address: String, key: String, mut recorder: Recorder, stop: Arc<At
     while !stop.load(Ordering::Relaxed) {
         let pending = recorder.invoke(Call::Read);
         match ask(&address, &["GET", &key]).await {
-            Fate::Done(reply) => pending.returned(reply.integer().map(|value| value as u64)),
-            Fate::Refused(_) => pending.failed(),
-            Fate::Unknown(_) => pending.unknown(),
+            Outcome::Done(reply) => pending.returned(reply.integer().map(|value| value as u64)),
+            Outcome::Refused(_) => pending.failed(),
+            Outcome::Unknown(_) => pending.unknown(),
         }
         sleep(Duration::from_millis(3)).await;
     }
@@ -92,25 +92,25 @@ async fn write(
         turn += 1;
         let pending = recorder.invoke(Call::Write(value));
         match ask(&addresses[turn % 2], &["SET", &key, &value.to_string()]).await {
-            Fate::Done(reply) => {
+            Outcome::Done(reply) => {
                 assert!(!reply.is_error(), "SET answers {reply:?}");
                 pending.returned(None);
             }
-            Fate::Refused(_) => pending.failed(),
-            Fate::Unknown(_) => pending.unknown(),
+            Outcome::Refused(_) => pending.failed(),
+            Outcome::Unknown(_) => pending.unknown(),
         }
         sleep(Duration::from_millis(3)).await;
     }
 }
 
-async fn ask(address: &str, words: &[&str]) -> Fate {
+async fn ask(address: &str, words: &[&str]) -> Outcome {
     let limit = Duration::from_millis(300);
     let mut client = match Client::connect_with_timeout(address, limit).await {
         Ok(client) => client,
-        Err(error) => return Fate::Refused(format!("{error:?}")),
+        Err(error) => return Outcome::Refused(format!("{error:?}")),
     };
     match client.command(words).await {
-        Ok(reply) => judge(reply),
-        Err(error) => Fate::Unknown(format!("{error:?}")),
+        Ok(reply) => outcome_of(reply),
+        Err(error) => Outcome::Unknown(format!("{error:?}")),
     }
 }

@@ -26,7 +26,7 @@ const REFUSALS: [&str; 10] = [
 
 /// The outcome of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
+pub enum Outcome {
     /// The reply, including errors of the command.
     Done(Reply),
     /// Certainly not executed.
@@ -56,26 +56,26 @@ impl Session {
     }
 
     /// Sends one command.
-    pub async fn ask<A: AsRef<[u8]> + Clone>(&mut self, words: &[A]) -> Fate {
+    pub async fn ask<A: AsRef<[u8]> + Clone>(&mut self, words: &[A]) -> Outcome {
         match self.ask_all(&[words.to_vec()]).await {
-            Ok(mut replies) => judge(replies.remove(0)),
-            Err(fate) => fate,
+            Ok(mut replies) => outcome_of(replies.remove(0)),
+            Err(outcome) => outcome,
         }
     }
 
     /// Sends the words of a line.
-    pub async fn line(&mut self, line: &str) -> Fate {
+    pub async fn line(&mut self, line: &str) -> Outcome {
         self.ask(&line.split(' ').collect::<Vec<_>>()).await
     }
 
     /// Sends several commands at once; one reply each.
     ///
     /// # Errors
-    /// [`Fate::Refused`] or [`Fate::Unknown`] for all of them together.
+    /// [`Outcome::Refused`] or [`Outcome::Unknown`] for all of them together.
     pub async fn ask_all<A: AsRef<[u8]>>(
         &mut self,
         commands: &[Vec<A>],
-    ) -> Result<Vec<Reply>, Fate> {
+    ) -> Result<Vec<Reply>, Outcome> {
         match self.try_all(commands).await {
             Ok(replies) => Ok(replies),
             Err(error) => {
@@ -83,8 +83,8 @@ impl Session {
                 // A cluster that is down should not get a thousand requests per second.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Err(match error {
-                    ClientError::Refused(why) => Fate::Refused(why),
-                    ClientError::Lost(why) => Fate::Unknown(why),
+                    ClientError::Refused(why) => Outcome::Refused(why),
+                    ClientError::Lost(why) => Outcome::Unknown(why),
                 })
             }
         }
@@ -127,8 +127,8 @@ async fn authenticate(client: &mut Client, password_file: &Path) -> Result<(), C
 }
 
 /// Distinguishes refusals from other replies.
-pub fn judge(reply: Reply) -> Fate {
+pub fn outcome_of(reply: Reply) -> Outcome {
     let text = reply.text();
     let refused = reply.is_error() && REFUSALS.iter().any(|refusal| text.starts_with(refusal));
-    if refused { Fate::Refused(text) } else { Fate::Done(reply) }
+    if refused { Outcome::Refused(text) } else { Outcome::Done(reply) }
 }

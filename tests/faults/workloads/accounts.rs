@@ -7,7 +7,7 @@ use ironkv_tests::accounts::{QueueCall, check_counter, check_queue, check_set};
 use ironkv_tests::client::Client;
 use ironkv_tests::history::History;
 use ironkv_tests::reply::Reply;
-use ironkv_tests::session::Fate;
+use ironkv_tests::session::Outcome;
 use parking_lot::Mutex;
 
 use crate::load::Context;
@@ -49,12 +49,12 @@ impl Accounts {
             let mut client = self.adds.client();
             let pending = client.invoke(element.clone());
             match session.line(&format!("SADD {} {element}", self.key("set"))).await {
-                Fate::Done(reply) => {
+                Outcome::Done(reply) => {
                     assert_eq!(reply, Reply::Integer(1), "SADD of a new element");
                     pending.returned(());
                 }
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
         }
     }
@@ -66,10 +66,10 @@ impl Accounts {
             let mut client = self.counts.client();
             let pending = client.invoke(by);
             match session.line(&format!("INCRBY {} {by}", self.key("counter"))).await {
-                Fate::Done(Reply::Integer(_)) => pending.returned(()),
-                Fate::Done(reply) => panic!("INCRBY answers {reply:?}"),
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Done(Reply::Integer(_)) => pending.returned(()),
+                Outcome::Done(reply) => panic!("INCRBY answers {reply:?}"),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
         }
     }
@@ -87,11 +87,11 @@ impl Accounts {
             };
             let pending = client.invoke(call);
             match session.line(&line).await {
-                Fate::Done(Reply::Error(error)) => panic!("{line} answers {error:?}"),
-                Fate::Done(reply) if push || reply.is_null() => pending.returned(None),
-                Fate::Done(reply) => pending.returned(Some(reply.text())),
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Done(Reply::Error(error)) => panic!("{line} answers {error:?}"),
+                Outcome::Done(reply) if push || reply.is_null() => pending.returned(None),
+                Outcome::Done(reply) => pending.returned(Some(reply.text())),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
         }
     }

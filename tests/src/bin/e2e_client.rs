@@ -14,7 +14,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use ironkv_tests::kube::record::{self, Event, Line, Record, Report};
 use ironkv_tests::reply::Reply;
-use ironkv_tests::session::{Fate, Session};
+use ironkv_tests::session::{Outcome, Session};
 use tokio::time::{Instant, sleep};
 
 /// Leaves processor time to the nodes, which share the machine with the tests.
@@ -161,18 +161,18 @@ impl<'a> Writer<'a> {
     async fn write_and_read(&mut self, number: u64) -> Result<(), Box<dyn Error>> {
         let (key, value) = (self.store.key(number), number.to_string());
         match self.writer.ask(&["SET", &key, &value]).await {
-            Fate::Done(reply) if reply.text() == "OK" => {
+            Outcome::Done(reply) if reply.text() == "OK" => {
                 self.note(Event::Acknowledged, number, "")?;
             }
             // The test does not rely on other errors as proof that nothing was executed.
-            Fate::Done(reply) => return self.note(Event::Unknown, number, &reply.text()),
-            Fate::Unknown(why) => return self.note(Event::Unknown, number, &why),
-            Fate::Refused(why) => return self.note(Event::Refused, number, &why),
+            Outcome::Done(reply) => return self.note(Event::Unknown, number, &reply.text()),
+            Outcome::Unknown(why) => return self.note(Event::Unknown, number, &why),
+            Outcome::Refused(why) => return self.note(Event::Refused, number, &why),
         }
         match self.reader.ask(&["GET", &key]).await {
-            Fate::Done(reply) if reply.is_error() || reply.text() == value => Ok(()),
-            Fate::Done(reply) => self.note(Event::Stale, number, &format!("{reply:?}")),
-            Fate::Unknown(_) | Fate::Refused(_) => Ok(()),
+            Outcome::Done(reply) if reply.is_error() || reply.text() == value => Ok(()),
+            Outcome::Done(reply) => self.note(Event::Stale, number, &format!("{reply:?}")),
+            Outcome::Unknown(_) | Outcome::Refused(_) => Ok(()),
         }
     }
 
