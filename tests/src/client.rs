@@ -47,10 +47,7 @@ impl Client {
     ///
     /// # Errors
     /// [`ClientError::Refused`].
-    pub async fn connect_with_timeout(
-        address: &str,
-        limit: Duration,
-    ) -> Result<Self, ClientError> {
+    pub async fn connect_with_timeout(address: &str, limit: Duration) -> Result<Self, ClientError> {
         let stream = tcp(address, limit).await?;
         Ok(Self { stream: Box::new(stream), received: BytesMut::new(), limit })
     }

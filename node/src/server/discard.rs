@@ -13,8 +13,8 @@ const TIME_MAX: Duration = Duration::from_secs(5);
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Reads and drops input until the client has closed its side, is silent, or has sent too much or for
-/// too long. The write side must be closed already.
+/// Reads and drops input until the client has closed its side, is silent, or has sent too much or
+/// for too long. The write side must be closed already.
 pub(super) async fn discard_input<T: AsyncRead + Unpin>(stream: &mut T) {
     let reading = async {
         let mut piece = vec![0; PIECE_BYTES];

@@ -108,9 +108,7 @@ fn judge(to: FeatureLevel, answers: &[(u64, Option<StatusResponse>)]) -> Verdict
         let holding = holding.join(", ");
         format!("the level stays there while one of these agrees to no higher one: {holding}")
     } else if !silent.is_empty() {
-        format!(
-            "the level may rise once all are back: limit it first with {hold} on another node"
-        )
+        format!("the level may rise once all are back: limit it first with {hold} on another node")
     } else {
         format!(
             "every member agrees to a higher level, so it may rise at any time: limit it \
