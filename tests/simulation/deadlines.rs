@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -65,40 +66,79 @@ struct Operation {
 
 /// All operations, by key.
 #[derive(Clone, Default)]
-pub(crate) struct Deadlines(Rc<RefCell<BTreeMap<u64, Vec<Operation>>>>);
+pub(crate) struct Deadlines {
+    keys: Rc<RefCell<BTreeMap<u64, Vec<Operation>>>>,
+    /// When the time of the cluster could not be known; the last period may have no end yet.
+    uncertain: Rc<RefCell<Vec<Range<u64>>>>,
+}
 
 impl Deadlines {
     fn note(&self, key: u64, operation: Operation) {
-        self.0.borrow_mut().entry(key).or_default().push(operation);
+        self.keys.borrow_mut().entry(key).or_default().push(operation);
+    }
+
+    /// All nodes lose what they were told of the time while one clock is behind. Until a majority
+    /// of clocks agrees, the time of the cluster lags by the outage, and then it jumps.
+    pub(crate) fn time_is_uncertain(&self) {
+        self.uncertain.borrow_mut().push(now_ms()..u64::MAX);
+    }
+
+    /// All clocks are right, and no leader remembers another value.
+    pub(crate) fn time_is_certain(&self) {
+        for period in self.uncertain.borrow_mut().iter_mut() {
+            period.end = period.end.min(now_ms());
+        }
     }
 
     /// Checks all keys.
     pub(crate) fn check(&self) -> Result<(), String> {
-        for (key, operations) in &*self.0.borrow() {
-            check_key(operations).map_err(|error| format!("deadline of key {key}: {error}"))?;
+        for (key, operations) in &*self.keys.borrow() {
+            check_key(operations, self.early_ms_max(operations))
+                .map_err(|error| format!("deadline of key {key}: {error}"))?;
         }
         Ok(())
     }
 
+    /// How much too early this key may be gone: more by the longest outage if the time was
+    /// uncertain when it was set.
+    fn early_ms_max(&self, operations: &[Operation]) -> u64 {
+        let set = operations.iter().find(|one| matches!(one.seen, Seen::Set(_)));
+        let uncertain = self.uncertain.borrow();
+        let period = set.and_then(|set| {
+            uncertain.iter().find(|one| set.ended_ms > one.start && set.began_ms < one.end)
+        });
+        EARLY_MS_MAX + period.map_or(0, |period| self.longest_outage_ms(period.start))
+    }
+
+    /// The longest time, not over before `since_ms`, in which no operation was answered.
+    fn longest_outage_ms(&self, since_ms: u64) -> u64 {
+        let keys = self.keys.borrow();
+        let mut answered: Vec<u64> = keys.values().flatten().map(|one| one.ended_ms).collect();
+        answered.retain(|ended_ms| *ended_ms < u64::MAX);
+        answered.sort_unstable();
+        let gaps = answered.windows(2).filter(|pair| pair[1] >= since_ms);
+        gaps.map(|pair| pair[1] - pair[0]).max().unwrap_or(0)
+    }
+
     /// Operations that returned.
     pub(crate) fn returned(&self) -> usize {
-        self.0.borrow().values().map(Vec::len).sum()
+        self.keys.borrow().values().map(Vec::len).sum()
     }
 
     /// How many keys were seen expired.
     pub(crate) fn expired(&self) -> usize {
         let gone =
             |operations: &&Vec<Operation>| operations.iter().any(|one| one.seen == Seen::Gone);
-        self.0.borrow().values().filter(gone).count()
+        self.keys.borrow().values().filter(gone).count()
     }
 
     /// See [`Record::trace`].
     pub(crate) fn trace(&self) -> String {
-        format!("{:?}", self.0.borrow())
+        format!("{:?}", self.keys.borrow())
     }
 }
 
-fn check_key(operations: &[Operation]) -> Result<(), String> {
+fn check_key(operations: &[Operation], early_ms_max: u64) -> Result<(), String> {
     let find = |seen: &dyn Fn(Seen) -> bool| {
         operations.iter().filter(|one| seen(one.seen)).copied().collect::<Vec<_>>()
     };
@@ -117,7 +157,7 @@ fn check_key(operations: &[Operation]) -> Result<(), String> {
         if let Some(back) = there.iter().find(|there| there.began_ms > gone.ended_ms) {
             return Err(format!("it came back: {gone:?}, then {back:?}"));
         }
-        if !moved && gone.ended_ms + EARLY_MS_MAX < set_began + ttl_ms {
+        if !moved && gone.ended_ms + early_ms_max < set_began + ttl_ms {
             return Err(format!("set at {set_began} for {ttl_ms} ms, and too early {gone:?}"));
         }
         if let Some(kept) = kept.iter().find(|kept| !moved && kept.ended_ms < gone.began_ms) {
@@ -139,12 +179,12 @@ pub(crate) async fn use_deadlines(mut client: SimulatedClient, record: Record, m
         let key = now_ms() / KEY_MS * KEYS + random.below(KEYS);
         let name = format!("deadline:{key}");
         let began_ms = now_ms();
-        let first = !record.deadlines.0.borrow().contains_key(&key);
+        let first = !record.deadlines.keys.borrow().contains_key(&key);
         let ttl_ms = (10 + random.below(1500)).to_string();
         let words: Vec<&str> = match random.below(20) {
             _ if first => {
                 // This is the first operation on the key.
-                record.deadlines.0.borrow_mut().insert(key, Vec::new());
+                record.deadlines.keys.borrow_mut().insert(key, Vec::new());
                 vec!["SET", &name, SET, "PX", &ttl_ms]
             }
             0 => vec!["PERSIST", &name],
@@ -201,7 +241,7 @@ mod tests {
     #[test]
     fn the_rules_of_deadlines_accept_right_and_refuse_wrong_histories() {
         let set = at(0, 10, Seen::Set(1000));
-        let check = |operations: &[Operation]| check_key(&[&[set], operations].concat()).is_ok();
+        let check = |operations: &[Operation]| check_key(&[&[set], operations].concat(), EARLY_MS_MAX).is_ok();
         assert!(check(&[at(20, 30, Seen::Alive), at(1100, 1110, Seen::Gone)]));
         assert!(!check(&[at(20, 30, Seen::Gone)]), "too early");
         assert!(!check(&[at(1100, 1110, Seen::Gone), at(1120, 1130, Seen::Alive)]), "came back");
@@ -209,5 +249,21 @@ mod tests {
         assert!(!check(&[at(10_000, 10_001, Seen::Alive)]), "too late");
         assert!(check(&[at(900, 910, Seen::Kept), at(10_000, 10_001, Seen::Alive)]));
         assert!(!check(&[at(900, 910, Seen::Kept), at(1100, 1110, Seen::Gone)]), "was kept");
+    }
+
+    #[test]
+    fn a_key_may_be_early_by_the_outage_only_while_the_time_was_uncertain() {
+        let history = [at(0, 10, Seen::Alive), at(510, 520, Seen::Set(1000)), at(830, 840, Seen::Gone)];
+        let early = |uncertain: &[Range<u64>]| {
+            let deadlines = Deadlines::default();
+            history.iter().for_each(|one| deadlines.note(0, *one));
+            deadlines.uncertain.borrow_mut().extend_from_slice(uncertain);
+            deadlines.check().is_err()
+        };
+        assert!(early(&[]) && early(&[0..500]) && early(&[600..900]));
+        assert!(!early(&[100..700]));
+        let deadlines = Deadlines::default();
+        history.iter().for_each(|one| deadlines.note(0, *one));
+        assert_eq!((deadlines.longest_outage_ms(5), deadlines.longest_outage_ms(600)), (510, 320));
     }
 }

@@ -52,12 +52,14 @@ pub(crate) struct Faults<'a> {
     plan: Plan,
     changes: Changes,
     made: BTreeMap<&'static str, u32>,
+    /// A clock is wrong, and what it shows is too early.
+    clock_is_behind: bool,
 }
 
 impl<'a> Faults<'a> {
     pub(crate) const fn new(world: &'a mut World, random: Random, plan: Plan) -> Self {
         let changes = Changes::new(plan.voters_min);
-        Self { world, random, plan, changes, made: BTreeMap::new() }
+        Self { world, random, plan, changes, made: BTreeMap::new(), clock_is_behind: false }
     }
 
     /// Runs a phase with faults and one without.
@@ -205,6 +207,9 @@ impl<'a> Faults<'a> {
     /// The power of all machines is cut at once, and one of them gets no messages for a while
     /// afterwards.
     fn blackout(&mut self, paused: usize) -> Result<(), String> {
+        if self.clock_is_behind {
+            self.world.record.deadlines.time_is_uncertain();
+        }
         for host in 0..self.world.hosts.len() {
             self.world.crash(host, self.random.next());
         }
@@ -226,8 +231,10 @@ impl<'a> Faults<'a> {
         self.world.hosts.iter().for_each(|host| host.clock.skew(0));
         // Until the leader has received, or no longer uses, the report of the other one.
         self.world.step(FORGETTING)?;
+        self.world.record.deadlines.time_is_certain();
         let clock = &self.world.hosts[victim].clock;
         let sign = if self.random.below(2) == 0 { 1 } else { -1 };
+        self.clock_is_behind = sign < 0;
         match self.random.below(5) {
             0 => clock.drift(sign * DRIFT_US),
             size => clock.skew(sign * STEPS_MS[size as usize - 1]),

@@ -4,8 +4,11 @@
 use std::fs::File;
 use std::io;
 use std::net::TcpListener;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -117,14 +120,23 @@ pub fn ironkv() -> PathBuf {
     path
 }
 
-/// Ports on 127.0.0.1 that are free now.
+/// Lower than the ports that the kernel gives to clients: a node that was down must find its ports
+/// free when it starts again. Redis's own tests use those from 29000 on.
+const PORTS: Range<u16> = 10_000..28_000;
+
+/// Ports on 127.0.0.1 that are free now and that this process gives to no other test.
 ///
 /// # Panics
 /// When there are none.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"));
-    listeners.map(|listener| listener.local_addr().expect("a bound socket").port())
+    static NEXT: OnceLock<AtomicU16> = OnceLock::new();
+    let next = NEXT.get_or_init(|| AtomicU16::new(rand::random()));
+    let candidates = || PORTS.start + next.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::array::from_fn(|_| {
+        let mut tried = std::iter::repeat_with(candidates).take(PORTS.len());
+        tried.find(free).expect("a free port")
+    })
 }
 
 /// Whether this test may use namespaces, mounts and packet filters.
