@@ -2,7 +2,7 @@
 
 use std::mem::discriminant;
 
-use ironkv_tests::reply::Reply;
+use ironkv_tests::clients::reply::Reply;
 
 use crate::script::Likeness;
 

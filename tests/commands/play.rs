@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use ironkv_tests::client::Client;
-use ironkv_tests::reply::Reply;
+use ironkv_tests::clients::client::Client;
+use ironkv_tests::clients::reply::Reply;
 
 use crate::compare;
 use crate::script::{Likeness, Line, Step, Story};

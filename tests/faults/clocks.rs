@@ -3,9 +3,9 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use ironkv_tests::client::Client;
-use ironkv_tests::clocks::ProcessClock;
+use ironkv_tests::clients::client::Client;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
+use ironkv_tests::faults::clocks::ProcessClock;
 use ironkv_tests::process::ironkv_command;
 use tokio::time::{Instant, sleep};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use ironkv_tests::checkers::history::History;
+use ironkv_tests::checkers::registers::{self, Call};
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::history::History;
-use ironkv_tests::registers::{self, Call};
 
 use crate::load::{Context, Pace};
 use crate::workloads::Lists;

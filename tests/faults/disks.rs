@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::faulty_disk::{FaultyDisk, Hangs};
+use ironkv_tests::faults::faulty_disk::{FaultyDisk, Hangs};
 use ironkv_tests::process::is_long;
 use tokio::time::{Instant, sleep};
 

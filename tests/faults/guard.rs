@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use ironkv_tests::client::Client;
+use ironkv_tests::checkers::history::{self, History};
+use ironkv_tests::checkers::registers::{Answer, Call, check};
+use ironkv_tests::clients::client::Client;
+use ironkv_tests::clients::session::{Outcome, outcome_of};
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::history::{self, History};
-use ironkv_tests::registers::{Answer, Call, check};
-use ironkv_tests::session::{Outcome, outcome_of};
 use tokio::time::sleep;
 
 /// If there is a fault, about every second round finds it.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use ironkv_tests::clients::session::Session;
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::session::Session;
 use tokio::task::JoinHandle;
 
 use crate::workloads::{Accounts, Lists, Locks, Registers};

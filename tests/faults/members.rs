@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use ironkv_proto::admin::v1::StatusResponse;
-use ironkv_tests::admin::Admin;
+use ironkv_tests::clients::admin::Admin;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use ironkv_tests::process::is_long;
 use tokio::time::{Instant, sleep, timeout};
@@ -88,12 +88,13 @@ async fn change(cluster: &mut Cluster, kind: &str) -> bool {
 
 async fn newest_leader(cluster: &mut Cluster) -> Option<(usize, StatusResponse)> {
     let statuses = cluster.statuses().await;
-    let leaders = statuses.into_iter().filter(|(_, status)| ironkv_tests::admin::leads(status));
+    let leaders =
+        statuses.into_iter().filter(|(_, status)| ironkv_tests::clients::admin::leads(status));
     leaders.max_by_key(|(_, status)| status.term)
 }
 
 async fn ask(cluster: &mut Cluster, kind: &str, admin: &Admin, leader: &StatusResponse) -> bool {
-    let voters = ironkv_tests::admin::voters(leader);
+    let voters = ironkv_tests::clients::admin::voters(leader);
     let learners: Vec<u64> = members(leader).filter(|id| !voters.contains(id)).collect();
     let followers: Vec<u64> = voters.iter().copied().filter(|id| *id != leader.node_id).collect();
     let removable: Vec<u64> = learners
@@ -230,7 +231,7 @@ async fn make_all_voters(cluster: &mut Cluster) {
         let statuses = cluster.statuses().await;
         let leader = statuses.iter().find(|(other, _)| *other == index);
         if let Some((_, leader)) = leader {
-            let voters = ironkv_tests::admin::voters(leader);
+            let voters = ironkv_tests::clients::admin::voters(leader);
             let own: Vec<u64> = statuses.iter().map(|(_, status)| status.node_id).collect();
             if own.len() == cluster.nodes.len() && own.iter().all(|id| voters.contains(id)) {
                 return;

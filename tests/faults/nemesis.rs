@@ -153,7 +153,7 @@ async fn elected_without(cluster: &mut Cluster, old: usize, term: u64) -> bool {
     while Instant::now() < deadline {
         let statuses = cluster.statuses().await;
         let leads = |(index, status): &(usize, _)| {
-            *index != old && ironkv_tests::admin::leads(status) && status.term > term
+            *index != old && ironkv_tests::clients::admin::leads(status) && status.term > term
         };
         if statuses.iter().any(leads) {
             return true;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ironkv_tests::client::{Client, encode};
+use ironkv_tests::clients::client::{Client, encode};
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Instant, sleep};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ironkv_tests::client::Client;
+use ironkv_tests::clients::client::Client;
+use ironkv_tests::clients::http::get;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
-use ironkv_tests::http::get;
 use tokio::time::{Instant, sleep};
 
 async fn counted(client: &mut Client, field: &str) -> u64 {

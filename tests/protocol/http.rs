@@ -1,7 +1,7 @@
 //! Probes, metrics and status.
 
+use ironkv_tests::clients::http::get;
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::http::get;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn probes_distinguish_an_empty_node_from_a_serving_one() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ironkv_tests::certificates::SecretFiles;
+use ironkv_tests::clients::certificates::SecretFiles;
 use ironkv_tests::cluster::Cluster;
 use ironkv_tests::process;
 use tokio::time::{Instant, sleep};

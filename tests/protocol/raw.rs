@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ironkv_tests::client::encode;
+use ironkv_tests::clients::client::encode;
 use ironkv_tests::cluster::Cluster;
 use ironkv_tests::redis::Redis;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

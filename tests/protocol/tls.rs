@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ironkv_tests::certificates::{Authority, Identity, SecretFiles};
-use ironkv_tests::client::{Client, ClientError};
+use ironkv_tests::clients::certificates::{Authority, Identity, SecretFiles};
+use ironkv_tests::clients::client::{Client, ClientError};
 use ironkv_tests::cluster::Cluster;
 use ironkv_tests::process::{self, free_ports};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

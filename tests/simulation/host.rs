@@ -12,13 +12,15 @@ use ironkv::consensus::Group;
 use ironkv::node::{Environment, Node, NodeError, OpenPorts};
 
 use crate::client::SimulatedClient;
-use crate::deadlines::use_deadlines;
-use crate::environment::{SimulatedClock, SimulatedNet, SimulatedThreads};
-use crate::locks::use_locks;
+use crate::history::deadlines::use_deadlines;
+use crate::history::workload::{
+    Record, use_everything_once, use_lists, use_long_registers, use_registers,
+};
 use crate::member::Membership;
 use crate::random::Random;
+use crate::scenario::environment::{SimulatedClock, SimulatedNet, SimulatedThreads};
+use crate::scenario::locks::use_locks;
 use crate::trace::Trace;
-use crate::workload::{Record, use_everything_once, use_lists, use_long_registers, use_registers};
 
 /// The machines with which a cluster begins.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];

@@ -6,32 +6,44 @@
 
 #![allow(clippy::panic, clippy::print_stdout)]
 
-mod changes;
 mod client;
-mod deadlines;
-mod decay;
-mod disks;
-mod eligibility;
-mod environment;
-mod faults;
 mod host;
-mod incarnations;
-mod leases;
-mod locks;
 mod member;
-mod plan;
 mod random;
-mod reads;
-mod reset_time;
 mod subprocess;
-mod time;
 mod trace;
-mod votes;
-mod workload;
 mod world;
 
-use changes::KINDS;
-use faults::FAULTS;
+/// What the clients of a simulation did, and whether it was right.
+mod history {
+    pub(crate) mod deadlines;
+    pub(crate) mod workload;
+}
+
+/// The faults of a simulation.
+mod nemesis {
+    pub(crate) mod changes;
+    pub(crate) mod decay;
+    pub(crate) mod faults;
+    pub(crate) mod plan;
+}
+
+/// One fault at a time.
+mod scenario {
+    pub(crate) mod disks;
+    pub(crate) mod eligibility;
+    pub(crate) mod environment;
+    pub(crate) mod incarnations;
+    pub(crate) mod leases;
+    pub(crate) mod locks;
+    pub(crate) mod reads;
+    pub(crate) mod reset_time;
+    pub(crate) mod time;
+    pub(crate) mod votes;
+}
+
+use nemesis::changes::KINDS;
+use nemesis::faults::FAULTS;
 use subprocess::{Run, is_one_seed, number};
 
 /// Default number of seeds, which run one after the other beside other tests.

@@ -7,13 +7,13 @@ use std::time::Duration;
 use ironkv::consensus::Group;
 
 use crate::client::SimulatedClient;
-use crate::faults::Faults;
+use crate::history::workload::Record;
 use crate::host::{Host, NODES};
 use crate::member::{Cluster, Membership};
-use crate::plan::Plan;
+use crate::nemesis::faults::Faults;
+use crate::nemesis::plan::Plan;
 use crate::random::Random;
 use crate::trace::Trace;
-use crate::workload::Record;
 
 /// Time to form the cluster, so that faults meet a working one.
 pub(crate) const FORMING: Duration = Duration::from_secs(5);

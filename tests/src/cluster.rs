@@ -7,15 +7,15 @@ use ironkv_proto::admin::v1::StatusResponse;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::admin;
-use crate::certificates::Authority;
-use crate::client::{Client, ClientError};
-use crate::disk::SmallDisk;
-use crate::links::Links;
-use crate::network::Network;
+use crate::clients::admin;
+use crate::clients::certificates::Authority;
+use crate::clients::client::{Client, ClientError};
+use crate::clients::reply::Reply;
+use crate::faults::disk::SmallDisk;
+use crate::faults::links::Links;
+use crate::faults::network::Network;
 use crate::node::{Node, Place, Settings};
 use crate::process::free_ports;
-use crate::reply::Reply;
 
 /// How long a healthy cluster may take to elect, catch up or agree on a busy machine.
 pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);

@@ -5,27 +5,39 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
 
-pub mod accounts;
-pub mod admin;
-pub mod cas;
-pub mod certificates;
-pub mod client;
-pub mod clocks;
 pub mod cluster;
-pub mod disk;
-pub mod faulty_disk;
-pub mod history;
-pub mod http;
 pub mod kube;
-pub mod linearizability;
-pub mod links;
-pub mod list_append;
-pub mod network;
 pub mod node;
-pub mod preload;
 pub mod process;
 pub mod redis;
-pub mod registers;
-pub mod reply;
-pub mod session;
-pub mod strace;
+
+/// Recorded histories and their checkers.
+pub mod checkers {
+    pub mod accounts;
+    pub mod cas;
+    pub mod history;
+    pub mod linearizability;
+    pub mod list_append;
+    pub mod registers;
+}
+
+/// Clients for all protocols of a node.
+pub mod clients {
+    pub mod admin;
+    pub mod certificates;
+    pub mod client;
+    pub mod http;
+    pub mod reply;
+    pub mod session;
+}
+
+/// Faults on purpose.
+pub mod faults {
+    pub mod clocks;
+    pub mod disk;
+    pub mod faulty_disk;
+    pub mod links;
+    pub mod network;
+    pub mod preload;
+    pub mod strace;
+}

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use tokio_rustls::rustls::ClientConfig;
 
-use crate::admin::Admin;
-use crate::certificates::{Authority, SecretFiles};
-use crate::client::{Client, ClientError};
+use crate::clients::admin::Admin;
+use crate::clients::certificates::{Authority, SecretFiles};
+use crate::clients::client::{Client, ClientError};
 use crate::process::{self, Process};
 
 /// Time to start, load and replay on a busy machine.

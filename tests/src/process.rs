@@ -131,7 +131,8 @@ const PORTS: Range<u16> = 10_000..28_000;
 pub fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: OnceLock<AtomicU16> = OnceLock::new();
     let next = NEXT.get_or_init(|| AtomicU16::new(rand::random()));
-    let candidates = || PORTS.start + next.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
+    let candidates =
+        || PORTS.start + next.fetch_add(1, Ordering::Relaxed) % (PORTS.end - PORTS.start);
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     std::array::from_fn(|_| {
         let mut tried = std::iter::repeat_with(candidates).take(PORTS.len());

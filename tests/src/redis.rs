@@ -6,7 +6,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
-use crate::client::Client;
+use crate::clients::client::Client;
 use crate::process::{Process, free_ports};
 
 /// A running redis-server without persistence.

@@ -1,8 +1,8 @@
 //! `COMMAND DOCS` of every row, here and in Redis: arguments, versions of changes, deprecations.
 
 use ironkv::commands::table;
-use ironkv_tests::client::Client;
-use ironkv_tests::reply::Reply;
+use ironkv_tests::clients::client::Client;
+use ironkv_tests::clients::reply::Reply;
 
 use crate::Pair;
 

@@ -15,7 +15,7 @@ use std::collections::HashSet;
 
 use ironkv::commands::declare::Run;
 use ironkv::commands::table;
-use ironkv_tests::client::Client;
+use ironkv_tests::clients::client::Client;
 use ironkv_tests::cluster::Cluster;
 use ironkv_tests::redis::Redis;
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use ironkv::commands::table;
-use ironkv_tests::client::Client;
+use ironkv_tests::clients::client::Client;
+use ironkv_tests::clients::reply::Reply;
 use ironkv_tests::cluster::Cluster;
-use ironkv_tests::reply::Reply;
 
 use crate::Pair;
 

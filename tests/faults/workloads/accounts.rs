@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ironkv_tests::accounts::{QueueCall, check_counter, check_queue, check_set};
-use ironkv_tests::client::Client;
-use ironkv_tests::history::History;
-use ironkv_tests::reply::Reply;
-use ironkv_tests::session::Outcome;
+use ironkv_tests::checkers::accounts::{QueueCall, check_counter, check_queue, check_set};
+use ironkv_tests::checkers::history::History;
+use ironkv_tests::clients::client::Client;
+use ironkv_tests::clients::reply::Reply;
+use ironkv_tests::clients::session::Outcome;
 use parking_lot::Mutex;
 
 use crate::load::Context;

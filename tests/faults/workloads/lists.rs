@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use ironkv_tests::history::History;
-use ironkv_tests::list_append::{self, Step, check};
-use ironkv_tests::reply::Reply;
-use ironkv_tests::session::{Outcome, Session, outcome_of};
+use ironkv_tests::checkers::history::History;
+use ironkv_tests::checkers::list_append::{self, Step, check};
+use ironkv_tests::clients::reply::Reply;
+use ironkv_tests::clients::session::{Outcome, Session, outcome_of};
 
 use crate::load::Context;
 

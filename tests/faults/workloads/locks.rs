@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ironkv_tests::cas::{Call, CasRegister, Value};
-use ironkv_tests::history::{Client, History};
-use ironkv_tests::linearizability::{TIME_LIMIT, Verdict, check};
-use ironkv_tests::reply::Reply;
-use ironkv_tests::session::{Outcome, Session, outcome_of};
+use ironkv_tests::checkers::cas::{Call, CasRegister, Value};
+use ironkv_tests::checkers::history::{Client, History};
+use ironkv_tests::checkers::linearizability::{TIME_LIMIT, Verdict, check};
+use ironkv_tests::clients::reply::Reply;
+use ironkv_tests::clients::session::{Outcome, Session, outcome_of};
 
 use super::Generations;
 use crate::load::Context;

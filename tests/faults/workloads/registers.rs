@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use ironkv_tests::history::History;
-use ironkv_tests::registers::{Answer, Call, check};
-use ironkv_tests::session::Outcome;
+use ironkv_tests::checkers::history::History;
+use ironkv_tests::checkers::registers::{Answer, Call, check};
+use ironkv_tests::clients::session::Outcome;
 
 use super::Generations;
 use crate::load::{Context, Pace};

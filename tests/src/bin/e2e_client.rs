@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use ironkv_tests::clients::reply::Reply;
+use ironkv_tests::clients::session::{Outcome, Session};
 use ironkv_tests::kube::record::{self, Event, Line, Record, Report};
-use ironkv_tests::reply::Reply;
-use ironkv_tests::session::{Outcome, Session};
 use tokio::time::{Instant, sleep};
 
 /// Leaves processor time to the nodes, which share the machine with the tests.
