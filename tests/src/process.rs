@@ -120,8 +120,8 @@ pub fn ironkv() -> PathBuf {
     path
 }
 
-/// Lower than the ports that the kernel gives to clients: a node that was down must find its ports
-/// free when it starts again. Redis's own tests use those from 29000 on.
+/// Lower than the ports that the kernel gives to clients, so that a node that was down finds its
+/// ports free. Redis's own tests use those from 29000 on.
 const PORTS: Range<u16> = 10_000..28_000;
 
 /// Ports on 127.0.0.1 that are free now and that this process gives to no other test.

@@ -23,6 +23,11 @@ fn check(what: &str, violations: Vec<Violation>) {
 }
 
 #[test]
+fn folders_have_at_most_12_files_side_by_side() {
+    check("folders are too full; divide them by subject", sizes::crowded_folders());
+}
+
+#[test]
 fn files_have_at_most_500_lines() {
     check("files are too long; split them by what they hold", sizes::long_files());
 }
