@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use subtle::ConstantTimeEq;
 
 /// The text that is shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
@@ -28,15 +29,9 @@ impl Secret {
         &self.0
     }
 
-    /// Whether `guess` is the secret, in time that depends only on the length of `guess`.
+    /// Whether `guess` is the secret, in time that tells nothing but whether the lengths are equal.
     pub fn matches(&self, guess: &[u8]) -> bool {
-        let secret = self.0.as_bytes();
-        let mut difference = usize::from(secret.len() != guess.len());
-        for (index, byte) in guess.iter().enumerate() {
-            let expected = secret.get(index % secret.len().max(1)).copied().unwrap_or_default();
-            difference |= usize::from(byte ^ expected);
-        }
-        difference == 0
+        self.0.as_bytes().ct_eq(guess).into()
     }
 }
 

@@ -1,26 +1,12 @@
 //! "Did you mean": the known name that is nearest to a mistyped one.
 
+use strsim::levenshtein;
+
 /// The nearest of `known`, if it is similar enough.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let distances = known.into_iter().map(|candidate| (distance(name, candidate), candidate));
+    let distances = known.into_iter().map(|candidate| (levenshtein(name, candidate), candidate));
     let (best, candidate) = distances.min()?;
     (best <= name.len().max(4) / 2).then_some(candidate)
-}
-
-/// Levenshtein's edit distance in bytes.
-fn distance(left: &str, right: &str) -> usize {
-    let (left, right) = (left.as_bytes(), right.as_bytes());
-    let mut row: Vec<usize> = (0..=right.len()).collect();
-    for (i, a) in left.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, b) in right.iter().enumerate() {
-            let substituted = diagonal + usize::from(a != b);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[right.len()]
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use either::Either;
 
-use super::either::Either;
 use super::hashed_member::{self, HashedMember};
 use super::{TypedValue, conversions};
 use crate::base::hash::stable_hash;
@@ -120,10 +120,10 @@ impl HashValue {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (&Bytes, &Bytes)> + ExactSizeIterator {
         match &self.storage {
             Storage::Packed(fields) => {
-                Either::Small(fields.iter().map(|(field, value)| (field, value)))
+                Either::Left(fields.iter().map(|(field, value)| (field, value)))
             }
             Storage::Hashed(tree) => {
-                Either::Large(tree.iter().map(|entry| (&entry.field.member, &entry.value)))
+                Either::Right(tree.iter().map(|entry| (&entry.field.member, &entry.value)))
             }
         }
     }

@@ -2,7 +2,6 @@
 //! because a checkpoint uses a clone of the whole keyspace during writes.
 
 pub mod dump;
-mod either;
 pub mod hash;
 mod hashed_member;
 mod integer;

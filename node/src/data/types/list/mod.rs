@@ -7,9 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use either::Either;
 
 use self::listpack_size::{Footprint, entry_bytes};
-use super::either::Either;
 use super::{TypedValue, conversions};
 use crate::data::keyspace::Settings;
 use crate::data::tree::{Element, Tree};
@@ -129,8 +129,8 @@ impl ListValue {
         range: Range<usize>,
     ) -> impl DoubleEndedIterator<Item = &Bytes> + ExactSizeIterator {
         match &self.storage {
-            Storage::Packed(items) => Either::Small(items.range(range)),
-            Storage::Chunked(tree) => Either::Large(tree.range(range).map(|item| &item.0)),
+            Storage::Packed(items) => Either::Left(items.range(range)),
+            Storage::Chunked(tree) => Either::Right(tree.range(range).map(|item| &item.0)),
         }
     }
 

@@ -5,9 +5,9 @@ mod member;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use either::Either;
 
 pub use self::member::Member;
-use super::either::Either;
 use super::hashed_member::{self, HashedMember};
 use super::integer::canonical_integer;
 use super::{TypedValue, conversions};
@@ -140,13 +140,13 @@ impl SetValue {
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = Member<'_>> + ExactSizeIterator {
         match &self.storage {
             Storage::Integers(numbers) => {
-                Either::Small(Either::Small(numbers.iter().copied().map(Member::Integer)))
+                Either::Left(Either::Left(numbers.iter().copied().map(Member::Integer)))
             }
             Storage::Packed(members) => {
-                Either::Small(Either::Large(members.iter().map(Member::Text)))
+                Either::Left(Either::Right(members.iter().map(Member::Text)))
             }
             Storage::Hashed(tree) => {
-                Either::Large(tree.iter().map(|hashed| Member::Text(&hashed.member)))
+                Either::Right(tree.iter().map(|hashed| Member::Text(&hashed.member)))
             }
         }
     }

@@ -9,11 +9,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use either::Either;
 
 pub use self::bounds::{LexBound, ScoreBound};
 use self::indexed::Indexed;
 pub use self::score::Score;
-use super::either::Either;
 use super::{TypedValue, conversions};
 use crate::data::keyspace::Settings;
 
@@ -132,8 +132,8 @@ impl SortedSetValue {
         range: Range<usize>,
     ) -> impl DoubleEndedIterator<Item = &Scored> + ExactSizeIterator {
         match &self.storage {
-            Storage::Packed(members) => Either::Small(members[range].iter()),
-            Storage::Indexed(indexed) => Either::Large(indexed.by_score.range(range)),
+            Storage::Packed(members) => Either::Left(members[range].iter()),
+            Storage::Indexed(indexed) => Either::Right(indexed.by_score.range(range)),
         }
     }
 
