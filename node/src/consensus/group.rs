@@ -52,7 +52,8 @@ impl Group {
         async move { executed(delivered.await?) }
     }
 
-    /// Changes cluster-wide parameters on every node: all of them, by one log entry, or none.
+    /// Changes cluster-wide parameters on every node: all of them, by one log entry, or none. This
+    /// node has applied them afterwards, unless the cluster lost its leader meanwhile.
     pub async fn change_parameters(
         &self,
         parameters: &[(&str, &[u8])],
@@ -64,7 +65,10 @@ impl Group {
             self.0.wait_for_level(FeatureLevel::SECOND).await;
         }
         let parameters = parameters.iter().map(owned).collect();
-        self.0.deliver(Work::SetParameters(parameters)).await.and_then(executed).map(drop)
+        self.0.deliver(Work::SetParameters(parameters)).await.and_then(executed)?;
+        // The parameters are set, even if no leader can say now what this node still lacks.
+        let _ = self.read_barrier().await;
+        Ok(())
     }
 
     /// Whether what was read until now may be answered. Read first, under the lock, then ask.

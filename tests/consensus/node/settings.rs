@@ -232,6 +232,20 @@ async fn several_parameters_are_set_together_or_not_at_all_though_the_leader_die
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_shows_at_once_a_parameter_of_the_cluster_that_was_set_on_it() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let mut client = cluster.client(follower).await;
+    for round in 0..200 {
+        let samples = (round % 10 + 1).to_string();
+        set(&mut client, &format!("maxmemory-samples {samples}")).await;
+        let shown = client.line("CONFIG GET maxmemory-samples").await.unwrap();
+        let shown = shown.elements().and_then(|pair| pair.last()).map(Reply::text);
+        assert_eq!(shown.as_deref(), Some(samples.as_str()), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_smaller_log_limit_brings_a_checkpoint() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;
