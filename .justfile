@@ -1,4 +1,4 @@
-# One door to everything. `just` alone lists what there is.
+# One entry point for everything. `just` alone lists what there is.
 
 [private]
 default:
@@ -39,9 +39,9 @@ e2e *FILTER:
 e2e-here *FILTER:
     tests/e2e/run --here {{ FILTER }}
 
-# Puts known bugs in, one at a time, and checks that the tests catch them: just planted bug-double-apply
-planted *BUGS:
-    tests/planted {{ BUGS }}
+# Puts known bugs in, one at a time, and checks that the tests catch them: just seeded bug-double-apply
+seeded *BUGS:
+    tests/seeded {{ BUGS }}
 
 # Measures the engine, and IronKV beside Redis and etcd
 bench *OPTIONS:

@@ -1,4 +1,5 @@
-//! A node: builds every part, wires them, starts and stops them. The only file that knows them all.
+//! A node: creates all parts, connects them, starts and stops them. The only file that knows them
+//! all.
 
 use std::io;
 use std::net::ToSocketAddrs;
@@ -28,11 +29,11 @@ use crate::server::http::{self, Lifecycle};
 use crate::server::{Listeners, RespServer, rpc};
 use crate::services::sessions::Clients;
 
-/// Most threads for clients that a node chooses by itself.
+/// Maximum number of threads for clients that a node chooses automatically.
 const IO_THREADS_MAX: usize = 8;
 
-/// The world outside: the operating system's, or a simulated one.
-pub struct Surroundings {
+/// The environment of a node: the operating system, or the simulator.
+pub struct Environment {
     /// Files.
     pub disk: Arc<dyn Disk>,
     /// Peers.
@@ -41,23 +42,23 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Threads.
     pub threads: Arc<dyn Threads>,
-    /// Changes what is logged.
+    /// Changes the log level.
     pub level: Option<LevelHandle>,
-    /// Which doors open.
-    pub doors: Doors,
+    /// The ports that open.
+    pub ports: OpenPorts,
 }
 
-/// Which doors a node opens.
+/// The ports that a node opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Doors {
+pub enum OpenPorts {
     /// RESP, gRPC and HTTP.
     All,
     /// Only gRPC: a simulated node has no clients of the operating system.
     Peers,
 }
 
-impl Surroundings {
-    /// The operating system's.
+impl Environment {
+    /// The operating system.
     pub fn real(level: Option<LevelHandle>) -> Self {
         Self {
             disk: Arc::new(RealDisk),
@@ -65,7 +66,7 @@ impl Surroundings {
             clock: Arc::new(SystemClock),
             threads: Arc::new(RealThreads),
             level,
-            doors: Doors::All,
+            ports: OpenPorts::All,
         }
     }
 }
@@ -87,15 +88,15 @@ pub enum NodeError {
     /// The group did not start.
     #[error(transparent)]
     Group(#[from] StartError),
-    /// A door does not open.
+    /// A listener cannot open.
     #[error(
-        "cannot listen on {address} for {door}: {source}; choose another address or stop what \
+        "cannot listen on {address} for {protocol}: {source}; choose another address or stop what \
              listens there"
     )]
     Listen {
         /// RESP, gRPC or HTTP.
-        door: &'static str,
-        /// Where.
+        protocol: &'static str,
+        /// The address.
         address: String,
         /// What failed.
         source: io::Error,
@@ -122,49 +123,49 @@ pub struct Node {
     lifecycle: Arc<Lifecycle>,
     shutdown: ShutdownSender,
     resp: Option<RespServer>,
-    doors: Vec<oneshot::Receiver<()>>,
+    listeners: Vec<oneshot::Receiver<()>>,
     asked_to_stop: Shutdown,
     _lock: Box<dyn LockGuard>,
 }
 
 impl Node {
-    /// Opens the directory, loads what it holds and opens the doors. The HTTP door opens first, so
-    /// that probes can tell a slow start from a dead process.
-    pub async fn start(config: Arc<LiveConfig>, world: Surroundings) -> Result<Self, NodeError> {
+    /// Opens the directory, loads its data and opens the listeners. HTTP opens first, so that
+    /// probes can distinguish a slow start from a dead process.
+    pub async fn start(config: Arc<LiveConfig>, env: Environment) -> Result<Self, NodeError> {
         let now = config.load().clone();
-        let lock = lock(&*world.disk, Path::new(&now.data.directory))?;
-        let credentials = Credentials::open(&now, &world.clock)?;
+        let lock = lock(&*env.disk, Path::new(&now.data.directory))?;
+        let credentials = Credentials::open(&now, &env.clock)?;
         warn_of_open_peers(&now, &credentials);
         let lifecycle = Lifecycle::new();
         let (shutdown, stopping) = shutdown::channel();
-        let telemetry = Telemetry::new(&now.telemetry, table::names(), world.level.clone());
-        let mut doors = Vec::new();
-        if world.doors == Doors::All {
-            let listener = listen_for_http(&*world.net, &now, &credentials).await?;
+        let telemetry = Telemetry::new(&now.telemetry, table::names(), env.level.clone());
+        let mut listeners = Vec::new();
+        if env.ports == OpenPorts::All {
+            let listener = listen_for_http(&*env.net, &now, &credentials).await?;
             let (lifecycle, stopping) = (lifecycle.clone(), stopping.clone());
             let metrics = telemetry.metrics.clone();
             let main = async move {
                 tokio::task::spawn_local(metrics.sample_forever());
                 serve_http(listener, lifecycle, stopping).await;
             };
-            doors.push(world.threads.spawn("admin", Box::new(|| Box::pin(main))));
+            listeners.push(env.threads.spawn("admin", Box::new(|| Box::pin(main))));
         }
-        let clients = match world.doors {
-            Doors::All => Some(listeners(&now, &credentials)?),
-            Doors::Peers => None,
+        let clients = match env.ports {
+            OpenPorts::All => Some(client_listeners(&now, &credentials)?),
+            OpenPorts::Peers => None,
         };
         let net: Arc<dyn Net> = match credentials.peers() {
-            Some(tls) => Arc::new(TlsNet::new(world.net.clone(), tls.clone())),
-            None => world.net.clone(),
+            Some(tls) => Arc::new(TlsNet::new(env.net.clone(), tls.clone())),
+            None => env.net.clone(),
         };
-        let group = Group::start(group_options(&config, &world, &net, &telemetry)).await?;
+        let group = Group::start(group_options(&config, &env, &net, &telemetry)).await?;
         let address = join(&now.listen.grpc_host, now.listen.grpc_port);
         rpc::serve(net, address.clone(), group.clone(), stopping)
             .await
-            .map_err(|source| NodeError::Listen { door: "gRPC", address, source })?;
+            .map_err(|source| NodeError::Listen { protocol: "gRPC", address, source })?;
         let (stop, asked_to_stop) = shutdown::channel();
         let services = Arc::new(NodeServices {
-            clock: world.clock,
+            clock: env.clock,
             clients: Clients::new(now.limits.clients_max as usize),
             config,
             credentials,
@@ -174,7 +175,7 @@ impl Node {
             shutdown: stop,
         });
         let resp = clients.map(|sockets| {
-            RespServer::start(sockets, &*world.threads, &group, &services, &telemetry.metrics)
+            RespServer::start(sockets, &*env.threads, &group, &services, &telemetry.metrics)
         });
         lifecycle.started(services.clone());
         tracing::info!(
@@ -183,11 +184,20 @@ impl Node {
             http = now.http_address(),
             "started"
         );
-        Ok(Self { services, group, lifecycle, shutdown, resp, doors, asked_to_stop, _lock: lock })
+        Ok(Self {
+            services,
+            group,
+            lifecycle,
+            shutdown,
+            resp,
+            listeners,
+            asked_to_stop,
+            _lock: lock,
+        })
     }
 
-    /// Waits until the node must or wants to stop: `Ok` when a client asked for it (`SHUTDOWN`),
-    /// else why it cannot go on.
+    /// Waits until the node must or should stop: `Ok` when a client asked for it (`SHUTDOWN`),
+    /// otherwise the reason why it cannot continue.
     pub async fn ended(&self) -> Result<(), String> {
         let mut ended = self.group.ended();
         let mut asked_to_stop = self.asked_to_stop.clone();
@@ -203,17 +213,17 @@ impl Node {
         }
     }
 
-    /// Takes over parameters that were changed while the node runs.
+    /// Applies parameters that were changed at run time.
     pub fn config_changed(&self) {
         self.services.config_changed();
     }
 
-    /// Reads certificates, keys and passwords again where their files have changed.
+    /// Reads changed files of certificates, keys and passwords again.
     pub fn reload_credentials(&self) {
         self.services.credentials.reload();
     }
 
-    /// The group, to look at and to change its members.
+    /// The group, to inspect it and to change its members.
     pub fn group(&self) -> &Group {
         &self.group
     }
@@ -224,28 +234,28 @@ impl Node {
         Dispatcher::new(self.group.clone(), self.services.clone(), metrics, seed)
     }
 
-    /// Drains, accepts no more clients, answers what is in flight, hands leadership over, flushes,
-    /// ends. Bounded by `raft.shutdown_timeout_ms` after `node.drain_ms`.
+    /// Drains, accepts no more clients, answers what is in flight, transfers leadership, flushes,
+    /// ends. Limited by `raft.shutdown_timeout_ms` after `node.drain_ms`.
     pub async fn stop(mut self) {
-        let patience = self.services.config.load().raft.shutdown_timeout_ms;
-        let patience = Duration::from_millis(patience);
+        let timeout = self.services.config.load().raft.shutdown_timeout_ms;
+        let timeout = Duration::from_millis(timeout);
         self.lifecycle.stopping();
         self.drain().await;
         if let Some(resp) = self.resp.take() {
-            resp.stop(patience / 4).await;
+            resp.stop(timeout / 4).await;
         }
         self.group.stop().await;
         self.shutdown.stop();
-        let doors = futures::future::join_all(self.doors);
-        // A peer may hold a stream open; the process ends all the same.
-        let _ = tokio::time::timeout(patience / 4, doors).await;
+        let listeners = futures::future::join_all(self.listeners);
+        // A peer may keep a stream open; the process ends nevertheless.
+        let _ = tokio::time::timeout(timeout / 4, listeners).await;
         tracing::info!("stopped");
     }
 }
 
 impl Node {
-    /// Not ready any more, but still serving: whoever sends clients here may take a moment to hear.
-    /// Leadership goes first, so that clients notice no more of the end than a hand-over.
+    /// The node is not ready any more but still serves, until clients are sent to other nodes. It
+    /// transfers its leadership first, so that this is all that clients notice of the stop.
     async fn drain(&self) {
         let time = Duration::from_millis(self.services.config.load().node.drain_ms);
         if time.is_zero() || self.group.ended().borrow().is_some() {
@@ -254,12 +264,12 @@ impl Node {
         let end = tokio::time::Instant::now() + time;
         self.group.hand_over().await;
         let mut ended = self.group.ended();
-        // Nothing is served any more when the group ends by itself.
+        // After the group has ended by itself, nothing is served any more.
         let _ = tokio::time::timeout_at(end, ended.wait_for(Option::is_some)).await;
     }
 }
 
-/// Passwords hold for clients only: the gRPC port forwards writes and changes members without one.
+/// Passwords apply only to clients: the gRPC port forwards writes and changes members without one.
 fn warn_of_open_peers(config: &Config, credentials: &Credentials) {
     let host = &config.listen.grpc_host;
     let loopback = host == "localhost"
@@ -284,7 +294,7 @@ fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn LockGuard>, NodeErr
 
 fn group_options(
     config: &Arc<LiveConfig>,
-    world: &Surroundings,
+    env: &Environment,
     net: &Arc<dyn Net>,
     telemetry: &Telemetry,
 ) -> GroupOptions {
@@ -299,11 +309,11 @@ fn group_options(
         },
         config: config.clone(),
         log: log_options(&now.log),
-        disk: world.disk.clone(),
+        disk: env.disk.clone(),
         net: net.clone(),
-        seed: world.clock.unix_us(),
-        clock: world.clock.clone(),
-        threads: world.threads.clone(),
+        seed: env.clock.unix_us(),
+        clock: env.clock.clone(),
+        threads: env.threads.clone(),
         observer: None,
         metrics: telemetry.metrics.clone(),
     }
@@ -326,35 +336,38 @@ async fn listen_for_http(
     let address = join(&config.listen.http_host, config.listen.http_port);
     let listening = net.listen(address.clone()).await;
     let listener =
-        listening.map_err(|source| NodeError::Listen { door: "HTTP", address, source })?;
+        listening.map_err(|source| NodeError::Listen { protocol: "HTTP", address, source })?;
     Ok(match credentials.clients().filter(|_| config.tls.http_mode == Switch::On) {
         None => listener,
         Some(tls) => {
             let tls = Arc::clone(tls);
-            Box::new(TlsListener::new(listener, move || tls.load().anybody.clone()))
+            Box::new(TlsListener::new(listener, move || tls.load().no_client_auth.clone()))
         }
     })
 }
 
-/// Listens where clients come in, with and without TLS.
-fn listeners(config: &Config, credentials: &Credentials) -> Result<Vec<Listeners>, NodeError> {
+/// Binds the ports for clients, with and without TLS.
+fn client_listeners(
+    config: &Config,
+    credentials: &Credentials,
+) -> Result<Vec<Listeners>, NodeError> {
     let threads = match config.threads.io as usize {
         0 => std::thread::available_parallelism().map_or(1, usize::from).min(IO_THREADS_MAX),
         threads => threads,
     };
-    let open = |door: &'static str, port: u16| {
+    let open = |protocol: &'static str, port: u16| {
         let address = join(&config.listen.resp_host, port);
         let bound = bind(&address, threads, config.listen.backlog);
-        bound.map_err(|source| NodeError::Listen { door, address, source })
+        bound.map_err(|source| NodeError::Listen { protocol, address, source })
     };
-    let mut doors = Vec::new();
+    let mut listeners = Vec::new();
     if config.listen.resp_port != 0 {
-        doors.push(open("RESP", config.listen.resp_port)?);
+        listeners.push(open("RESP", config.listen.resp_port)?);
     }
     if let Some(tls) = credentials.clients().filter(|_| config.listen.resp_tls_port != 0) {
-        doors.push(open("RESP over TLS", config.listen.resp_tls_port)?.with_tls(tls.clone()));
+        listeners.push(open("RESP over TLS", config.listen.resp_tls_port)?.with_tls(tls.clone()));
     }
-    Ok(doors)
+    Ok(listeners)
 }
 
 fn bind(address: &str, threads: usize, backlog: u32) -> io::Result<Listeners> {
@@ -365,6 +378,6 @@ fn bind(address: &str, threads: usize, backlog: u32) -> io::Result<Listeners> {
 
 async fn serve_http(listener: Box<dyn Listener>, lifecycle: Arc<Lifecycle>, stopping: Shutdown) {
     if let Err(error) = http::serve(listener, lifecycle, stopping).await {
-        tracing::error!(%error, "the HTTP door failed");
+        tracing::error!(%error, "the HTTP listener failed");
     }
 }

@@ -1,7 +1,6 @@
 //! The engine in one process: decoding requests, running commands on a keyspace of a million keys,
-//! and what a million of anything takes of memory.
-//! `cargo bench -p ironkv-tests --bench engine`. One iteration is a thousand commands, so a result
-//! in microseconds is nanoseconds a command.
+//! and the memory of a million elements. `cargo bench -p ironkv-tests --bench engine`. One
+//! iteration is a thousand commands, so a result in microseconds is nanoseconds per command.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
@@ -18,7 +17,7 @@ use ironkv::resp::Reply;
 use ironkv::resp::client::encode_request;
 use ironkv::resp::decode::{Batch, Decoder};
 
-/// As the server has it.
+/// The same allocator as in the server.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -26,7 +25,7 @@ const KEYS: u64 = 1_000_000;
 const COMMANDS: u64 = 1000;
 const NOW_MS: u64 = 1_700_000_000_000;
 
-/// A keyspace and what an entry carries.
+/// A keyspace and the inputs of an entry.
 struct Engine {
     keyspace: Keyspace,
     events: Vec<Event>,
@@ -152,8 +151,8 @@ fn collections(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a key or an element costs beside its own bytes: what the process grows by, and what the
-/// keyspace says of itself, on which `maxmemory` is based.
+/// The overhead of a key or an element: the growth of the process, and the size that the keyspace
+/// reports, on which `maxmemory` is based.
 fn memory(_: &mut Criterion) {
     let word = |text: &str| Bytes::copy_from_slice(text.as_bytes());
     let field = |number: u64| Bytes::from(format!("field:{number:010}"));
@@ -175,7 +174,7 @@ fn memory(_: &mut Criterion) {
         ),
     ];
     println!("{:<30} {:>8} {:>9} {:>9}", "bytes each, of 1 M", "payload", "process", "keyspace");
-    // Kept to the end, so that no kind is given the memory of the one before.
+    // Kept until the end, so that no kind reuses the memory of the previous one.
     let mut kept = Vec::new();
     for (name, payload, words) in kinds {
         let mut engine = Engine::empty();

@@ -6,12 +6,12 @@ use std::process::Command;
 use serde::Deserialize;
 use serde_yaml::Value;
 
-/// The top of the repository.
+/// The root of the repository.
 pub fn top() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// What Helm prints, or what it says went wrong.
+/// The output of Helm, or its error.
 pub fn helm(arguments: &[&str]) -> Result<String, String> {
     let output = Command::new("helm")
         .args(arguments)

@@ -10,7 +10,7 @@ use helm::{definition, helm, render, top};
 use serde_yaml::Value;
 
 #[test]
-fn helm_finds_nothing_to_say_against_the_charts() {
+fn helm_lint_finds_no_fault_in_the_charts() {
     helm(&["lint", "--strict", "charts/ironkv-operator", "charts/ironkv-cluster"]).unwrap();
 }
 
@@ -73,7 +73,7 @@ fn the_client_of_the_test_reads_the_password_where_it_is() {
     assert_eq!(password(&["--set", "cluster.auth.enabled=false"]), None);
 }
 
-/// With every number as a float: Helm writes 0.0 as 0.
+/// Every number as a float, because Helm writes 0.0 as 0.
 fn plain(value: &Value) -> Value {
     match value {
         Value::Number(number) => number.as_f64().unwrap().into(),

@@ -1,4 +1,4 @@
-//! What the operator may do.
+//! The permissions of the operator.
 
 use serde_yaml::Value;
 
@@ -36,7 +36,7 @@ fn secrets_are_reached_by_name_only() {
 }
 
 #[test]
-fn nothing_is_granted_by_a_star_and_nobody_may_exec() {
+fn nothing_is_granted_by_a_star_and_exec_is_not_granted() {
     let objects = render("ironkv-operator", &[]).unwrap();
     for (role, rule) in rules(&objects, "ClusterRole").chain(rules(&objects, "Role")) {
         for (field, word) in

@@ -1,4 +1,4 @@
-//! What may be set.
+//! The values that may be set.
 
 use serde_yaml::Value;
 
@@ -43,7 +43,7 @@ fn every_value_of_the_operator_chart_is_described() {
     collect("", &serde_yaml::from_str(&read("values.yaml").unwrap()).unwrap(), &mut paths);
     assert!(paths.len() > 20, "{paths:?}");
     for path in paths {
-        // A map that is handed on whole is described as a whole.
+        // A map that is passed on as a whole is described as a whole.
         let mut parents = path.match_indices('.').map(|(at, _)| &path[..at]).chain([&*path]);
         assert!(parents.any(|name| text.contains(&format!("| `{name}` |"))), "nothing on {path}");
     }

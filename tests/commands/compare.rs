@@ -1,4 +1,4 @@
-//! Whether two replies are alike.
+//! Whether two replies are equal enough.
 
 use std::mem::discriminant;
 
@@ -6,7 +6,7 @@ use ironkv_tests::clients::reply::Reply;
 
 use crate::script::Likeness;
 
-/// Whether `ours` may stand where Redis says `theirs`.
+/// Whether `ours` is an acceptable reply where Redis replies `theirs`.
 pub fn alike(likeness: &Likeness, theirs: &Reply, ours: &Reply) -> bool {
     match likeness {
         Likeness::Exact => theirs == ours,
@@ -41,7 +41,7 @@ fn same_kind(theirs: &Reply, ours: &Reply) -> bool {
 }
 
 #[test]
-fn likeness_is_as_strict_as_it_says() {
+fn each_likeness_is_exactly_as_strict_as_defined() {
     use bytes::Bytes;
     let bulk = |text: &'static str| Reply::Bulk(Bytes::from_static(text.as_bytes()));
     let (ab, ba) =

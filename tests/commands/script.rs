@@ -9,7 +9,7 @@
 //! ? TIME                only the kinds of the reply are compared
 //! 2> GET key            on a second connection (1 to 9)
 //! = -ERR text | +OK     what 7.2 answers to the line above, where 7.0 answers something else
-//! + CLUSTER INFO         Redis' reply is not looked at, ours is no error
+//! + CLUSTER INFO         Redis's reply is not looked at, ours is no error
 //! - DEBUG SLEEP 0        sent to both, no reply is looked at
 //! sleep 20              milliseconds
 //! ```
@@ -32,13 +32,13 @@ pub struct Story {
 /// How a reply is compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Likeness {
-    /// To the last byte.
+    /// Byte by byte.
     Exact,
     /// The elements in any order.
     AnyOrder,
     /// The kinds only.
     Kind,
-    /// Ours is no error.
+    /// Our reply is not an error.
     Works,
     /// Not at all.
     Ignored,
@@ -59,7 +59,7 @@ pub struct Line {
     pub step: Step,
 }
 
-/// What happens in a line.
+/// The action of a line.
 #[derive(Debug)]
 pub enum Step {
     /// A request.
@@ -87,7 +87,7 @@ pub fn stories() -> Vec<Story> {
     stories
 }
 
-/// The stories of a text.
+/// The stories in a text.
 pub fn parse(file: &str, text: &str) -> Vec<Story> {
     let mut stories: Vec<Story> = Vec::new();
     for (index, line) in text.lines().enumerate() {

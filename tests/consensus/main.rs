@@ -1,4 +1,4 @@
-//! Three real processes and more: who leads, what is kept, who belongs, what a broken disk does.
+//! Three or more real processes: elections, durability, membership, broken disks.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 

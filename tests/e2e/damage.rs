@@ -1,4 +1,4 @@
-//! Hands that reach past the resource: what the operator made is deleted or changed.
+//! Manual damage: objects that the operator created are deleted or changed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::scene::{NAME, READY_MAX, begin, namespace, settle, verify};
 const KINDS: &str = "services,configmaps,serviceaccounts,poddisruptionbudgets,networkpolicies";
 
 #[test]
-fn what_is_deleted_or_changed_by_hand_is_put_right() {
+fn manual_deletions_and_changes_are_repaired() {
     let namespace = namespace("damage");
     let (store, traffic) = begin(&namespace, json!({}));
 
@@ -18,7 +18,7 @@ fn what_is_deleted_or_changed_by_hand_is_put_right() {
     let before = made();
     assert!(before.lines().count() > 6, "{before}");
     namespace.kubectl(&["delete", KINDS, &store.selector()]);
-    // The authority of the peers too, and with it the trust in all that it has signed.
+    // Also the authority of the peers, and so the trust in all that it has signed.
     namespace.kubectl(&["delete", "secret", &format!("{NAME}-ca"), &format!("{NAME}-peer-tls")]);
     until("what was deleted", READY_MAX, || {
         let now = made();
@@ -26,7 +26,7 @@ fn what_is_deleted_or_changed_by_hand_is_put_right() {
     });
     settle(&store, &traffic);
 
-    // The pods that come back must be understood with the new certificates.
+    // The pods that come back must accept the new certificates.
     namespace.kubectl(&["scale", "statefulset", NAME, "--replicas=1"]);
     until("the right number of pods", READY_MAX, || {
         let replicas = namespace.get(&["statefulset", NAME])["spec"]["replicas"].clone();

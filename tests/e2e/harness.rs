@@ -1,4 +1,4 @@
-//! What the other tests rely on: traffic that notices what is lost, and a record of it.
+//! What the other tests rely on: traffic that detects lost writes, and its record.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 const STORE: &str = "plain";
 
-/// One node in a pod, made a cluster of one by hand; no operator.
+/// One node in a pod, initialised by hand as a cluster of one; no operator.
 fn start_plain_store(namespace: &Namespace, name: &str) {
     let image = std::env::var("IRONKV_E2E_IMAGE").expect("run `just e2e`");
     let pod = json!({

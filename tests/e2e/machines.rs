@@ -1,4 +1,4 @@
-//! Machines are drained, cut off, killed. The only tests that are in the way of others.
+//! Machines are drained, isolated, killed. Only these tests disturb other tests.
 
 use std::io;
 use std::process::{Command, Output};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::scene::{NAME, READY_MAX, begin, leader, members, message, namespace, settle, verify};
 
-/// Runs a command of the Docker engine that the machines are containers of.
+/// Runs a command of the Docker engine in which the machines are containers.
 fn docker(arguments: &str) {
     let output = try_docker(arguments).expect("docker");
     assert!(output.status.success(), "docker {arguments}: {output:?}");
@@ -25,14 +25,14 @@ fn machine_of(namespace: &Namespace, pod: &str) -> String {
     namespace.get(&["pod", pod])["spec"]["nodeName"].as_str().unwrap().to_owned()
 }
 
-/// What takes a machine away, and what brings it back.
+/// Commands that take a machine away, and commands that bring it back.
 struct Fault {
     name: &'static str,
     begin: Vec<String>,
     end: Vec<String>,
 }
 
-/// All that is on it runs on, and no packet comes or goes.
+/// Everything on it continues to run, but no packet arrives or leaves.
 fn cut_off(machine: &str) -> Fault {
     let rules = |change| {
         ["PREROUTING -i", "POSTROUTING -o"]
@@ -44,13 +44,13 @@ fn cut_off(machine: &str) -> Fault {
     Fault { name: "cut off", begin: rules("-I"), end: rules("-D") }
 }
 
-/// All that is on it stands still, and its kernel goes on accepting connections.
+/// Everything on it is frozen, but its kernel still accepts connections.
 fn freeze(machine: &str) -> Fault {
     let [begin, end] = ["pause", "unpause"].map(|change| vec![format!("{change} {machine}")]);
     Fault { name: "frozen", begin, end }
 }
 
-/// Brings the machine back whatever happens in the test.
+/// Brings the machine back whatever the result of the test.
 struct Restore(Vec<String>);
 
 impl Drop for Restore {
@@ -62,7 +62,7 @@ impl Drop for Restore {
 }
 
 #[test]
-fn machines_that_are_drained_taken_cut_off_or_killed_cost_nothing() {
+fn drained_removed_isolated_or_killed_machines_lose_nothing() {
     let namespace = namespace("machine");
     let apart = json!({ "scheduling": { "spread": { "node": "Required" } } });
     let (store, traffic) = begin(&namespace, apart);
@@ -94,7 +94,7 @@ fn drain(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
         &format!("app.kubernetes.io/instance={NAME}"),
         "--timeout=60s",
     ]);
-    // Its volume is on that machine, so its pod waits for it; the others go on.
+    // Its volume is on that machine, so its pod waits for it; the others continue.
     traffic.wait_for_writes(50, Duration::from_secs(60));
     namespace.kubectl(&["uncordon", &machine]);
 }
@@ -109,7 +109,7 @@ fn take_leader(
     let _restore = Restore(end);
     begin.iter().for_each(|command| docker(command));
     let taken = Instant::now();
-    // Its kubelet cannot say that its pod is not ready, and Kubernetes waits for that.
+    // Its kubelet cannot report that its pod is not ready, and Kubernetes waits for that.
     let selector = format!("{},ironkv.io/reached=false", store.selector());
     until("no client is sent there", READY_MAX, || {
         let pods = namespace.kubectl(&["get", "pods", "--output=name", &selector]);
@@ -126,7 +126,7 @@ fn kill(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
     let before = members(store);
     let restore = Restore(vec![format!("start {machine}")]);
     docker(&format!("kill {machine}"));
-    // No machine is left that may take the third pod, so it is replaced once one comes back.
+    // No machine is left for the third pod, so it is replaced when one comes back.
     until("the dead member is no member any more", READY_MAX, || {
         let now = members(store);
         if now.iter().all(|id| before.contains(id)) && now.len() == 2 {
@@ -142,7 +142,7 @@ fn kill(namespace: &Namespace, store: &Store<'_>, traffic: &Traffic) {
     assert_ne!(members(store), before);
 }
 
-/// Two of three pods find no machine any more, until the status says what that means.
+/// Two of three pods have no machine any more, until the status explains the consequence.
 fn lose_the_majority(namespace: &Namespace, store: &Store<'_>) {
     let pods = [0, 1].map(|ordinal| format!("{NAME}-{ordinal}"));
     let machines = pods.each_ref().map(|pod| machine_of(namespace, pod));

@@ -1,8 +1,9 @@
-//! IronKV on a real Kubernetes cluster: `just e2e` makes one, `just e2e-here` takes yours.
+//! IronKV on a real Kubernetes cluster: `just e2e` creates one, `just e2e-here` uses an existing
+//! one.
 //!
-//! Each test has a namespace of its own. What is left of a failed one is in `target/e2e-artifacts`.
-//! Every test that disturbs a store writes through its Service meanwhile, and ends by looking for
-//! each write that was acknowledged.
+//! Each test has its own namespace. Artifacts of a failed test are in `target/e2e-artifacts`. Every
+//! test that disturbs a store writes through its Service meanwhile, and finally checks every
+//! acknowledged write.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,6 +1,6 @@
-//! Many stores under one operator: how long until all are ready, what it takes to look after them,
-//! and that it writes nothing when nothing happens. Only on demand:
-//! `tests/e2e/run --ignored many`, with `IRONKV_E2E_CLUSTERS` of them (50).
+//! Many stores under one operator: how long until all are ready, the resources that the operator
+//! needs, and that it writes nothing when nothing happens. Only on demand: `tests/e2e/run --ignored
+//! many`, with `IRONKV_E2E_CLUSTERS` of them (50).
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
@@ -17,7 +17,7 @@ const REST: Duration = Duration::from_secs(60);
 
 #[test]
 #[ignore = "takes minutes and much memory"]
-fn many_stores_become_ready_and_are_left_in_peace() {
+fn many_stores_become_ready_and_are_not_written_to_without_reason() {
     let count = std::env::var("IRONKV_E2E_CLUSTERS").map_or(50, |count| count.parse().unwrap());
     let namespace = namespace("many");
     let start = Instant::now();
@@ -32,7 +32,7 @@ fn many_stores_become_ready_and_are_left_in_peace() {
     });
     println!("{count} stores ready after {:?}", start.elapsed());
 
-    // What the last ones need after they are ready.
+    // Time for the last stores after they are ready.
     sleep(REST / 2);
     let versions = versions(&namespace);
     let (start, before) = (Instant::now(), Usage::of_operators());
@@ -71,7 +71,7 @@ fn versions(namespace: &Namespace) -> BTreeMap<String, String> {
     resources(namespace).iter().map(entry).collect()
 }
 
-/// What a pod has used so far, and holds now, as its kubelet counts.
+/// The CPU time and memory of a pod, as its kubelet reports them.
 struct Usage {
     cpu_seconds: f64,
     bytes: u64,

@@ -1,4 +1,4 @@
-//! Pods go: the leader's, all of them, one together with its volume.
+//! Pods are deleted: the leader's, all of them, one together with its volume.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! New images: a good one, one that does not exist, and the way back.
+//! New images: a good one, one that does not exist, and the rollback.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::scene::{
     verify, wait_until,
 };
 
-/// The same programs under another name, put there by `tests/e2e/run`.
+/// The same programs under another name, provided by `tests/e2e/run`.
 fn other_image() -> String {
     format!("{}-next", std::env::var("IRONKV_E2E_IMAGE").unwrap())
 }
@@ -81,21 +81,21 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
     assert_eq!(uids(&store), before, "no pod was restarted");
     settle(&store, &traffic);
 
-    let room = |bytes: &str| {
+    let set_free_bytes_min = |bytes: &str| {
         patch(&namespace, json!({ "config": { "data.free_bytes_min": bytes } }));
     };
-    room("1099511627776000");
+    set_free_bytes_min("1099511627776000");
     let text = message(&store, "Ready", "DiskFull");
     assert!(text.contains("spec.storage.size"), "{text}");
-    let told = namespace.get(&["events", "--field-selector=reason=DiskFull"]);
-    assert!(!told["items"].as_array().unwrap().is_empty(), "an event");
-    let refusal = redis("another-password", &["SET", "no", "room"]);
+    let events = namespace.get(&["events", "--field-selector=reason=DiskFull"]);
+    assert!(!events["items"].as_array().unwrap().is_empty(), "an event");
+    let refusal = redis("another-password", &["SET", "no", "space"]);
     assert!(refusal.starts_with("MISCONF"), "{refusal}");
-    room("67108864");
+    set_free_bytes_min("67108864");
     settle(&store, &traffic);
     assert_eq!(uids(&store), before, "no pod was restarted");
 
-    // The log's segments are made at the start.
+    // The segments of the log are created at the start.
     patch(&namespace, json!({ "config": { "log.segment_bytes": "8388608" } }));
     wait_until(&store, "new pods", |_| uids(&store).iter().all(|uid| !before.contains(uid)));
     settle(&store, &traffic);
@@ -103,7 +103,7 @@ fn settings_and_passwords_change_without_a_restart_where_they_can() {
 }
 
 #[test]
-fn what_cannot_work_is_refused_or_explained() {
+fn an_impossible_spec_is_refused_or_explained() {
     let namespace = namespace("invalid");
     let refused = |spec: Value| {
         let resource = json!({
@@ -157,6 +157,6 @@ fn what_cannot_work_is_refused_or_explained() {
     let text = message(&classless, "Degraded", "VolumeNotProvisioned");
     assert!(text.contains("storage class nowhere"), "{text}");
 
-    // One that serves and two that never began: none of them holds up the end.
+    // One store that serves and two that never started: none of them blocks the deletion.
     namespace.delete(READY_MAX);
 }

@@ -15,7 +15,7 @@ fn a_store_grows_and_shrinks_under_load_also_while_its_operator_is_killed() {
     wait_until(&store, "a fourth member", |resource| {
         resource["status"]["members"].as_array().is_some_and(|members| members.len() > 3)
     });
-    // In the middle of it: the next operator goes on where this one was.
+    // During the change: the next operator continues where this one was.
     let operators = ["delete", "pods", "--selector=app.kubernetes.io/name=ironkv-operator"];
     let system = namespace.in_namespace("ironkv-system");
     system.kubectl(&[&operators[..], &["--grace-period=0", "--force"]].concat());

@@ -1,4 +1,4 @@
-//! What every scenario begins and ends with: an operator, a namespace, a ready store with traffic.
+//! The beginning and end of every scenario: an operator, a namespace, a ready store with traffic.
 
 use std::time::Duration;
 
@@ -6,17 +6,17 @@ use ironkv_tests::kube::{self, Kube, Namespace, Store, Traffic, operator, until}
 use serde_json::{Value, json};
 
 pub(crate) const NAME: &str = "kv";
-/// To become ready: pods start, join and are promoted, on a machine with other work to do.
+/// Time until a store is ready: pods start, join and are promoted, on a busy machine.
 pub(crate) const READY_MAX: Duration = Duration::from_secs(240);
 
-/// A namespace of its own with the operator at work.
+/// A new namespace with a running operator.
 pub(crate) fn namespace(test: &str) -> Namespace {
     let kube = Kube::from_environment();
     operator::install(&kube);
     Namespace::create(&kube, test)
 }
 
-/// The least that a store needs, with more put in.
+/// The minimal spec of a store, with additions.
 pub(crate) fn spec(more: Value) -> Value {
     let mut spec = json!({
         "replicas": 3,
@@ -28,14 +28,14 @@ pub(crate) fn spec(more: Value) -> Value {
     spec
 }
 
-/// A ready store and writes to it, with the password that the operator made.
+/// A ready store and writes to it, with the password that the operator created.
 pub(crate) fn begin(namespace: &Namespace, more: Value) -> (Store<'_>, Traffic) {
     let store = Store::create(namespace, NAME, &spec(more));
     store.wait_for("Ready", "True", READY_MAX);
     (store, Traffic::start_with_password(namespace, NAME, &format!("{NAME}-auth")))
 }
 
-/// The password that the operator made.
+/// The password that the operator created.
 pub(crate) fn password(namespace: &Namespace) -> String {
     let secret = format!("{NAME}-auth");
     let template = "--output=go-template={{.data.password | base64decode}}";
@@ -48,7 +48,7 @@ pub(crate) fn settle(store: &Store<'_>, traffic: &Traffic) {
     traffic.wait_for_writes(50, Duration::from_secs(60));
 }
 
-/// Finds every acknowledged write on every member, and nothing on one that another has not.
+/// Checks that every member has every acknowledged write, and that all have the same keys.
 pub(crate) fn verify(store: &Store<'_>, traffic: Traffic) {
     store.wait_for("Ready", "True", READY_MAX);
     let address = |pod: &Value| pod["status"]["podIP"].as_str().map(ToOwned::to_owned);
@@ -70,7 +70,7 @@ pub(crate) fn leader(store: &Store<'_>) -> String {
     })
 }
 
-/// The uids of all its pods: a pod that was replaced has another.
+/// The uids of all its pods: a replaced pod has another one.
 pub(crate) fn uids(store: &Store<'_>) -> Vec<String> {
     store.pods().iter().map(|pod| pod["metadata"]["uid"].to_string()).collect()
 }
@@ -82,7 +82,7 @@ pub(crate) fn members(store: &Store<'_>) -> Vec<u64> {
     members.iter().filter_map(|member| member["id"].as_u64()).collect()
 }
 
-/// Waits until something that the resource says is so.
+/// Waits until the resource fulfils a condition.
 pub(crate) fn wait_until(store: &Store<'_>, what: &str, is_so: impl Fn(&Value) -> bool) {
     until(what, READY_MAX, || {
         let resource = store.resource();

@@ -1,4 +1,4 @@
-//! The life of a store: asked for, used, a pod lost, deleted, made again on its volumes.
+//! The life of a store: created, used, a pod lost, deleted, created again with its volumes.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::scene::{message, verify};
 const SECRET: &str = "smoke-auth";
 
 #[test]
-fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
+fn a_store_survives_the_loss_of_a_pod_and_its_own_deletion() {
     let kube = Kube::from_environment();
     operator::install(&kube);
     let namespace = Namespace::create(&kube, "smoke");
@@ -32,7 +32,7 @@ fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
     let claims = namespace.get(&["pvc"])["items"].as_array().cloned().unwrap();
     assert_eq!(claims.len(), 3, "volumes stay unless the resource says otherwise");
 
-    // One of the same name leaves them alone until it is told whose they are.
+    // A store of the same name leaves them alone until its owner is confirmed.
     let store = Store::create(&namespace, "smoke", &spec);
     let text = message(&store, "ClusterIDMismatch", "ClusterIDMismatch");
     let id = claims[0]["metadata"]["labels"]["ironkv.io/cluster-uid"].as_str().unwrap();
@@ -40,7 +40,7 @@ fn a_store_survives_the_loss_of_a_pod_and_its_own_end() {
     spec["clusterID"] = json!(id);
     store.change(&spec);
     store.wait_for("Ready", "True", Duration::from_secs(180));
-    // The password is a new one, and a mounted Secret takes its time.
+    // The password is new, and a mounted Secret is updated with a delay.
     traffic.wait_for_writes(50, Duration::from_secs(180));
     verify(&store, traffic);
 }

@@ -1,4 +1,4 @@
-//! Real processes whose wall clocks are wrong.
+//! Real processes with wrong wall clocks.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 const YEAR_S: i64 = 365 * 86_400;
 
-/// How far apart what two nodes answer to PTTL may be on a busy machine.
+/// How much the answers of two nodes to PTTL may differ on a busy machine.
 const APART_MS_MAX: i64 = 3000;
 
 /// Three nodes whose clocks can be set.
@@ -35,20 +35,20 @@ async fn ttl_ms(client: &mut Client, key: &str) -> i64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_a_year_ahead_that_leads_for_one_write_loses_no_key_and_expiry_goes_on() {
+async fn a_clock_a_year_ahead_that_leads_for_one_write_loses_no_key_and_expiry_continues() {
     let (mut cluster, clocks) = cluster_with_clocks().await;
     for wrong_s in [YEAR_S, -YEAR_S] {
         let leader = cluster.leader().await;
         let mut client = cluster.client(leader).await;
-        cluster.insist(leader, "SET kept v PX 600000").await;
-        cluster.insist(leader, "SET short v PX 8000").await;
+        cluster.retry(leader, "SET kept v PX 600000").await;
+        cluster.retry(leader, "SET short v PX 8000").await;
         let deadline = Instant::now() + Duration::from_millis(8000) + SETTLE_LIMIT;
         clocks[leader].set_wrong(wrong_s).unwrap();
-        // The wrong clock is seen by everyone who asks for it.
+        // The wrong clock is visible to clients.
         let seen = client.line("TIME").await.unwrap();
-        cluster.insist(leader, "SET write v").await;
+        cluster.retry(leader, "SET write v").await;
         sleep(Duration::from_millis(500)).await;
-        cluster.insist(leader, "SET write w").await;
+        cluster.retry(leader, "SET write w").await;
         clocks[leader].set_wrong(0).unwrap();
         let right = client.line("TIME").await.unwrap();
         assert_ne!(
@@ -62,7 +62,7 @@ async fn a_clock_a_year_ahead_that_leads_for_one_write_loses_no_key_and_expiry_g
             assert!((500_000..=600_000).contains(&left_ms), "{wrong_s}: {left_ms} ms are left");
         }
         while ttl_ms(&mut client, "short").await != -2 {
-            assert!(Instant::now() < deadline, "{wrong_s}: expiry stands still");
+            assert!(Instant::now() < deadline, "{wrong_s}: keys do not expire");
             sleep(Duration::from_millis(200)).await;
         }
     }
@@ -77,7 +77,7 @@ async fn a_follower_a_minute_ahead_reads_what_the_leader_reads_and_does_not_lead
     let follower = cluster.follower().await;
     let other = 3 - leader - follower;
     clocks[follower].set_wrong(60).unwrap();
-    cluster.insist(leader, "SET key v PX 600000").await;
+    cluster.retry(leader, "SET key v PX 600000").await;
     let mut clients = [cluster.client(leader).await, cluster.client(follower).await];
     for stale in [false, true] {
         if stale {
@@ -89,7 +89,7 @@ async fn a_follower_a_minute_ahead_reads_what_the_leader_reads_and_does_not_lead
     }
     let deadline = Instant::now() + SETTLE_LIMIT;
     while !cluster.nodes[follower].log_tail().contains("clock is far ahead") {
-        assert!(Instant::now() < deadline, "the node does not say that its clock is wrong");
+        assert!(Instant::now() < deadline, "the node does not report its wrong clock");
         sleep(Duration::from_millis(100)).await;
     }
     cluster.nodes[leader].process().kill();
@@ -99,7 +99,7 @@ async fn a_follower_a_minute_ahead_reads_what_the_leader_reads_and_does_not_lead
     cluster.equal_digests().await;
 }
 
-/// `ironkv cluster reset-time` at a node: whether it did it, and what it said.
+/// Runs `ironkv cluster reset-time` at a node; returns whether it succeeded, and its output.
 fn reset_time(cluster: &Cluster, node: usize, flags: &[&str]) -> (bool, String) {
     let mut command = ironkv_command();
     command.args(["cluster", "reset-time", "--address", &cluster.nodes[node].grpc_address]);
@@ -112,9 +112,9 @@ fn reset_time(cluster: &Cluster, node: usize, flags: &[&str]) -> (bool, String) 
 async fn a_time_that_the_clocks_of_all_have_spoiled_is_set_back_by_a_command() {
     let (mut cluster, clocks) = cluster_with_clocks().await;
     let leader = cluster.leader().await;
-    let (done, said) = reset_time(&cluster, leader, &["--yes"]);
-    assert!(!done && said.contains("come right by themselves"), "{said}");
-    cluster.insist(leader, "SET month v EX 2592000").await;
+    let (done, text) = reset_time(&cluster, leader, &["--yes"]);
+    assert!(!done && text.contains("come right by themselves"), "{text}");
+    cluster.retry(leader, "SET month v EX 2592000").await;
     clocks.iter().for_each(|clock| clock.set_wrong(YEAR_S).unwrap());
     let deadline = Instant::now() + SETTLE_LIMIT;
     let mut client = cluster.leader_client().await;
@@ -125,26 +125,26 @@ async fn a_time_that_the_clocks_of_all_have_spoiled_is_set_back_by_a_command() {
     }
     clocks.iter().for_each(|clock| clock.set_wrong(0).unwrap());
     let leader = cluster.leader().await;
-    cluster.insist(leader, "SET spoiled v PX 3600000").await;
+    cluster.retry(leader, "SET spoiled v PX 3600000").await;
 
-    // A follower restarts from a checkpoint of before, and one is away while it happens.
+    // A follower restarts from an older checkpoint, and one is isolated while it happens.
     let follower = cluster.follower().await;
     cluster.nodes[follower].admin().checkpoint().await.expect("a checkpoint on request");
-    let (done, said) = reset_time(&cluster, follower, &[]);
-    assert!(!done && said.contains("ahead of a majority's clocks"), "{said}");
+    let (done, text) = reset_time(&cluster, follower, &[]);
+    assert!(!done && text.contains("ahead of a majority's clocks"), "{text}");
     cluster.nodes[follower].process().kill();
     let leader = cluster.leader().await;
-    let (done, said) = reset_time(&cluster, leader, &["--yes"]);
-    assert!(done && (said.contains("364 days") || said.contains("365 days")), "{said}");
+    let (done, text) = reset_time(&cluster, leader, &["--yes"]);
+    assert!(done && (text.contains("364 days") || text.contains("365 days")), "{text}");
     cluster.start_node(follower).await;
     for round in 0..2 {
         let deadline = Instant::now() + SETTLE_LIMIT;
         let leader = cluster.leader().await;
-        cluster.insist(leader, "SET fresh v PX 3000").await;
+        cluster.retry(leader, "SET fresh v PX 3000").await;
         let mut client = cluster.client(leader).await;
         assert!(ttl_ms(&mut client, "fresh").await <= 3000, "round {round}");
         while ttl_ms(&mut client, "fresh").await != -2 {
-            assert!(Instant::now() < deadline, "round {round}: expiry stands still");
+            assert!(Instant::now() < deadline, "round {round}: keys do not expire");
             sleep(Duration::from_millis(100)).await;
         }
         let left_ms = ttl_ms(&mut client, "spoiled").await;

@@ -1,4 +1,4 @@
-//! Negative controls: weaknesses put in on purpose, on real processes, must be caught.
+//! Negative controls: intended weaknesses of real processes must be detected.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use ironkv_tests::cluster::Cluster;
 use crate::load::{Context, Pace};
 use crate::workloads::Lists;
 
-/// A connection that asked for stale reads gets them from a node that is cut off.
+/// A connection that requested stale reads gets them from an isolated node.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stale_reads_of_a_follower_are_caught() {
     let mut cluster = Cluster::start_with(3, &[("reads.stale_lag_max_ms", "600000")]).await;
@@ -54,5 +54,5 @@ async fn transactions_without_multi_are_caught() {
         client.await.unwrap();
     }
     let verdict = lists.verdict();
-    assert!(verdict.is_err(), "transactions that are none passed as strictly serializable");
+    assert!(verdict.is_err(), "commands without a transaction passed as strictly serializable");
 }

@@ -1,4 +1,5 @@
-//! Disks that hang, power cuts that take what was not flushed, and pauses of other nodes, at once.
+//! Disks that hang, power cuts that lose unflushed data, and pauses of other nodes, at the same
+//! time.
 
 use std::time::Duration;
 
@@ -10,24 +11,26 @@ use tokio::time::{Instant, sleep};
 use crate::load::Load;
 use crate::nemesis;
 
-/// For so long a power cut lets unflushed writes come together.
+/// Time before a power cut in which unflushed writes accumulate.
 const GATHERING: Duration = Duration::from_millis(200);
 
-/// Two or three things that go wrong at the same time.
+/// Two or three faults at the same time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scene {
     /// Shorter or longer than a leader may wait for its disk.
     LeaderHangs,
-    /// The follower's disk, and nothing of the other follower is heard.
+    /// The follower's disk hangs, and the other follower is paused.
     FollowerHangsBesidePause,
-    /// The power of a follower, while the other one is paused: it comes back without what it did
-    /// not flush, and is the majority with the leader.
+    /// A power cut of a follower while the other one is paused: it comes back without its unflushed
+    /// data, and is the majority with the leader.
     FollowerCutBesidePause,
-    /// The power of the leader, while a follower is paused: what it acknowledged is at the third.
+    /// A power cut of the leader while a follower is paused: what it acknowledged is on the third
+    /// node.
     LeaderCutBesidePause,
-    /// The power of a follower while the leader is paused: the third and what came back elect.
+    /// A power cut of a follower while the leader is paused: the third node and the restarted one
+    /// elect.
     FollowerCutBesidePausedLeader,
-    /// The power of all at once.
+    /// A power cut of all at once.
     AllCut,
 }
 
@@ -43,7 +46,7 @@ const SCENES: [Scene; 6] = [
 struct Machines {
     cluster: Cluster,
     disks: Vec<FaultyDisk>,
-    /// Writes that power cuts undid.
+    /// Number of writes that power cuts undid.
     lost: usize,
 }
 
@@ -98,8 +101,8 @@ impl Machines {
         self.disks[index].hang(Hangs::Nothing).expect("a writable directory");
     }
 
-    /// Cuts the power of these at once; they start again with what was flushed and, by chance, some
-    /// of what was not.
+    /// Cuts the power of these nodes at once; they start again with everything that was flushed
+    /// and, at random, some of the rest.
     async fn cut_power(&mut self, indexes: &[usize]) {
         for index in indexes {
             self.disks[*index].hang(Hangs::Flushes).expect("a writable directory");
@@ -123,7 +126,7 @@ async fn power_cuts_hung_disks_and_pauses_at_once_lose_nothing() {
     let load = Load::start(&machines.cluster, how_long);
     let end = Instant::now() + how_long;
     let mut turn = 0;
-    // Each at least once.
+    // Each scene at least once.
     while turn < SCENES.len() || Instant::now() < end {
         let scene = match SCENES.get(turn) {
             Some(scene) => *scene,
@@ -137,5 +140,5 @@ async fn power_cuts_hung_disks_and_pauses_at_once_lose_nothing() {
     let recorded = load.finish(&mut cluster).await;
     cluster.equal_digests().await;
     recorded.check();
-    assert!(lost > 0, "no power cut took anything, so this shows nothing");
+    assert!(lost > 0, "no power cut lost anything, so this tests nothing");
 }

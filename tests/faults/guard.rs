@@ -1,5 +1,5 @@
-//! The restart guard: a node that forgot in a restart which lease it granted must not help to
-//! elect another leader while that lease may hold.
+//! The restart guard: a node that forgot in a restart which lease it granted must not help to elect
+//! another leader while that lease may hold.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,11 +8,11 @@ use std::time::Duration;
 use ironkv_tests::checkers::history::{self, History};
 use ironkv_tests::checkers::registers::{Answer, Call, check};
 use ironkv_tests::clients::client::Client;
-use ironkv_tests::clients::session::{Fate, judge};
+use ironkv_tests::clients::session::{Outcome, outcome_of};
 use ironkv_tests::cluster::Cluster;
 use tokio::time::sleep;
 
-/// A round finds the fault, if it is there, about every second time.
+/// If there is a fault, about every second round finds it.
 const ROUNDS: usize = 4;
 
 /// Long, so that the lease outlives the restart of a process.
@@ -30,7 +30,7 @@ async fn a_restarted_node_grants_no_vote_while_a_lease_may_hold() {
         let key = format!("guard:{round}");
         let history = History::new();
         let (stop, values) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(1)));
-        // The rival hears nothing from the leader, so it asks for votes again and again.
+        // The rival gets no messages from the leader, so it asks for votes repeatedly.
         cut(&cluster, leader, rival);
         sleep(Duration::from_millis(2500)).await;
         let reader = tokio::spawn(read(
@@ -56,7 +56,7 @@ async fn a_restarted_node_grants_no_vote_while_a_lease_may_hold() {
         cluster.links.heal();
         let verdict = check(&history.operations());
         assert_eq!(verdict, Ok(()), "round {round}: {:#?}", history.operations());
-        assert!(history.counts().0 > 10, "hardly anything was answered");
+        assert!(history.counts().0 > 10, "too little was answered");
         cluster.wait_writable().await;
         cluster.settle().await;
     }
@@ -71,15 +71,15 @@ async fn read(address: String, key: String, mut recorder: Recorder, stop: Arc<At
     while !stop.load(Ordering::Relaxed) {
         let pending = recorder.invoke(Call::Read);
         match ask(&address, &["GET", &key]).await {
-            Fate::Done(reply) => pending.returned(reply.integer().map(|value| value as u64)),
-            Fate::Refused(_) => pending.failed(),
-            Fate::Unknown(_) => pending.unknown(),
+            Outcome::Done(reply) => pending.returned(reply.integer().map(|value| value as u64)),
+            Outcome::Refused(_) => pending.failed(),
+            Outcome::Unknown(_) => pending.unknown(),
         }
         sleep(Duration::from_millis(3)).await;
     }
 }
 
-/// Writes through the leader while it can, and through the rival.
+/// Writes through the leader as long as possible, and through the rival.
 async fn write(
     addresses: [String; 2],
     key: String,
@@ -92,25 +92,25 @@ async fn write(
         turn += 1;
         let pending = recorder.invoke(Call::Write(value));
         match ask(&addresses[turn % 2], &["SET", &key, &value.to_string()]).await {
-            Fate::Done(reply) => {
+            Outcome::Done(reply) => {
                 assert!(!reply.is_error(), "SET answers {reply:?}");
                 pending.returned(None);
             }
-            Fate::Refused(_) => pending.failed(),
-            Fate::Unknown(_) => pending.unknown(),
+            Outcome::Refused(_) => pending.failed(),
+            Outcome::Unknown(_) => pending.unknown(),
         }
         sleep(Duration::from_millis(3)).await;
     }
 }
 
-async fn ask(address: &str, words: &[&str]) -> Fate {
-    let patience = Duration::from_millis(300);
-    let mut client = match Client::connect_with_patience(address, patience).await {
+async fn ask(address: &str, words: &[&str]) -> Outcome {
+    let limit = Duration::from_millis(300);
+    let mut client = match Client::connect_with_timeout(address, limit).await {
         Ok(client) => client,
-        Err(error) => return Fate::Refused(format!("{error:?}")),
+        Err(error) => return Outcome::Refused(format!("{error:?}")),
     };
     match client.command(words).await {
-        Ok(reply) => judge(reply),
-        Err(error) => Fate::Unknown(format!("{error:?}")),
+        Ok(reply) => outcome_of(reply),
+        Err(error) => Outcome::Unknown(format!("{error:?}")),
     }
 }

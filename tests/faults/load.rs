@@ -1,4 +1,4 @@
-//! Every workload at once on one cluster, and what they recorded.
+//! All workloads at once on one cluster, and their records.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 
 use crate::workloads::{Accounts, Lists, Locks, Registers};
 
-/// How fast a client asks again.
+/// How fast a client sends its next request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
-    /// After some milliseconds, so that a history of many faults stays short.
+    /// After some milliseconds, so that a history with many faults stays short.
     Thinking,
-    /// At once: what goes wrong only within microseconds shows only then.
+    /// At once: some faults are visible only within microseconds.
     FullSpeed,
 }
 
@@ -31,7 +31,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// A context that talks to the cluster's nodes.
+    /// A context that uses the nodes of the cluster.
     pub fn new(cluster: &Cluster, pace: Pace) -> Self {
         let addresses = cluster.nodes.iter().map(|node| node.resp_address.clone()).collect();
         Self {
@@ -43,12 +43,12 @@ impl Context {
         }
     }
 
-    /// A client of its own.
+    /// A new client.
     pub fn session(&self) -> Session {
         Session::new(Arc::clone(&self.addresses))
     }
 
-    /// Whether to go on with one more operation.
+    /// Whether to continue with one more operation.
     pub async fn goes_on(&self) -> bool {
         if self.pace == Pace::Thinking {
             tokio::time::sleep(Duration::from_millis(rand::random_range(2..20))).await;
@@ -68,7 +68,7 @@ impl Context {
     }
 }
 
-/// A load that runs.
+/// A running load.
 #[derive(Debug)]
 pub struct Load {
     context: Context,
@@ -76,7 +76,7 @@ pub struct Load {
     clients: Vec<JoinHandle<()>>,
 }
 
-/// What the clients recorded.
+/// The records of the clients.
 #[derive(Debug, Clone)]
 pub struct Recorded {
     registers: Registers,
@@ -86,7 +86,7 @@ pub struct Recorded {
 }
 
 impl Load {
-    /// Starts all clients; they go on until [`Load::finish`].
+    /// Starts all clients; they run until [`Load::finish`].
     pub fn start(cluster: &Cluster, how_long: Duration) -> Self {
         let context = Context::new(cluster, Pace::Thinking);
         let recorded = Recorded {
@@ -111,7 +111,7 @@ impl Load {
         Self { context, recorded, clients }
     }
 
-    /// Stops the clients and reads what is left at the end.
+    /// Stops the clients and reads the final state.
     pub async fn finish(self, cluster: &mut Cluster) -> Recorded {
         self.context.stop();
         for client in self.clients {

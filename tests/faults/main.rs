@@ -1,5 +1,5 @@
-//! Real processes under kills, pauses and partitions: every run ends in the checkers and in equal
-//! digests, and every nemesis must be seen to bite.
+//! Real processes under kills, pauses and partitions: every run ends with the checkers and with
+//! equal digests, and every fault must have a visible effect.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
@@ -21,7 +21,7 @@ use ironkv_tests::process::is_long;
 use load::Load;
 use nemesis::Fault;
 
-/// Seconds of faults of a run; the long form is for a night.
+/// Seconds of a run with faults; the long form is for a night.
 fn duration() -> Duration {
     Duration::from_secs(if is_long() { 300 } else { 15 })
 }
@@ -29,15 +29,15 @@ fn duration() -> Duration {
 async fn check(faults: &[Fault], settings: &[(&str, &str)]) {
     let mut cluster = Cluster::start_with(3, settings).await;
     let load = Load::start(&cluster, duration());
-    let bites = nemesis::disturb(&mut cluster, faults, duration()).await;
+    let effects = nemesis::disturb(&mut cluster, faults, duration()).await;
     nemesis::heal(&mut cluster).await;
     cluster.wait_writable().await;
-    // The healed cluster must serve, and the load sees whether what it serves is right.
+    // The healed cluster must serve, and the load checks its answers.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let recorded = load.finish(&mut cluster).await;
     cluster.equal_digests().await;
     recorded.check();
-    bites.assert_all_bit(faults);
+    effects.assert_all_had_effect(faults);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,5 +1,5 @@
 //! The nemesis of the membership on real processes: members are added, promoted, demoted, removed
-//! and replaced, and leadership is transferred, at random, while other faults last.
+//! and replaced, and leadership is transferred, at random, during other faults.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +14,14 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::load::Load;
 use crate::nemesis::{Fault, inflict};
 
-/// Voters that the cluster begins with, and machines that may join it.
+/// Voters with which the cluster begins, and machines that may join it.
 const VOTERS: usize = 3;
 const SPARES: usize = 2;
 
-/// Fewer voters than this are not made by a change.
+/// No change leaves fewer voters than this.
 const VOTERS_MIN: usize = 3;
 
-/// Then the fate of a change is unknown.
+/// After this time the outcome of a change is unknown.
 const CHANGE_WITHIN: Duration = Duration::from_secs(4);
 
 const KINDS: [&str; 6] = ["add", "promote", "demote", "remove", "replace", "transfer"];
@@ -49,7 +49,7 @@ async fn members_come_and_go_under_faults_and_nothing_is_lost() {
     let mut made = Made::new();
     let end = Instant::now() + how_long;
     let mut turn = 0;
-    // Each kind is asked for until it was made once, then any; past the end without more faults.
+    // Each kind is requested until it was made once, then any; after the end without more faults.
     while Instant::now() < end || made.len() < KINDS.len() {
         assert!(Instant::now() < end + SETTLE_LIMIT, "only these changes were made: {made:?}");
         let leader = cluster.leader().await;
@@ -77,9 +77,9 @@ async fn members_come_and_go_under_faults_and_nothing_is_lost() {
     eprintln!("{made:?}");
 }
 
-/// Asks for a change; whether it was made for certain.
+/// Requests a change; returns whether it was certainly made.
 async fn change(cluster: &mut Cluster, kind: &str) -> bool {
-    // Through the newest leader that answers; if it is cut off or stopped, nothing comes of it.
+    // Through the newest leader that answers; if it is isolated or paused, the change fails.
     let Some((index, leader)) = newest_leader(cluster).await else { return false };
     let admin = cluster.nodes[index].admin();
     let asked = timeout(CHANGE_WITHIN, ask(cluster, kind, &admin, &leader)).await;
@@ -130,8 +130,8 @@ async fn ask(cluster: &mut Cluster, kind: &str, admin: &Admin, leader: &StatusRe
     }
 }
 
-/// Brings the cluster nearer to a size at which a member can be spared, so that the next request
-/// for the change that needs it is possible. The change itself was not made.
+/// Brings the cluster closer to a size at which a member can be spared, so that the next request
+/// for such a change is possible. The change itself was not made.
 async fn grow(
     cluster: &mut Cluster,
     admin: &Admin,
@@ -153,8 +153,8 @@ fn pick(ids: &[u64]) -> Option<u64> {
     (!ids.is_empty()).then(|| ids[rand::random_range(0..ids.len())])
 }
 
-/// Has a node that is no member join, through any other that can help. One that was removed and
-/// does not know it yet is refused.
+/// Lets a node that is not a member join, through any other that can help. A removed node that does
+/// not know it yet is refused.
 async fn join_one(cluster: &mut Cluster, leader: &StatusResponse) -> bool {
     let statuses = cluster.statuses().await;
     let is_member = |status: &StatusResponse| members(leader).any(|id| id == status.node_id);
@@ -175,21 +175,21 @@ async fn machine_of(cluster: &mut Cluster, id: u64) -> Option<usize> {
     statuses.iter().find(|(_, status)| status.node_id == id).map(|(index, _)| *index)
 }
 
-/// Gives the machine of a node that was removed an empty disk and has it join again.
+/// Gives the machine of a removed node an empty disk and lets it join again.
 async fn replace(cluster: &mut Cluster, index: usize, leader: &StatusResponse) -> bool {
     cluster.nodes[index].process().kill();
     empty_disk(cluster, index).await;
     join_one(cluster, leader).await
 }
 
-/// Gives the machine of a node that was removed an empty disk and starts it.
+/// Gives the machine of a removed node an empty disk and starts it.
 async fn empty_disk(cluster: &mut Cluster, index: usize) {
     fs::remove_dir_all(cluster.nodes[index].data()).expect("a data directory");
     cluster.start_node(index).await;
 }
 
-/// Lets everything run and everybody talk again; nodes that end because they were removed get an
-/// empty disk.
+/// Resumes all nodes and heals all links; nodes that ended because they were removed get an empty
+/// disk.
 async fn heal(cluster: &mut Cluster) {
     cluster.links.heal();
     for node in &mut cluster.nodes {
@@ -237,7 +237,7 @@ async fn make_all_voters(cluster: &mut Cluster) {
                 return;
             }
             for id in members(leader).filter(|id| !voters.contains(id)) {
-                // Not before it has caught up.
+                // Refused before it has caught up.
                 let _refused = cluster.nodes[index].admin().promote(id).await;
             }
             join_one(cluster, leader).await;

@@ -1,4 +1,4 @@
-//! Chooses faults, does them, and watches whether they did anything.
+//! Chooses faults, injects them, and checks whether they had an effect.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -6,26 +6,26 @@ use std::time::Duration;
 use ironkv_tests::cluster::Cluster;
 use tokio::time::{Instant, sleep};
 
-/// Something that goes wrong and is put right again after a while.
+/// A fault that is removed again after a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// SIGKILL, started again later.
     KillLeader,
-    /// The same for another.
+    /// The same for a follower.
     KillFollower,
     /// All at once, as a power cut does.
     KillAll,
     /// SIGSTOP, for longer than an election takes.
     PauseLeader,
-    /// The same for another.
+    /// The same for a follower.
     PauseFollower,
-    /// Cut off from all others, both ways.
+    /// Isolated from all others, in both directions.
     IsolateLeader,
-    /// The same for another.
+    /// The same for a follower.
     IsolateFollower,
-    /// The leader is heard and hears nobody.
+    /// The leader can send and receives nothing.
     DeafLeader,
-    /// Leadership is handed over on request.
+    /// Leadership is transferred on request.
     Transfer,
 }
 
@@ -44,34 +44,35 @@ impl Fault {
     ];
 }
 
-/// How often each fault was done and how often it was seen to bite.
+/// How often each fault was injected and how often it had an effect.
 #[derive(Debug, Default)]
-pub struct Bites {
+pub struct Effects {
     counts: HashMap<Fault, (u32, u32)>,
 }
 
-impl Bites {
-    /// Fails when a fault was never seen to do anything.
-    pub fn assert_all_bit(&self, faults: &[Fault]) {
+impl Effects {
+    /// Fails if a fault never had an effect.
+    pub fn assert_all_had_effect(&self, faults: &[Fault]) {
         for fault in faults {
-            let (done, bit) = self.counts.get(fault).copied().unwrap_or_default();
-            // A fault of a long list may not have had its turn; one that had must bite.
-            assert!(done == 0 || bit > 0, "{fault:?} was done {done} times and never bit");
+            let (done, effective) = self.counts.get(fault).copied().unwrap_or_default();
+            // A fault of a long list may not have been injected; an injected one must have an
+            // effect.
+            assert!(done == 0 || effective > 0, "{fault:?} had no effect in {done} times");
         }
-        assert!(!self.counts.is_empty(), "no fault was done");
+        assert!(!self.counts.is_empty(), "no fault was injected");
     }
 
-    fn note(&mut self, fault: Fault, bit: bool) {
+    fn note(&mut self, fault: Fault, effective: bool) {
         let counts = self.counts.entry(fault).or_default();
         counts.0 += 1;
-        counts.1 += u32::from(bit);
+        counts.1 += u32::from(effective);
     }
 }
 
-/// Does one fault after the other, each at least once if there is time.
-pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration) -> Bites {
+/// Injects one fault after the other, each at least once if there is time.
+pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration) -> Effects {
     let end = Instant::now() + how_long;
-    let mut bites = Bites::default();
+    let mut effects = Effects::default();
     let mut turn = 0;
     while Instant::now() < end {
         let fault = match faults.get(turn) {
@@ -84,7 +85,7 @@ pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration
         let held = cluster.links.held_back();
         inflict(cluster, fault, leader).await;
         sleep(Duration::from_millis(rand::random_range(1500..2500))).await;
-        let bit = match fault {
+        let effective = match fault {
             Fault::KillFollower | Fault::KillAll => true,
             Fault::PauseFollower => !answers(cluster, (leader + 1) % cluster.nodes.len()).await,
             Fault::IsolateFollower => cluster.links.held_back() > held,
@@ -95,14 +96,14 @@ pub async fn disturb(cluster: &mut Cluster, faults: &[Fault], how_long: Duration
                 cluster.links.held_back() > held || elected_without(cluster, leader, term).await
             }
         };
-        bites.note(fault, bit);
+        effects.note(fault, effective);
         heal(cluster).await;
         sleep(Duration::from_millis(rand::random_range(300..1200))).await;
     }
-    bites
+    effects
 }
 
-/// Lets everything run and everybody talk again.
+/// Resumes all nodes and heals all links.
 pub async fn heal(cluster: &mut Cluster) {
     cluster.links.heal();
     for node in &mut cluster.nodes {
@@ -111,7 +112,7 @@ pub async fn heal(cluster: &mut Cluster) {
     cluster.start_all().await;
 }
 
-/// Does it, and does not put it right.
+/// Injects a fault and does not remove it.
 pub async fn inflict(cluster: &mut Cluster, fault: Fault, leader: usize) {
     let nodes = cluster.nodes.len();
     let follower = (leader + 1) % nodes;
@@ -132,7 +133,7 @@ pub async fn inflict(cluster: &mut Cluster, fault: Fault, leader: usize) {
             }
         }
         Fault::Transfer => {
-            // Refused when the cluster is not calm; then the next turn is another's.
+            // Refused when the cluster is not stable; the next turn may try again.
             let _refused = cluster.nodes[leader].admin().transfer(0).await;
         }
     }

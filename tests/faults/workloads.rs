@@ -1,4 +1,4 @@
-//! What the clients do and what must hold of it.
+//! The operations of the clients and the properties that must hold.
 
 mod accounts;
 mod lists;
@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Keys are used for a while and then left for new ones, so that each history stays short.
+/// Keys are used for a while and then replaced by new ones, so that each history stays short.
 #[derive(Debug, Clone, Copy)]
 pub struct Generations {
     start: Instant,

@@ -1,5 +1,5 @@
-//! The fuzz targets under stable Rust: random bytes, bytes that look like the real thing with a
-//! few changed, and whatever `corpus/` holds. Coverage-guided runs are `just fuzz`.
+//! The fuzz targets under stable Rust: random bytes, valid bytes with a few changes, and the
+//! contents of `corpus/`. Coverage-guided runs are `just fuzz`.
 
 #![allow(clippy::unwrap_used, unreachable_pub)]
 

@@ -1,5 +1,5 @@
-//! What a start makes of log segments that were damaged: all that was whole before the damage, or
-//! an error that names it.
+//! How a start handles damaged log segments: it recovers everything before the damage, or fails
+//! with an error that names it.
 
 use std::future::Future;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ const FRAMES_AT: usize = 4096;
 const FRAME_HEADER_BYTES: usize = 28;
 const ITEM_HEADER_BYTES: usize = 12;
 
-/// Runs threads as tasks of the caller's runtime, so that a run depends on nothing but its bytes.
+/// Runs threads as tasks of the caller's runtime, so that a run depends only on its bytes.
 struct Tasks;
 
 impl Threads for Tasks {
@@ -31,14 +31,14 @@ impl Threads for Tasks {
     }
 }
 
-/// A log as its disk holds it.
+/// A log as it is stored on its disk.
 struct Written {
     files: Vec<(PathBuf, Vec<u8>)>,
-    /// Of every entry: the number of its file and where its frame ends there.
+    /// For every entry: the number of its file and the end of its frame.
     ends: Vec<(usize, usize)>,
 }
 
-/// Damages a good log as the bytes say: the first one how, the rest where.
+/// Damages a valid log: the first byte selects how, the rest where.
 pub fn recovery(data: &[u8]) {
     static WRITTEN: OnceLock<Written> = OnceLock::new();
     let good = WRITTEN.get_or_init(|| simulate(write()));
@@ -65,7 +65,7 @@ pub fn recovery(data: &[u8]) {
                 }
             }
             if kind % 4 == 2 {
-                // Damage with checksums that match gets past the first check.
+                // Damage with matching checksums passes the first check.
                 damage = (0, 0);
                 files.iter_mut().for_each(|(_, content)| seal(content));
             }
@@ -92,8 +92,8 @@ async fn check(files: &[(PathBuf, Vec<u8>)], whole: u64, kind: u8) {
                 assert!(found.len() as u64 >= whole, "{} of {whole} entries", found.len());
                 assert_eq!(found[..expected.len()], expected);
                 let rest = found.iter().zip(0..).all(|(found, index)| *found == record(index));
-                assert!(rest, "an entry was made up");
-                append(&log, found.len() as u64).await.expect("a recovered log goes on");
+                assert!(rest, "an entry was invented");
+                append(&log, found.len() as u64).await.expect("a recovered log continues");
             }
             log.close().await;
             state
@@ -133,7 +133,7 @@ async fn write() -> Written {
         (path, content)
     };
     let files: Vec<_> = paths.into_iter().filter(is_segment).map(read).collect();
-    assert!(files.len() > 2, "one file proves little");
+    assert!(files.len() > 2, "one file is not enough");
     Written { files, ends }
 }
 
@@ -178,7 +178,7 @@ fn simulate<T>(run: impl Future<Output = T>) -> T {
     tokio::task::LocalSet::new().block_on(&runtime, run)
 }
 
-/// Makes the checksums of header, frames and items match as far as their lengths make sense.
+/// Makes the checksums of header, frames and items match as far as their lengths are valid.
 fn seal(content: &mut [u8]) {
     let header = crc32c::crc32c(&content[..32]);
     content[32..36].copy_from_slice(&header.to_le_bytes());

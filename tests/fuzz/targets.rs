@@ -1,4 +1,4 @@
-//! What is fuzzed: bytes from outside must never panic, hang or be understood in two ways.
+//! The fuzz targets: bytes from outside must never cause a panic, a hang or two different results.
 //! Used by `cargo fuzz` (nightly) and, with random bytes, by the test `fuzz` (stable).
 
 #[path = "recovery.rs"]
@@ -19,7 +19,7 @@ pub use recovery::recovery;
 /// Small, so that limits are reached.
 const BULK_BYTES_MAX: usize = 4096;
 
-/// Takes any bytes and must not panic.
+/// Accepts any bytes and must not panic.
 pub type Target = fn(&[u8]);
 
 /// Every target by name.
@@ -33,7 +33,7 @@ pub const ALL: [(&str, Target); 7] = [
     ("recovery", recovery),
 ];
 
-/// The decoder of requests: the same commands however the bytes are cut.
+/// The decoder of requests: the result does not depend on how the bytes are split.
 pub fn decode(data: &[u8]) {
     let Some((cut, data)) = data.split_first() else { return };
     let cut = usize::from(*cut) % (data.len() + 1);
@@ -50,7 +50,7 @@ fn commands_of(pieces: &[&[u8]], authenticated: bool) -> (Vec<Vec<Bytes>>, Optio
     let (mut buffer, mut commands) = (BytesMut::new(), Vec::new());
     for piece in pieces {
         buffer.extend_from_slice(piece);
-        // Before a client is authenticated, commands come one at a time.
+        // Before a client is authenticated, commands are decoded one at a time.
         loop {
             let mut batch = Batch::default();
             let outcome = decoder.decode(&mut buffer, &mut batch);
@@ -67,7 +67,7 @@ fn commands_of(pieces: &[&[u8]], authenticated: bool) -> (Vec<Vec<Bytes>>, Optio
     (commands, None)
 }
 
-/// Commands with any arguments, on a keyspace that remembers those before.
+/// Commands with any arguments, on a keyspace that keeps the results of previous ones.
 pub fn arguments(data: &[u8]) {
     let mut keyspace = Keyspace::default();
     for (index, line) in data.split(|byte| *byte == b'\n').take(40).enumerate() {
@@ -84,7 +84,7 @@ pub fn arguments(data: &[u8]) {
         }
         run(&mut keyspace, &words, index as u64 + 1);
     }
-    // What commands leave behind must be whole.
+    // The keyspace must stay consistent.
     let _digest = keyspace.digest();
 }
 
@@ -98,7 +98,7 @@ fn run(keyspace: &mut Keyspace, argv: &[Bytes], index: u64) {
     }
 }
 
-/// Requests as other nodes send them and the log keeps them.
+/// Requests as other nodes send them and the log stores them.
 pub fn request(data: &[u8]) {
     let bytes = Bytes::copy_from_slice(data);
     let Ok(units) = request::decode_units(&bytes) else { return };

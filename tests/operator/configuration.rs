@@ -11,7 +11,7 @@ fn golden_files() -> Vec<PathBuf> {
     std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
-/// What the node of a pod makes of the objects of a golden file.
+/// The configuration of a pod's node from the objects of a golden file.
 fn loaded(golden: &Path) -> Config {
     let text = std::fs::read_to_string(golden).unwrap();
     let objects: Vec<Value> = Deserializer::from_str(&text)

@@ -1,4 +1,4 @@
-//! What the operator writes for the store, read by the store.
+//! The configuration that the operator writes, read by the node.
 
 #![allow(clippy::panic, clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! What connections hold is counted and bounded: commands queued by MULTI, and all together.
+//! The memory of connections is counted and bounded: commands queued by MULTI, and all together.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ async fn ok(client: &mut Client, line: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_transaction_of_many_small_commands_is_counted_as_what_it_takes() {
+async fn a_transaction_of_many_small_commands_is_counted_with_its_overhead() {
     let cluster = Cluster::start_with(1, &[("limits.transaction_bytes_max", "1mb")]).await;
     let (mut client, mut other) = (cluster.client(0).await, cluster.client(0).await);
     let own = id(&mut client).await;
@@ -65,7 +65,7 @@ async fn a_transaction_of_many_small_commands_is_counted_as_what_it_takes() {
     };
     assert!(refusal.contains("limits.transaction_bytes_max"), "{refusal}");
     assert!(queued > 1000, "{queued}");
-    // Dropped at once, and nothing is kept of what still comes.
+    // Dropped at once, and later commands are not kept either.
     assert_eq!(client.line("SET a c").await.unwrap().text(), "QUEUED");
     assert_eq!(field(&mut other, own, "multi-mem").await, Some(0));
     let aborted = client.line("EXEC").await.unwrap().text();
@@ -75,13 +75,13 @@ async fn a_transaction_of_many_small_commands_is_counted_as_what_it_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_that_take_most_are_closed_when_all_take_too_much() {
+async fn the_largest_clients_are_closed_when_all_together_use_too_much_memory() {
     let cluster = Cluster::start(1).await;
     let mut client = cluster.client(0).await;
     ok(&mut client, "CLIENT NO-EVICT ON").await;
     client.command(&["SET", "big", &"x".repeat(2 << 20)]).await.unwrap();
 
-    // A command that is not complete, a transaction, watched keys, and replies that are not read.
+    // An incomplete command, a transaction, watched keys, and unread replies.
     let mut unfinished = cluster.client(0).await;
     let (unfinished_id, part) = (id(&mut unfinished).await, "x".repeat(600_000));
     let announced = format!("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$2000000\r\n{part}");
@@ -135,7 +135,7 @@ async fn those_that_take_most_are_closed_when_all_take_too_much() {
     wait_for_evicted(&mut client, 3).await;
 }
 
-/// A share of a `maxmemory` that is not set is no limit; of one that is, it is.
+/// A share of an unset `maxmemory` is no limit; a share of a set one is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_limit_may_be_a_share_of_maxmemory() {
     let cluster = Cluster::start(1).await;
@@ -173,7 +173,7 @@ async fn a_client_that_asked_for_it_is_never_closed_for_the_memory_of_all() {
     let large = client.command(&["SET", "a", &"x".repeat(400_000)]).await.unwrap();
     assert_eq!(large.text(), "QUEUED");
     let mut other = cluster.client(0).await;
-    // It takes what pushes the sum above the limit, and it is the largest that may be closed.
+    // It uses the memory above the limit, and it is the largest client that may be closed.
     let sent = other.command(&["SET", "b", &"x".repeat(100_000)]).await;
     assert!(sent.is_err(), "{sent:?}");
     assert!(!client.line("EXEC").await.unwrap().is_error());

@@ -1,5 +1,4 @@
-//! The command line against real nodes: what it shows of a cluster that is whole, and of one that
-//! is not.
+//! The command line with real nodes: its output for a healthy cluster, and for a broken one.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -20,7 +19,7 @@ fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
 
-/// Runs it until it answers so.
+/// Repeats a command until its result is as wanted.
 async fn until(words: &[&str], success: bool, parts: &[&str]) -> String {
     let deadline = Instant::now() + LIMIT;
     loop {
@@ -29,7 +28,7 @@ async fn until(words: &[&str], success: bool, parts: &[&str]) -> String {
         if output.status.success() == success && parts.iter().all(|part| text.contains(part)) {
             return text;
         }
-        assert!(Instant::now() < deadline, "{words:?} never says {parts:?}:\n{text}");
+        assert!(Instant::now() < deadline, "{words:?} never shows {parts:?}:\n{text}");
         sleep(Duration::from_millis(100)).await;
     }
 }
@@ -42,7 +41,7 @@ fn members(table: &str) -> Vec<(String, String, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn status_and_health_tell_the_same_on_every_node_and_of_every_loss() {
+async fn status_and_health_agree_on_every_node_and_show_every_loss() {
     let mut cluster = Cluster::start_with(3, &[("routing.redirect", "moved")]).await;
     let leader = cluster.leader().await;
     let followers: Vec<usize> = (0..3).filter(|index| *index != leader).collect();
@@ -73,17 +72,17 @@ async fn status_and_health_tell_the_same_on_every_node_and_of_every_loss() {
     until(&health, false, &["failed:"]).await;
     let remove = ["cluster", "remove", "1", "--address", &grpc[survivor]];
     until(&remove, false, &["majority"]).await;
-    // Frozen, it accepts connections and answers nothing.
+    // A paused node accepts connections and answers nothing.
     cluster.nodes[survivor].process().pause();
     let before = Instant::now();
-    until(&status, false, &["no answer in time"]).await;
+    until(&status, false, &["did not answer in time"]).await;
     assert!(before.elapsed() < Duration::from_secs(20), "{:?}", before.elapsed());
     until(&health, false, &["frozen"]).await;
     cluster.nodes[survivor].process().resume();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_wrong_port_is_told_with_what_to_try() {
+async fn a_wrong_port_is_reported_with_advice() {
     let cluster = Cluster::start(1).await;
     let node = &cluster.nodes[0];
     let (resp, grpc, http) = (&node.resp_address, &node.grpc_address, &node.http_address);

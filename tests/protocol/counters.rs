@@ -1,4 +1,4 @@
-//! What every node counts: keys that ran out of time and keys that made room.
+//! The counters of every node: expired keys and evicted keys.
 
 use std::time::Duration;
 

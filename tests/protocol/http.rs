@@ -4,7 +4,7 @@ use ironkv_tests::clients::http::get;
 use ironkv_tests::cluster::Cluster;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn probes_tell_an_empty_node_from_a_serving_one() {
+async fn probes_distinguish_an_empty_node_from_a_serving_one() {
     let mut cluster = Cluster::empty(&[]);
     let index = cluster.add_process().await;
     let address = cluster.nodes[index].http_address.clone();
@@ -19,7 +19,7 @@ async fn probes_tell_an_empty_node_from_a_serving_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn metrics_count_commands_and_tell_of_raft() {
+async fn metrics_count_commands_and_report_raft() {
     let cluster = Cluster::start(1).await;
     let mut client = cluster.client(0).await;
     for _ in 0..7 {

@@ -6,7 +6,7 @@ use ironkv_tests::clients::client::{Client, encode};
 use ironkv_tests::cluster::Cluster;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_connection_too_many_is_told_so() {
+async fn one_connection_too_many_gets_an_error() {
     let cluster = Cluster::start_with(1, &[("limits.clients_max", "8")]).await;
     let mut clients = Vec::new();
     let mut refusal = None;
@@ -23,7 +23,7 @@ async fn one_connection_too_many_is_told_so() {
     drop(clients);
     tokio::time::sleep(Duration::from_millis(500)).await;
     let mut client = cluster.client(0).await;
-    assert_eq!(format!("{:?}", client.line("PING").await.unwrap()), "+PONG", "room again");
+    assert_eq!(format!("{:?}", client.line("PING").await.unwrap()), "+PONG", "a free slot again");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -74,7 +74,7 @@ async fn a_client_that_reads_too_slowly_for_too_long_is_disconnected() {
     assert!(connected(&mut client).await, "no limit is set yet");
     let set = ["CONFIG", "SET", "client-output-buffer-limit", "normal 0 1mb 1"];
     assert_eq!(format!("{:?}", client.command(&set).await.unwrap()), "+OK");
-    // It applies to who waits already. Who takes its replies in time stays.
+    // It applies to clients that wait already. Clients that read their replies in time stay.
     let deadline = tokio::time::Instant::now() + Duration::from_secs(30);
     while connected(&mut client).await {
         assert!(tokio::time::Instant::now() < deadline, "the soft limit never counts");
@@ -95,7 +95,7 @@ async fn a_password_is_asked_for() {
     check("PING", "-NOAUTH Authentication required.").await;
     let wrong = "-WRONGPASS invalid username-password pair or user is disabled.";
     check("AUTH wrong", wrong).await;
-    check("AUTH nobody secret", wrong).await;
+    check("AUTH unknown secret", wrong).await;
     check("AUTH secret", "+OK").await;
     check("GET a", "null($-1)").await;
     check("AUTH default secret", "+OK").await;
@@ -112,8 +112,8 @@ async fn a_thousand_connections_are_served_at_once() {
         .map(|number| {
             let address = address.clone();
             tokio::spawn(async move {
-                let patience = Duration::from_secs(30);
-                let mut client = Client::connect_with_patience(&address, patience).await.unwrap();
+                let limit = Duration::from_secs(30);
+                let mut client = Client::connect_with_timeout(&address, limit).await.unwrap();
                 for _ in 0..3 {
                     let key = format!("client:{number}");
                     client.command(&["SET", &key, "1"]).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_long_pipeline_is_answered_whole() {
     assert_eq!(client.line("GET k99").await.unwrap().text(), "19999");
 }
 
-/// The client sends all of it before it reads; without the reply it would see a broken pipe alone.
+/// The client sends everything before it reads; without the reply it would see only a broken pipe.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_value_that_is_too_long_is_refused_with_a_reply_that_arrives() {
     let cluster = Cluster::start(1).await;

@@ -1,4 +1,4 @@
-//! Bytes as they come: RESP2, RESP3, inline, limits, hostile clients; and the HTTP door.
+//! RESP as raw bytes: RESP2, RESP3, inline, limits, hostile clients; and the HTTP port.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 

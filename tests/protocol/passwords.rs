@@ -21,7 +21,7 @@ async fn accepted(cluster: &Cluster, password: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn old_and_new_password_hold_while_clients_change_over() {
+async fn old_and_new_password_are_valid_while_clients_change() {
     let mut files = SecretFiles::new(tempfile::tempdir().unwrap().keep());
     files.write(&[("password", "old".to_owned())]);
     let path = files.path("password").display().to_string();
@@ -38,16 +38,16 @@ async fn old_and_new_password_hold_while_clients_change_over() {
     files.write(&[("password", "new\n".to_owned())]);
     let deadline = Instant::now() + Duration::from_secs(30);
     while auth(&cluster, "old").await == "+OK" {
-        assert!(Instant::now() < deadline, "the old password still opens the door");
+        assert!(Instant::now() < deadline, "the old password is still accepted");
         sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(auth(&cluster, "new").await, "+OK");
     let reply = client.line("SET a 1").await.unwrap();
-    assert_eq!(format!("{reply:?}"), "+OK", "who came in by the old one stays");
+    assert_eq!(format!("{reply:?}"), "+OK", "a client with the old password stays");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_file_opens_no_door() {
+async fn an_empty_file_accepts_no_password() {
     let mut files = SecretFiles::new(tempfile::tempdir().unwrap().keep());
     files.write(&[("password", "word".to_owned())]);
     let path = files.path("password").display().to_string();
@@ -67,8 +67,8 @@ async fn an_empty_file_opens_no_door() {
         .arg(directory.path())
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains(&path), "{said}");
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && errors.contains(&path), "{errors}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,8 +90,8 @@ async fn one_command_is_sent_without_another_client() {
     assert_eq!(run(&own, &["--", "GET", "key"]).1, "-1 two\n");
     assert_eq!(run(&own, &["MGET", "key", "other", "key"]).1, "-1 two\n\n-1 two\n");
     assert_eq!(run(&["--password", "old"], &["DEL", "key", "--x"]).1, "1\n");
-    let (done, said, complained) = run(&own, &["INCR"]);
-    assert!(!done && said.is_empty() && complained.contains("wrong number"), "{complained}");
+    let (done, printed, errors) = run(&own, &["INCR"]);
+    assert!(!done && printed.is_empty() && errors.contains("wrong number"), "{errors}");
     assert!(run(&[], &["GET", "key"]).2.contains("NOAUTH"));
     assert!(run(&["--password", "wrong"], &["GET", "key"]).2.contains("WRONGPASS"));
 }

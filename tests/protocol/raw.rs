@@ -1,4 +1,5 @@
-//! The same bytes to Redis and to IronKV: the same bytes back, and the connection closed or not.
+//! The same bytes to Redis and to IronKV must get the same bytes back, and the same end of the
+//! connection.
 
 use std::time::Duration;
 
@@ -12,12 +13,12 @@ use tokio::time::timeout;
 /// Silence after which the answer counts as complete.
 const QUIET: Duration = Duration::from_millis(250);
 
-/// What came back, and whether the server closed the connection.
+/// The received bytes, and whether the server closed the connection.
 async fn exchange(address: &str, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.set_nodelay(true).unwrap();
     for piece in pieces {
-        // A server that has closed already answers with a reset; what it said is read below.
+        // A server that has closed already answers with a reset; what it sent is read below.
         let _sent = stream.write_all(piece).await;
         if pieces.len() > 1 {
             tokio::time::sleep(Duration::from_millis(2)).await;
@@ -33,7 +34,7 @@ async fn exchange(address: &str, pieces: &[&[u8]]) -> (Vec<u8>, bool) {
     }
 }
 
-/// Requests of every shape; each on a connection of its own.
+/// Requests of every form; each on its own connection.
 fn shapes() -> Vec<Vec<u8>> {
     let mut shapes: Vec<Vec<u8>> = [
         "PING\r\n",
@@ -106,7 +107,7 @@ async fn every_shape_of_request_is_answered_as_redis_answers_it() {
     for shape in shapes() {
         let theirs = exchange(redis.address(), &[&shape]).await;
         let ours = exchange(&cluster.nodes[0].resp_address, &[&shape]).await;
-        // HELLO tells version and id, which differ.
+        // HELLO returns version and id, which differ.
         let hello = shape.starts_with(b"HELLO 3");
         if (theirs != ours && !hello) || theirs.1 != ours.1 {
             let show = |(bytes, closed): &(Vec<u8>, bool)| {
@@ -137,7 +138,7 @@ async fn a_request_cut_anywhere_is_understood() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn noise_harms_nobody_else() {
+async fn noise_harms_no_other_client() {
     let mut cluster = Cluster::start(1).await;
     let mut witness = cluster.client(0).await;
     let address = cluster.nodes[0].resp_address.clone();

@@ -1,4 +1,4 @@
-//! RESP and HTTP over TLS: who is let in, what is refused, certificates replaced while in use.
+//! RESP and HTTP over TLS: accepted clients, refused clients, certificates replaced while in use.
 
 use std::process::Command;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::ClientConfig;
 
-/// Files are looked at every two seconds.
+/// Files are checked every two seconds.
 const RELOAD_LIMIT: Duration = Duration::from_secs(30);
 
 /// One node with a TLS port.
@@ -50,7 +50,7 @@ impl Bench {
         Client::connect_with_tls(&self.address, config).await
     }
 
-    /// What PING answers; with TLS 1.3 a client learns only then that its certificate was refused.
+    /// The reply to PING; with TLS 1.3 a client learns only then that its certificate was refused.
     async fn ping(&self, own: Option<&Identity>) -> Result<String, ClientError> {
         let mut client = self.connect(self.authority.client(own)).await?;
         client.line("PING").await.map(|reply| format!("{reply:?}"))
@@ -63,7 +63,7 @@ impl Bench {
         line.rsplit(' ').next().unwrap().parse().unwrap_or_else(|_| panic!("no {name} in {text}"))
     }
 
-    /// Waits until the node's log holds this text as often as this.
+    /// Waits until the node's log contains this text this many times.
     async fn logged(&self, text: &str, times: usize) {
         let deadline = Instant::now() + RELOAD_LIMIT;
         while self.cluster.nodes[0].log_tail().matches(text).count() < times {
@@ -123,8 +123,8 @@ async fn redis_cli_speaks_tls() {
         .args(["SET", "from", "redis-cli"])
         .output()
         .unwrap();
-    let (said, complained) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
-    assert_eq!(String::from_utf8_lossy(said).trim(), "OK", "{complained}");
+    let (printed, errors) = (&output.stdout, String::from_utf8_lossy(&output.stderr));
+    assert_eq!(String::from_utf8_lossy(printed).trim(), "OK", "{errors}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -146,7 +146,7 @@ async fn a_client_without_tls_gets_nothing_from_the_tls_port() {
     assert!(matches!(lost, ClientError::Lost(_)), "{lost:?}");
     let deadline = Instant::now() + RELOAD_LIMIT;
     while bench.metric("ironkv_tls_handshake_failures_total").await != 1 {
-        assert!(Instant::now() < deadline, "nobody counts it");
+        assert!(Instant::now() < deadline, "it is not counted");
     }
     assert_eq!(bench.ping(None).await.unwrap(), "+PONG");
     let secure = bench.authority.client(None);
@@ -155,7 +155,7 @@ async fn a_client_without_tls_gets_nothing_from_the_tls_port() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_silent_client_holds_up_nobody() {
+async fn a_silent_client_delays_no_other() {
     let bench = Bench::start(&[]).await;
     let silent = TcpStream::connect(&bench.address).await.unwrap();
     assert_eq!(bench.ping(None).await.unwrap(), "+PONG");
@@ -163,13 +163,13 @@ async fn a_silent_client_holds_up_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_show_certificates_as_configured() {
+async fn clients_present_certificates_as_configured() {
     let stranger = Authority::new().issue();
     for (mode, without, with_wrong) in [("required", false, false), ("optional", true, false)] {
         let bench = Bench::start(&[("tls.client_certificates", mode)]).await;
         let own = bench.authority.issue();
         assert_eq!(bench.ping(Some(&own)).await.as_deref(), Ok("+PONG"), "{mode}");
-        assert_eq!(bench.ping(None).await.is_ok(), without, "{mode}, none shown");
+        assert_eq!(bench.ping(None).await.is_ok(), without, "{mode}, none presented");
         assert_eq!(bench.ping(Some(&stranger)).await.is_ok(), with_wrong, "{mode}, a stranger's");
     }
 }
@@ -183,7 +183,7 @@ async fn a_new_certificate_is_used_at_once_and_a_broken_one_never() {
     bench.files.write(&secret(fresh.issue_for("127.0.0.1", 2044), &fresh));
     bench.logged("read the certificate for clients again", 1).await;
     let refused = bench.connect(bench.authority.client(None)).await;
-    assert!(refused.is_err(), "the old authority still vouches for it");
+    assert!(refused.is_err(), "the old authority is still trusted");
     bench.authority = fresh;
     assert_eq!(bench.ping(None).await.unwrap(), "+PONG");
     assert_eq!(format!("{:?}", early.line("PING").await.unwrap()), "+PONG", "the open connection");
@@ -245,7 +245,7 @@ fn check_refused(directory: &tempfile::TempDir, file: &str, reason: &str) {
         .args(["--tls-certificate-file", &path("tls.crt"), "--tls-key-file", &path("tls.key")])
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
+    let errors = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(said.contains(file) && said.contains(reason), "no {file}, {reason} in:\n{said}");
+    assert!(errors.contains(file) && errors.contains(reason), "no {file}, {reason} in:\n{errors}");
 }

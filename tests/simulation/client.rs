@@ -10,14 +10,14 @@ use ironkv::resp::client::{decode_reply, encode_request};
 use ironkv::resp::decode::{Batch, Decoder};
 use ironkv::services::sessions::{Client as Registered, Session};
 
-/// What came of a command.
+/// The result of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Answer {
-    /// Replied.
+    /// The reply.
     Reply(Reply),
-    /// Refused with the promise that nothing was executed.
+    /// Refused: certainly not executed.
     Refused,
-    /// The connection was closed: nobody knows.
+    /// The connection was closed: it is not known whether the command was executed.
     Unknown,
 }
 
@@ -32,7 +32,7 @@ impl SimulatedClient {
         Self { dispatcher: node.dispatcher(number), session: session(number) }
     }
 
-    /// Runs commands one after the other in one batch; an answer each.
+    /// Runs commands in one batch; returns one answer for each.
     pub(crate) async fn run(&mut self, commands: &[Vec<String>]) -> Vec<Answer> {
         let mut input = BytesMut::new();
         for words in commands {
@@ -72,7 +72,7 @@ fn session(number: u64) -> Session {
     Session::new(client.into(), true)
 }
 
-/// Only these codes promise that nothing was executed.
+/// Only with these codes is it certain that nothing was executed.
 fn answer(reply: Reply) -> Answer {
     match &reply {
         Reply::Error(error) => match error.code() {

@@ -1,4 +1,4 @@
-//! One simulated machine: what outlives a crash of its node, and one life of the node.
+//! One simulated machine: the state that survives a crash of its node, and one run of the node.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use futures::future::LocalBoxFuture;
 use ironkv::base::config::{LiveConfig, Sources, load};
 use ironkv::base::disk::MemoryDisk;
 use ironkv::consensus::Group;
-use ironkv::node::{Doors, Node, NodeError, Surroundings};
+use ironkv::node::{Environment, Node, NodeError, OpenPorts};
 
 use crate::client::SimulatedClient;
 use crate::history::deadlines::use_deadlines;
@@ -18,21 +18,21 @@ use crate::history::workload::{
 };
 use crate::member::Membership;
 use crate::random::Random;
-use crate::scenario::doors::{SimulatedClock, SimulatedNet, SimulatedThreads};
+use crate::scenario::environment::{SimulatedClock, SimulatedNet, SimulatedThreads};
 use crate::scenario::locks::use_locks;
 use crate::trace::Trace;
 
-/// The machines that a cluster begins with.
+/// The machines with which a cluster begins.
 pub(crate) const NODES: [&str; 3] = ["n1", "n2", "n3"];
 
 /// Machines that may join it.
 pub(crate) const SPARES: [&str; 2] = ["n4", "n5"];
 
-/// After this a supervisor starts a node again whose start failed.
+/// After this time a supervisor restarts a node whose start failed.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 
-/// Something to do inside the simulated machine, with its group or as a client of it.
-type Errand<T> = Box<dyn FnOnce(T) -> LocalBoxFuture<'static, ()>>;
+/// A task inside the simulated machine, with its group or as a client of it.
+type Task<T> = Box<dyn FnOnce(T) -> LocalBoxFuture<'static, ()>>;
 
 /// See the module. Clones are the same machine.
 #[derive(Clone)]
@@ -45,13 +45,13 @@ pub(crate) struct Host {
     record: Record,
     sent: Trace,
     random: Rc<RefCell<Random>>,
-    errands: Rc<RefCell<Vec<Errand<Group>>>>,
-    clients: Rc<RefCell<Vec<Errand<SimulatedClient>>>>,
-    /// Settings of its own, in force from its next start.
+    tasks: Rc<RefCell<Vec<Task<Group>>>>,
+    clients: Rc<RefCell<Vec<Task<SimulatedClient>>>>,
+    /// Its own settings, effective from its next start.
     pub(crate) flags: Rc<RefCell<Vec<(String, String)>>>,
-    /// What the node held when it was last asked.
+    /// The digest that the node last reported.
     digest: Rc<RefCell<Option<String>>>,
-    /// Whether a client of the node has used everything once after the chaos.
+    /// Whether a client of the node has used every key once after the faults.
     pub(crate) used: Rc<Cell<bool>>,
 }
 
@@ -72,7 +72,7 @@ impl Host {
             record: record.clone(),
             sent: sent.clone(),
             random: Rc::new(RefCell::new(Random::new(random))),
-            errands: Rc::default(),
+            tasks: Rc::default(),
             clients: Rc::default(),
             flags: Rc::default(),
             digest: Rc::default(),
@@ -80,7 +80,7 @@ impl Host {
         }
     }
 
-    /// A digest of the keys after the chaos; `None` when the node did not get so far.
+    /// A digest of the keys after the faults; `None` when there is none yet.
     pub(crate) fn digest(&self) -> Option<String> {
         self.digest.borrow().clone()
     }
@@ -90,8 +90,9 @@ impl Host {
         *self.digest.borrow_mut() = None;
     }
 
-    /// Has `question` answered by this machine's node, now or when it runs again. The answer is
-    /// there once the simulation has gone on for long enough. Questions do not wait for each other.
+    /// Lets this machine's node answer `question`, now or when it runs again. The answer is
+    /// available after the simulation has run for long enough. Questions do not wait for each
+    /// other.
     pub(crate) fn ask<A, F>(
         &self,
         question: impl FnOnce(Group) -> F + 'static,
@@ -100,7 +101,7 @@ impl Host {
         A: 'static,
         F: Future<Output = A> + 'static,
     {
-        leave(&self.errands, question)
+        leave(&self.tasks, question)
     }
 
     /// As [`Host::ask`], with a client of the node.
@@ -115,23 +116,24 @@ impl Host {
         leave(&self.clients, question)
     }
 
-    /// One life of a node: from its start to its crash, or until it is removed. A machine that is
-    /// not to be a member has none.
+    /// One run of a node: from its start to its crash, or until it is removed. A machine that is
+    /// not to be a member runs no node.
     pub(crate) async fn live(&self) -> Result<(), String> {
         if self.membership.is_removed() {
             self.disk.erase();
-            self.membership.begin_anew();
+            self.membership.replace_disk();
         }
         if !self.membership.is_wanted() {
             return Ok(());
         }
         loop {
-            match Node::start(self.config(), self.surroundings()).await {
+            match Node::start(self.config(), self.environment()).await {
                 Ok(node) => match self.serve(&node).await {
                     Ok(()) => return Ok(()),
                     Err(reason) => return self.end(reason),
                 },
-                // Only a node without an identity needs room to start: its supervisor tries again.
+                // Only a node without an identity needs disk space to start: its supervisor
+                // retries.
                 Err(error) if self.membership.node_id().is_none() && lacks_room(&error) => {
                     tokio::time::sleep(RESTART_PAUSE).await;
                 }
@@ -140,8 +142,8 @@ impl Host {
         }
     }
 
-    /// A node that was removed ends by itself, and so does one that finds its files damaged; every
-    /// other end fails the simulation.
+    /// A removed node ends by itself, and so does one with damaged files; every other end fails the
+    /// simulation.
     fn end(&self, reason: String) -> Result<(), String> {
         if reason.contains("was removed") {
             self.membership.note_removed();
@@ -158,7 +160,7 @@ impl Host {
         let work = async {
             self.membership.enter(node).await;
             self.start_clients(node);
-            futures::future::join(self.report(node), self.run_errands(node)).await;
+            futures::future::join(self.report(node), self.run_tasks(node)).await;
         };
         tokio::select! {
             ended = node.ended() => ended,
@@ -185,7 +187,7 @@ impl Host {
         });
     }
 
-    /// Once the chaos is over: says what this node holds, again and again.
+    /// After the faults: reports the digest of this node's keys repeatedly.
     async fn report(&self, node: &Node) {
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
@@ -196,16 +198,16 @@ impl Host {
         }
     }
 
-    /// Does what [`Host::ask`] is asked, as soon as the node runs.
-    async fn run_errands(&self, node: &Node) {
+    /// Runs the tasks of [`Host::ask`] as soon as the node runs.
+    async fn run_tasks(&self, node: &Node) {
         loop {
-            let errands = std::mem::take(&mut *self.errands.borrow_mut());
-            for errand in errands {
-                tokio::task::spawn_local(errand(node.group().clone()));
+            let tasks = std::mem::take(&mut *self.tasks.borrow_mut());
+            for task in tasks {
+                tokio::task::spawn_local(task(node.group().clone()));
             }
-            for errand in std::mem::take(&mut *self.clients.borrow_mut()) {
+            for task in std::mem::take(&mut *self.clients.borrow_mut()) {
                 let number = self.random.borrow_mut().next();
-                tokio::task::spawn_local(errand(SimulatedClient::new(node, number)));
+                tokio::task::spawn_local(task(SimulatedClient::new(node, number)));
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -232,21 +234,21 @@ impl Host {
         LiveConfig::new(loaded, sources)
     }
 
-    fn surroundings(&self) -> Surroundings {
-        Surroundings {
+    fn environment(&self) -> Environment {
+        Environment {
             disk: Arc::new(self.disk.clone()),
             net: Arc::new(SimulatedNet(self.sent.clone())),
             clock: Arc::new(self.clock.clone()),
             threads: Arc::new(self.threads.clone()),
             level: None,
-            doors: Doors::Peers,
+            ports: OpenPorts::Peers,
         }
     }
 }
 
-/// Queues an errand; what comes of it is put where the answer says.
+/// Queues a task; its result is stored in the returned answer.
 fn leave<T, A, F>(
-    errands: &RefCell<Vec<Errand<T>>>,
+    tasks: &RefCell<Vec<Task<T>>>,
     question: impl FnOnce(T) -> F + 'static,
 ) -> Rc<RefCell<Option<A>>>
 where
@@ -256,7 +258,7 @@ where
 {
     let answer = Rc::new(RefCell::new(None));
     let kept = answer.clone();
-    errands.borrow_mut().push(Box::new(move |subject| {
+    tasks.borrow_mut().push(Box::new(move |subject| {
         Box::pin(async move {
             let answer = question(subject).await;
             *kept.borrow_mut() = Some(answer);

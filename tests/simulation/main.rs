@@ -1,16 +1,16 @@
-//! The whole node, three times, in one process: our network, clock, disk and threads are simulated,
-//! faults come from a seed.
+//! Three whole nodes in one process: network, clock, disk and threads are simulated, and the faults
+//! depend on a seed.
 //!
-//! `tests/simulate --seeds 100` runs more seeds; `tests/simulate --seed 7` runs one of them again,
-//! exactly as it ran before.
+//! `tests/simulate --seeds 100` runs more seeds; `tests/simulate --seed 7` repeats one of them
+//! exactly.
 
 #![allow(clippy::panic, clippy::print_stdout)]
 
-mod apart;
 mod client;
 mod host;
 mod member;
 mod random;
+mod subprocess;
 mod trace;
 mod world;
 
@@ -31,8 +31,8 @@ mod nemesis {
 /// One fault at a time.
 mod scenario {
     pub(crate) mod disks;
-    pub(crate) mod doors;
     pub(crate) mod eligibility;
+    pub(crate) mod environment;
     pub(crate) mod incarnations;
     pub(crate) mod leases;
     pub(crate) mod locks;
@@ -42,14 +42,14 @@ mod scenario {
     pub(crate) mod votes;
 }
 
-use apart::{Run, is_one_seed, number};
 use nemesis::changes::KINDS;
 use nemesis::faults::FAULTS;
+use subprocess::{Run, is_one_seed, number};
 
-/// Seeds of a run without wishes, one after the other beside other tests.
+/// Default number of seeds, which run one after the other beside other tests.
 const SEEDS: u64 = 6;
 
-/// With so many seeds every fault and every change of members must have been made.
+/// With so many seeds every fault and every membership change must have occurred.
 const SEEDS_OF_ALL_FAULTS: u64 = 100;
 
 /// The test below, which every process of one seed runs.
@@ -92,11 +92,11 @@ fn histories_are_linearizable_and_replicas_equal_under_seeded_faults() {
 fn the_same_seed_gives_the_same_trace() {
     if !cfg!(tokio_unstable) {
         panic!(
-            "tokio cannot be seeded: RUSTFLAGS replaces what .cargo/config.toml says, so add \
+            "tokio cannot be seeded: RUSTFLAGS replaces the flags of .cargo/config.toml, so add \
              `--cfg tokio_unstable` to it"
         );
     }
-    // Together, so that each is held up by the others at other moments.
+    // At the same time, so that they slow each other down at different times.
     let runs = [(1, "first"), (1, "again"), (2, "other")]
         .map(|(seed, label)| Run::start(HISTORIES, seed, label).expect("a process"));
     let [first, again, other] = runs.map(|run| run.end().expect("a process"));

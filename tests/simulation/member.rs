@@ -1,5 +1,5 @@
-//! Which machines are to be members of the cluster, and how one becomes a member, and again after
-//! it was removed: on an empty disk.
+//! Which machines should be members of the cluster, and how one becomes a member, and again after
+//! it was removed, with an empty disk.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,10 +10,10 @@ use ironkv::consensus::{Change, Expected, Group};
 use ironkv::node::Node;
 use ironkv::services::cluster::MemberRole;
 
-/// Between two attempts to join or to be promoted.
+/// Time between two attempts to join or to be promoted.
 const INTERVAL: Duration = Duration::from_millis(200);
 
-/// What all machines share.
+/// The state that all machines share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Cluster {
     begun: Rc<Cell<bool>>,
@@ -27,7 +27,7 @@ impl Cluster {
     }
 }
 
-/// The part of one machine in the cluster. Clones are the same one.
+/// The membership of one machine. Clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Membership {
     cluster: Cluster,
@@ -42,7 +42,8 @@ pub(crate) struct Membership {
 }
 
 impl Membership {
-    /// A machine that `begins` a cluster does so once; the others join it when they are wanted.
+    /// A machine that `begins` a cluster does so once; the others join it when they should be
+    /// members.
     pub(crate) fn new(cluster: &Cluster, seeds: Vec<String>, begins: bool, wanted: bool) -> Self {
         Self {
             cluster: cluster.clone(),
@@ -56,22 +57,22 @@ impl Membership {
         }
     }
 
-    /// Whether the machine is to be a member.
+    /// Whether the machine should be a member.
     pub(crate) fn is_wanted(&self) -> bool {
         self.wanted.get()
     }
 
-    /// From its next start on.
+    /// Sets it from the machine's next start on.
     pub(crate) fn want(&self, wanted: bool) {
         self.wanted.set(wanted);
     }
 
-    /// Whether its node ended because it was removed, and its disk is of no use any more.
+    /// Whether its node ended because it was removed, so that its disk cannot be used any more.
     pub(crate) fn is_removed(&self) -> bool {
         self.removed.get()
     }
 
-    /// Its node ended because it was removed.
+    /// Records that its node ended because it was removed.
     pub(crate) fn note_removed(&self) {
         self.removed.set(true);
         self.damaged.set(false);
@@ -83,7 +84,7 @@ impl Membership {
         self.decays.get()
     }
 
-    /// From now on they may.
+    /// Lets its files decay from now on.
     pub(crate) fn let_decay(&self) {
         self.decays.set(true);
     }
@@ -93,13 +94,13 @@ impl Membership {
         self.damaged.get()
     }
 
-    /// Its node ended because its files have decayed.
+    /// Records that its node ended because its files have decayed.
     pub(crate) fn note_damaged(&self) {
         self.damaged.set(true);
     }
 
-    /// The machine gets an empty disk.
-    pub(crate) fn begin_anew(&self) {
+    /// Gives the machine an empty disk.
+    pub(crate) fn replace_disk(&self) {
         self.removed.set(false);
     }
 
@@ -108,8 +109,7 @@ impl Membership {
         self.node_id.get()
     }
 
-    /// Gives the node an identity, if it has none, and has it become what it is to be beside what
-    /// else the machine does.
+    /// Gives the node an identity, if it has none, and its role, while the machine does other work.
     pub(crate) async fn enter(&self, node: &Node) {
         let group = node.group().clone();
         if group.identity().is_none() {
@@ -129,7 +129,7 @@ impl Membership {
     }
 
     async fn grow(self, group: Group, own: NodeId) {
-        // Whether the cluster took the node in may be unknown.
+        // It may be unknown whether the cluster has added the node.
         while role(&group, own).is_none() && group.join(&self.seeds, None).await.is_err() {
             tokio::time::sleep(INTERVAL).await;
         }
@@ -142,7 +142,7 @@ impl Membership {
     }
 }
 
-/// What a node is, as far as it knows itself.
+/// The role of a node, as far as it knows.
 fn role(group: &Group, id: NodeId) -> Option<MemberRole> {
     let status = group.status();
     status.members.iter().find(|member| member.node_id == id).map(|member| member.role)

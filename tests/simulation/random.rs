@@ -1,4 +1,4 @@
-//! Random numbers that depend on nothing but the seed.
+//! Random numbers that depend only on the seed.
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
 #[derive(Debug, Clone)]

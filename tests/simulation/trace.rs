@@ -1,4 +1,4 @@
-//! What the nodes send each other, frame by frame, so that two runs of one seed can be compared.
+//! What the nodes send to each other, frame by frame, so that two runs of one seed can be compared.
 
 use std::fmt::Write;
 use std::io;
@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use turmoil::net::TcpStream;
 
-/// What a connecting side of HTTP/2 says before its first frame.
+/// What a client of HTTP/2 sends before its first frame.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const FRAME_HEADER_BYTES: usize = 9;
 /// HEADERS and CONTINUATION: servers put the date into them, from the clock of the machine.
@@ -34,7 +34,7 @@ impl Trace {
         let length = if dated { 0 } else { payload.len() };
         let at = turmoil::sim_elapsed().unwrap_or_default().as_micros();
         let (kind, flags, stream) = (header[3], header[4], &header[5..]);
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = writeln!(
             self.0.lock(),
             "{at} {link} kind {kind} flags {flags} stream {stream:?} {length} {content:016x}"
@@ -42,12 +42,12 @@ impl Trace {
     }
 }
 
-/// A stream whose writes are noted.
+/// A stream whose writes are recorded.
 pub(crate) struct Traced {
     stream: TcpStream,
     link: String,
     trace: Trace,
-    /// Written, but not yet a whole frame.
+    /// Written, but not a complete frame yet.
     rest: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! Three nodes in one process: chaos first, then peace, then the checkers.
+//! Three nodes in one process: first with faults, then without, then the checkers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -21,21 +21,21 @@ pub(crate) const FORMING: Duration = Duration::from_secs(5);
 /// Longer than leases, the restart guard and an election.
 pub(crate) const LONG: Duration = Duration::from_secs(5);
 
-/// Longer than between two digests of a node, and than their questions take.
+/// Longer than the time between two digests of a node, and than a request for them.
 const DIGESTING: Duration = Duration::from_secs(2);
 /// The name of a machine that runs on a copy of another one's disk.
 const COPY: &str = "n4";
 
-/// What one simulation gave.
+/// The result of one simulation.
 pub(crate) struct Outcome {
-    /// All that was sent, asked and answered, and how it ended.
+    /// Everything that was sent, requested and answered, and how it ended.
     pub(crate) trace: String,
     pub(crate) returned: usize,
     pub(crate) faults: BTreeMap<&'static str, u32>,
     pub(crate) verdict: Result<(), String>,
 }
 
-/// Runs one seed from birth to judgement.
+/// Runs one seed from the start to the checks.
 pub(crate) fn simulate(seed: u64) -> Outcome {
     let mut random = Random::new(seed);
     let plan = Plan::of(seed);
@@ -64,12 +64,12 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// At its beginning: nothing runs before the first step.
+    /// Before the start: nothing runs before the first step.
     pub(crate) fn new(random: &mut Random) -> Self {
         Self::with_spares(random, &[])
     }
 
-    /// The same with more machines, whose nodes are no members yet.
+    /// The same with more machines, whose nodes are not members yet.
     pub(crate) fn with_spares(random: &mut Random, spares: &[&'static str]) -> Self {
         ironkv::base::random::seed_this_thread(random.next());
         let mut sim = turmoil::Builder::new()
@@ -104,14 +104,14 @@ impl World {
         }
     }
 
-    /// A setting of all nodes, in force from their next start.
+    /// A setting of all nodes, effective from their next start.
     pub(crate) fn set_flag(&self, key: &str, value: &str) {
         for host in &self.hosts {
             host.flags.borrow_mut().push((key.to_owned(), value.to_owned()));
         }
     }
 
-    /// Starts another machine on a copy of the disk of one; its number.
+    /// Starts another machine on a copy of the disk of one; returns its number.
     pub(crate) fn start_copy(&mut self, of: usize) -> usize {
         let membership = Membership::new(&self.cluster, Vec::new(), false, true);
         let mut host = Host::new(COPY, membership, &self.record, &self.sent, 0);
@@ -132,7 +132,7 @@ impl World {
         world
     }
 
-    /// Lets time pass.
+    /// Lets simulated time pass.
     pub(crate) fn step(&mut self, duration: Duration) -> Result<(), String> {
         let end = self.sim.elapsed() + duration;
         while self.sim.elapsed() < end {
@@ -141,13 +141,13 @@ impl World {
         Ok(())
     }
 
-    /// Cuts the power of a machine; `seed` picks what its disk keeps of what was not flushed.
+    /// Cuts the power of a machine; `seed` chooses what remains of unflushed data.
     pub(crate) fn crash(&mut self, host: usize, seed: u64) {
         self.sim.crash(self.hosts[host].name);
         self.hosts[host].disk.crash(seed);
     }
 
-    /// Cuts a machine off from all others.
+    /// Isolates a machine from all others.
     pub(crate) fn isolate(&mut self, host: usize) {
         let name = self.hosts[host].name;
         for other in self.hosts.iter().filter(|other| other.name != name) {
@@ -155,7 +155,7 @@ impl World {
         }
     }
 
-    /// Undoes all cuts.
+    /// Removes all cuts.
     pub(crate) fn repair(&mut self) {
         for (index, one) in self.hosts.iter().enumerate() {
             for other in &self.hosts[index + 1..] {
@@ -164,7 +164,7 @@ impl World {
         }
     }
 
-    /// Has a machine that is no member become one, if there is such a machine.
+    /// Lets a machine that is not a member become one, if there is such a machine.
     pub(crate) fn want_another(&mut self) {
         let idle = self.hosts.iter().find(|host| !host.membership.is_wanted());
         if let Some(host) = idle {
@@ -173,8 +173,8 @@ impl World {
         }
     }
 
-    /// Machines whose nodes were removed and that are to be members get an empty disk and begin
-    /// anew.
+    /// Machines whose nodes were removed and that should be members get an empty disk and join
+    /// again.
     pub(crate) fn replace_removed(&mut self) {
         for host in &self.hosts {
             if host.membership.is_removed() && host.membership.is_wanted() {
@@ -241,7 +241,7 @@ impl World {
         self.hosts.iter().map(Host::digest).collect()
     }
 
-    /// Lets time pass until members tell anew what they hold.
+    /// Lets time pass until members have reported new digests.
     pub(crate) fn settle(&mut self) -> Result<(), String> {
         self.replace_removed();
         self.hosts.iter().for_each(Host::forget_digest);
@@ -252,12 +252,12 @@ impl World {
         self.hosts.iter().filter(|host| host.membership.is_wanted())
     }
 
-    /// Whether every member has served every key and all hold the same.
+    /// Whether every member has served every key and all have equal data.
     pub(crate) fn is_whole(&self) -> bool {
         self.members().all(|host| host.used.get()) && self.difference().is_none()
     }
 
-    /// The digests of members that do not hold the same.
+    /// The digests of members if they differ.
     fn difference(&self) -> Option<Vec<Option<String>>> {
         let all: Vec<_> = self.members().map(Host::digest).collect();
         let same = all.iter().all(|digest| digest.is_some() && *digest == all[0]);

@@ -1,4 +1,4 @@
-//! A cluster of real processes behind wires that can be cut.
+//! A cluster of real processes with links that can be cut.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::faults::network::Network;
 use crate::node::{Node, Place, Settings};
 use crate::process::free_ports;
 
-/// How long a cluster that is whole may take to elect, catch up or agree on a busy machine.
+/// How long a healthy cluster may take to elect, catch up or agree on a busy machine.
 pub const SETTLE_LIMIT: Duration = Duration::from_secs(60);
 
 /// Hexadecimal digits of `DEBUG DIGEST`.
@@ -25,22 +25,22 @@ const DIGEST_LENGTH: usize = 40;
 
 const POLL: Duration = Duration::from_millis(30);
 
-/// Nodes, the wires between them and the directory they live in.
+/// Nodes, the links between them and their directory.
 #[derive(Debug)]
 pub struct Cluster {
-    /// By index; the removed ones stay.
+    /// By index; removed nodes stay in the list.
     pub nodes: Vec<Node>,
-    /// The wires.
+    /// The links.
     pub links: Links,
     settings: Settings,
-    /// Size of the disk that each node gets for itself; `None` for the machine's.
+    /// Size of each node's own disk; `None` for the machine's disk.
     disk_megabytes: Option<u32>,
-    /// By index, if they have one.
+    /// By index, if the nodes have them.
     pub disks: Vec<SmallDisk>,
     directory: Option<TempDir>,
-    /// Address and wrapper of each node that is not simply on 127.0.0.1.
+    /// Address and wrapper of each node that does not listen on 127.0.0.1.
     places: Vec<(String, Vec<String>)>,
-    /// What new nodes run; `None` for the program under test.
+    /// The program of new nodes; `None` for the program under test.
     pub program: Option<PathBuf>,
     /// Signs the certificates of peers; `None` without TLS between them.
     pub authority: Option<Authority>,
@@ -60,7 +60,7 @@ impl Cluster {
         Self::empty(settings).grow(nodes).await
     }
 
-    /// A cluster with each node in a namespace of its own, without wires to cut.
+    /// A cluster with each node in its own network namespace, without links to cut.
     ///
     /// # Panics
     /// When the cluster cannot be formed.
@@ -81,7 +81,7 @@ impl Cluster {
         cluster.grow(nodes).await
     }
 
-    /// A cluster whose nodes have small disks of their own. Needs root.
+    /// A cluster whose nodes have their own small disks. Needs root.
     ///
     /// # Panics
     /// When a disk cannot be mounted or the cluster cannot be formed.
@@ -95,7 +95,7 @@ impl Cluster {
         cluster.grow(nodes).await
     }
 
-    /// Forms a cluster of this many voters out of an empty one.
+    /// Makes an empty cluster one of this many voters.
     ///
     /// # Panics
     /// When that does not succeed in time.
@@ -113,10 +113,10 @@ impl Cluster {
         cluster
     }
 
-    /// No nodes yet.
+    /// Without nodes.
     ///
     /// # Panics
-    /// When there is no place for temporary files.
+    /// When there is no directory for temporary files.
     pub fn empty(settings: &[(&str, &str)]) -> Self {
         let own = |(key, value): &(&str, &str)| ((*key).to_owned(), (*value).to_owned());
         Self {
@@ -140,7 +140,7 @@ impl Cluster {
         settings
     }
 
-    /// Starts one more empty node; answers its index.
+    /// Starts one more empty node; returns its index.
     ///
     /// # Panics
     /// When it does not start.
@@ -187,7 +187,7 @@ impl Cluster {
         }
     }
 
-    /// Starts an empty node, joins it and makes it a voter; answers its index.
+    /// Starts an empty node, joins it and makes it a voter; returns its index.
     ///
     /// # Panics
     /// When that does not succeed in time.
@@ -236,15 +236,15 @@ impl Cluster {
     /// The node that leads in the highest term, as soon as there is one.
     ///
     /// # Panics
-    /// When nobody becomes leader in time; shows the logs.
+    /// When no node becomes leader in time; shows the logs.
     pub async fn leader(&mut self) -> usize {
         self.leader_except(usize::MAX).await
     }
 
-    /// The same, another one than `except`.
+    /// The same, but not the node `except`.
     ///
     /// # Panics
-    /// When nobody else becomes leader in time; shows the logs.
+    /// When no other node becomes leader in time; shows the logs.
     pub async fn leader_except(&mut self, except: usize) -> usize {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
@@ -257,18 +257,18 @@ impl Cluster {
             {
                 return *index;
             }
-            assert!(Instant::now() < deadline, "nobody leads:\n{}", self.logs());
+            assert!(Instant::now() < deadline, "no node leads:\n{}", self.logs());
             sleep(POLL).await;
         }
     }
 
-    /// Some node that does not lead.
+    /// A node that is not the leader.
     pub async fn follower(&mut self) -> usize {
         let leader = self.leader().await;
         (leader + 1) % self.nodes.len()
     }
 
-    /// A connection to a node's Redis door.
+    /// A connection to a node's Redis port.
     ///
     /// # Panics
     /// When it is refused.
@@ -276,13 +276,13 @@ impl Cluster {
         self.nodes[index].client().await.expect("a node that listens")
     }
 
-    /// A connection to a node's Redis door that waits this long for each reply.
+    /// A connection to a node's Redis port with this timeout for each reply.
     ///
     /// # Panics
     /// When it is refused.
-    pub async fn client_with_patience(&self, index: usize, patience: Duration) -> Client {
+    pub async fn client_with_timeout(&self, index: usize, limit: Duration) -> Client {
         let address = &self.nodes[index].resp_address;
-        Client::connect_with_patience(address, patience).await.expect("a node that listens")
+        Client::connect_with_timeout(address, limit).await.expect("a node that listens")
     }
 
     /// A connection to the leader.
@@ -294,8 +294,8 @@ impl Cluster {
     /// Sends a line to a node until it is not refused.
     ///
     /// # Panics
-    /// When it still is after the time to settle.
-    pub async fn insist(&mut self, index: usize, line: &str) -> Reply {
+    /// When it still is after [`SETTLE_LIMIT`].
+    pub async fn retry(&mut self, index: usize, line: &str) -> Reply {
         let deadline = Instant::now() + SETTLE_LIMIT;
         loop {
             let mut last = None;
@@ -332,7 +332,7 @@ impl Cluster {
         }
     }
 
-    /// Checks that the running nodes hold the same data; answers its digest.
+    /// Checks that the running nodes have equal data; returns its digest.
     ///
     /// # Panics
     /// When they do not.
@@ -345,7 +345,7 @@ impl Cluster {
             if digests.iter().all(|(_, digest)| digest == first && digest.len() == DIGEST_LENGTH) {
                 return first.clone();
             }
-            // Expiry may be on its way from the leader; real divergence stays.
+            // Expiry may be in flight from the leader; real divergence remains.
             assert!(Instant::now() < deadline, "the nodes hold different data: {digests:?}");
             sleep(Duration::from_millis(300)).await;
         }
@@ -408,8 +408,8 @@ impl Cluster {
 }
 
 async fn try_write(node: &Node) -> Result<Reply, ClientError> {
-    let patience = Duration::from_secs(2);
-    let mut client = Client::connect_with_patience(&node.resp_address, patience).await?;
+    let limit = Duration::from_secs(2);
+    let mut client = Client::connect_with_timeout(&node.resp_address, limit).await?;
     client.line("SET ironkv-tests:writable 1").await
 }
 

@@ -1,9 +1,10 @@
 /* A disk that hangs, and one that loses what was not flushed. See faulty_disk.rs.
 
-   FAULTY_DISK_DATA  the directory whose files are meant
-   FAULTY_DISK       a directory with `hangs`, whose first byte says what waits (1: flushes, 2: writes
-                     as well), and with a file `undo-INODE` for each file that was written since its
-                     last flush: for every write how long the file was and what stood there. */
+   FAULTY_DISK_DATA  the directory of the affected files
+   FAULTY_DISK       a directory with `hangs`, whose first byte selects what waits (1: flushes,
+                     2: also writes), and with a file `undo-INODE` for each file that was written
+                     since its last flush: for every write the length of the file and the old
+                     bytes. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <pthread.h>
@@ -33,7 +34,7 @@ __attribute__((constructor)) static void start(void) {
   hangs = mapped;
 }
 
-/* Whether the file is one of those that are meant; what is known of it. */
+/* Whether the file is affected; `known` gets its status. */
 static int is_meant(int file, struct stat *known) {
   char link[64], path[4096];
   snprintf(link, sizeof link, "/proc/self/fd/%d", file);
@@ -51,7 +52,7 @@ static void undo_path(char *path, size_t size, const struct stat *known) {
   snprintf(path, size, "%s/undo-%llu", notes, (unsigned long long)known->st_ino);
 }
 
-/* Notes what a change of these bytes destroys. */
+/* Records the bytes that a change overwrites. */
 static void note(int file, const struct stat *known, off_t offset, size_t count) {
   struct { uint64_t length, offset, old; } head = {known->st_size, offset, 0};
   if (offset < known->st_size) {
@@ -111,7 +112,7 @@ static int flush(int file, long call) {
 int fdatasync(int file) { return flush(file, SYS_fdatasync); }
 int fsync(int file) { return flush(file, SYS_fsync); }
 
-/* The number of a file may be given to another one: what is noted of it goes with its name. */
+/* The inode of a removed file may be reused, so its record is removed with its name. */
 static void forget(const char *path) {
   struct stat known;
   char undo[4096];

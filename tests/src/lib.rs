@@ -1,6 +1,6 @@
-//! The harness: real processes, a client of its own, faults, recorded histories, checkers.
+//! The harness: real processes, a separate client, faults, recorded histories, checkers.
 //!
-//! The client and its decoder share nothing with the server, so that one cannot hide a fault of
+//! The client and its decoder share no code with the server, so that neither can hide a fault of
 //! the other.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::missing_panics_doc)]
@@ -21,7 +21,7 @@ pub mod checkers {
     pub mod registers;
 }
 
-/// What speaks to a node.
+/// Clients for all protocols of a node.
 pub mod clients {
     pub mod admin;
     pub mod certificates;

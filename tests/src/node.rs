@@ -1,4 +1,4 @@
-//! One node: its directory, its configuration file, its process, its doors.
+//! One node: its directory, its configuration file, its process, its ports.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,24 +15,24 @@ use crate::clients::certificates::{Authority, SecretFiles};
 use crate::clients::client::{Client, ClientError};
 use crate::process::{self, Process};
 
-/// Starting, loading and replaying on a busy machine.
+/// Time to start, load and replay on a busy machine.
 pub const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Dotted configuration keys with their values, such as `raft.heartbeat_ms` and `50`.
 pub type Settings = Vec<(String, String)>;
 
-/// A node that runs or does not.
+/// A node, which may run or not.
 #[derive(Debug)]
 pub struct Node {
     /// From 0.
     pub index: usize,
-    /// Holds `data/`, `config.yaml` and `node.log`.
+    /// Contains `data/`, `config.yaml` and `node.log`.
     pub directory: PathBuf,
     /// `host:port` of the Redis protocol.
     pub resp_address: String,
-    /// `host:port` of gRPC, past any proxy.
+    /// `host:port` of gRPC, without any proxy.
     pub grpc_address: String,
-    /// `host:port` of gRPC as peers are told.
+    /// `host:port` of gRPC that is advertised to peers.
     pub peer_address: String,
     /// `host:port` of HTTP.
     pub http_address: String,
@@ -40,28 +40,28 @@ pub struct Node {
     pub process: Option<Process>,
     /// Words before the program, such as `ip netns exec a`.
     pub wrapper: Vec<String>,
-    /// What runs; `None` for the program under test.
+    /// The program; `None` for the program under test.
     pub program: Option<PathBuf>,
-    /// What its configuration file was made of.
+    /// The settings in its configuration file.
     pub settings: Settings,
     /// The files of its certificate for peers, when it has one.
     pub peer_files: Option<SecretFiles>,
-    /// How its admin door is spoken to; `None` without TLS.
+    /// TLS for its admin service; `None` without TLS.
     pub admin_tls: Option<Arc<ClientConfig>>,
 }
 
-/// Where a node is to be.
+/// Where a node runs.
 #[derive(Debug)]
 pub struct Place {
     /// From 0.
     pub index: usize,
-    /// Its own.
+    /// The directory of this node.
     pub directory: PathBuf,
     /// Address to listen on.
     pub host: String,
-    /// Of RESP, gRPC and HTTP.
+    /// The ports of RESP, gRPC and HTTP.
     pub ports: [u16; 3],
-    /// Of gRPC as peers are told.
+    /// The port of gRPC that is advertised to peers.
     pub peer_port: u16,
     /// Words before the program.
     pub wrapper: Vec<String>,
@@ -137,7 +137,7 @@ impl Node {
         self.configure(&self.settings)
     }
 
-    /// From its next start the program runs behind these words.
+    /// From its next start, the program runs with these words before it.
     pub fn wrap(&mut self, wrapper: Vec<String>) {
         self.wrapper = wrapper;
     }
@@ -167,7 +167,7 @@ impl Node {
         self.process = Some(Process::start(&mut command, &log).expect("ironkv starts"));
     }
 
-    /// Starts the process and waits until its admin door answers.
+    /// Starts the process and waits until its admin service answers.
     ///
     /// # Panics
     /// When it ends or does not answer in time; shows its log.
@@ -182,15 +182,15 @@ impl Node {
         }
     }
 
-    /// Waits until it says it is ready to serve.
+    /// Waits until it reports that it is ready to serve.
     ///
     /// # Panics
-    /// When it does not get so in time; shows its log.
+    /// When the timeout passes; shows its log.
     pub async fn wait_ready(&self) {
         let deadline = Instant::now() + START_LIMIT;
         while !self.admin().status().await.is_ok_and(|status| status.ready) {
             let in_time = Instant::now() < deadline;
-            assert!(in_time, "node {} does not get ready:\n{}", self.index, self.log_tail());
+            assert!(in_time, "node {} does not become ready:\n{}", self.index, self.log_tail());
             sleep(Duration::from_millis(30)).await;
         }
     }
@@ -208,7 +208,7 @@ impl Node {
         self.process.as_mut().expect("a started node")
     }
 
-    /// Its admin door.
+    /// Its admin service.
     pub fn admin(&self) -> Admin {
         match &self.admin_tls {
             None => Admin::at(&self.grpc_address),
@@ -216,7 +216,7 @@ impl Node {
         }
     }
 
-    /// A new connection to its Redis door.
+    /// A new connection to its Redis port.
     ///
     /// # Errors
     /// As [`Client::connect`].

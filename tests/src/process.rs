@@ -1,4 +1,5 @@
-//! One real process: started with its output in a file, signalled by pid, never left behind.
+//! One real process: its output goes to a file, signals go to its pid, and it never outlives the
+//! test.
 
 use std::fs::File;
 use std::io;
@@ -41,7 +42,7 @@ impl Process {
         self.child.id()
     }
 
-    /// What it wrote so far.
+    /// Its output so far.
     pub fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -56,7 +57,7 @@ impl Process {
         self.exit_status().is_none()
     }
 
-    /// Ends it at once, as a power cut would, and waits until it is gone.
+    /// Ends it immediately, like a power cut, and waits until it is gone.
     pub fn kill(&mut self) {
         self.signal(Signal::KILL);
         let _status = self.child.wait();
@@ -67,17 +68,17 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
-    /// Freezes it.
+    /// Pauses it.
     pub fn pause(&mut self) {
         self.signal(Signal::STOP);
     }
 
-    /// Lets it go on.
+    /// Resumes it.
     pub fn resume(&mut self) {
         self.signal(Signal::CONT);
     }
 
-    /// Waits until it ends by itself; `None` when it does not in time.
+    /// Waits until it ends by itself; `None` after the timeout.
     pub async fn ended_within(&mut self, limit: Duration) -> Option<ExitStatus> {
         let deadline = Instant::now() + limit;
         while Instant::now() < deadline {
@@ -90,7 +91,7 @@ impl Process {
     }
 
     fn signal(&mut self, signal: Signal) {
-        // A pid is ours only until the process is waited for.
+        // The pid is valid only until the process is waited for.
         if self.is_running()
             && let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
         {
@@ -108,7 +109,7 @@ impl Drop for Process {
 /// The `ironkv` to test: `IRONKV_BIN`, or the one built beside this test.
 ///
 /// # Panics
-/// When there is none; says how to build it.
+/// When there is none; the message explains how to build it.
 pub fn ironkv() -> PathBuf {
     if let Some(path) = std::env::var_os("IRONKV_BIN") {
         return PathBuf::from(path);
@@ -119,8 +120,8 @@ pub fn ironkv() -> PathBuf {
     path
 }
 
-/// Lower than the ports that the kernel gives to clients: a node that was down must find its ports
-/// free when it starts again. Redis' own tests use those from 29000 on.
+/// Lower than the ports that the kernel gives to clients, so that a node that was down finds its
+/// ports free. Redis's own tests use those from 29000 on.
 const PORTS: Range<u16> = 10_000..28_000;
 
 /// Ports on 127.0.0.1 that are free now and that this process gives to no other test.
@@ -151,14 +152,14 @@ pub fn ironkv_command() -> Command {
     command
 }
 
-/// Takes away the variables that are meant for the tests: `ironkv` would take them for settings.
+/// Removes the variables that are meant for the tests, which `ironkv` would read as settings.
 pub fn without_settings(command: &mut Command) {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("IRONKV_")) {
         command.env_remove(name);
     }
 }
 
-/// Whether the long forms of tests were asked for (`IRONKV_TEST_LONG=1`).
+/// Whether the long forms of tests are requested (`IRONKV_TEST_LONG=1`).
 pub fn is_long() -> bool {
     std::env::var_os("IRONKV_TEST_LONG").is_some_and(|value| value == "1")
 }

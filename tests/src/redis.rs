@@ -18,7 +18,7 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts one on a free port of 127.0.0.1 and waits until it answers.
+    /// Starts a server on a free port of 127.0.0.1 and waits until it answers.
     ///
     /// # Panics
     /// When redis-server is missing or does not start: a comparison must not be skipped silently.

@@ -1,4 +1,4 @@
-//! The scripts run on two keyspaces that share nothing: same replies, same digests.
+//! The scripts run on two independent keyspaces: same replies, same digests.
 
 use bytes::Bytes;
 use ironkv::base::ids::DatabaseId;
@@ -68,5 +68,5 @@ fn seeds_matter_where_chance_is_asked_for() {
         run(&mut replica, "SPOP set 20", seed)
     };
     assert_eq!(build(1), build(1));
-    assert_ne!(build(1), build(2), "SPOP takes no notice of the entry's seed");
+    assert_ne!(build(1), build(2), "SPOP ignores the entry's seed");
 }

@@ -1,4 +1,4 @@
-//! `COMMAND DOCS` of every row, here and there: arguments, versions of changes, deprecations.
+//! `COMMAND DOCS` of every row, here and in Redis: arguments, versions of changes, deprecations.
 
 use ironkv::commands::table;
 use ironkv_tests::clients::client::Client;
@@ -6,12 +6,12 @@ use ironkv_tests::clients::reply::Reply;
 
 use crate::Pair;
 
-/// Whose arguments differ on purpose, and why.
+/// Commands whose arguments differ on purpose, and why.
 const ON_PURPOSE: &[(&str, &str)] = &[
-    ("client|kill", "the filters stand in one group, and SKIPME takes one of two words"),
+    ("client|kill", "the filters are in one group, and SKIPME takes one of two words"),
     ("client|list", "ID takes several ids without a group around them"),
-    ("command|getkeys", "Redis 7.2 tells them"),
-    ("command|getkeysandflags", "Redis 7.2 tells them"),
+    ("command|getkeys", "Redis 7.2 documents them"),
+    ("command|getkeysandflags", "Redis 7.2 documents them"),
     ("config|get", "several patterns without a group around them"),
     ("hscan", "NOVALUES is newer"),
     ("zrank", "WITHSCORE is newer"),
@@ -47,7 +47,7 @@ fn show(argument: &Reply) -> String {
     )
 }
 
-/// What is compared of one command, a line for each part.
+/// The compared facts of one command, one line each.
 fn facts(name: &str, docs: &Reply) -> Vec<String> {
     let mut lines = vec![
         format!("{name} since {}", text(docs, "since")),

@@ -1,5 +1,5 @@
-//! What derives from the command table: it agrees with a live Redis, every row is in a script,
-//! and every write does the same wherever it is applied.
+//! What is derived from the command table: it agrees with a live Redis, every row is in a script,
+//! and every write has the same effect on every replica.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 
@@ -36,7 +36,7 @@ impl Pair {
     }
 }
 
-/// Rows that no script can hold, and why.
+/// Rows that cannot be in a script, and why.
 const NOT_SCRIPTED: [(&str, &str); 1] = [("shutdown", "it ends the server")];
 
 #[test]

@@ -1,4 +1,4 @@
-//! No cycle between files: what a file uses lies below it, so a reader can begin at the bottom.
+//! No cycles between files: a file uses only files below it, so a reader can begin at the bottom.
 //!
 //! A path counts for the file that defines its last name: a re-export is followed, and is no use by
 //! itself. A file may use the `mod.rs` above it, which is the head of its folder, though the head
@@ -79,7 +79,7 @@ impl Crate {
         let paths = imports.map(|import| &import.path).chain(&module.paths);
         let mut used: BTreeSet<_> = paths
             .filter_map(|path| match self.0.get_key_value(path.as_slice()) {
-                // A module as a whole: the paths that begin with its name say what is used of it.
+                // A module as a whole: the paths that begin with its name show what is used of it.
                 Some(_) => None,
                 None => self.definer(path, 8),
             })

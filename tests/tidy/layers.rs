@@ -1,4 +1,4 @@
-//! Arrows between the folders of a crate go one way.
+//! The arrows between the folders of a crate go in one direction.
 
 use crate::tree::{Source, Violation, rust_files};
 
@@ -45,8 +45,8 @@ const STACKS: [Stack; 2] = [
     },
 ];
 
-/// What must be reached through a door of `base/`, where that holds, and the door.
-const DOORS: [(&str, &[&str], &str); 5] = [
+/// What only `base/` may use, where that holds, and the interface to use instead.
+const INTERFACES: [(&str, &[&str], &str); 5] = [
     ("SystemTime", &["node/src/"], "base::clock::Clock"),
     ("std::time::Instant", &["node/src/"], "tokio::time::Instant"),
     ("std::fs", &["node/src/data/", "node/src/consensus/"], "base::disk::Disk"),
@@ -74,7 +74,7 @@ impl Stack {
                 match self.rank(name) {
                     None => violations.push(source.violation(index + 1, unknown(name))),
                     Some(rank) if rank < last => {
-                        let message = format!("`{name}` must stand before `{}`", self.layers[last]);
+                        let message = format!("`{name}` must come before `{}`", self.layers[last]);
                         violations.push(source.violation(index + 1, message));
                     }
                     Some(rank) => last = rank,
@@ -109,7 +109,7 @@ impl Stack {
         self.layers.iter().position(|name| *name == layer)
     }
 
-    /// The layer a file belongs to; `lib.rs` and `main.rs` stand above all.
+    /// The layer of a file; `lib.rs` and `main.rs` are above all.
     fn layer_of<'path>(&self, path: &'path str) -> Option<&'path str> {
         let path = path.strip_prefix(self.root)?;
         let first = path.split('/').next()?.trim_end_matches(".rs").trim_end_matches("_test");
@@ -127,11 +127,11 @@ pub fn foreign_openraft() -> Vec<Violation> {
 }
 
 pub fn ways_round_base() -> Vec<Violation> {
-    let find = |(word, places, door): &(&str, &[&str], &str)| {
+    let find = |(word, places, interface): &(&str, &[&str], &str)| {
         let allowed = |path: &str| path.starts_with("node/src/base/") || path.ends_with("_test.rs");
-        find_in_code(word, places, allowed, || format!("`{word}`: use {door}"))
+        find_in_code(word, places, allowed, || format!("`{word}`: use {interface}"))
     };
-    DOORS.iter().flat_map(find).collect()
+    INTERFACES.iter().flat_map(find).collect()
 }
 
 fn find_in_code(
@@ -232,7 +232,7 @@ fn arrows_are_found_in_every_form_of_path() {
     check("use crate::data::types::Value;", 1, &["data"]);
     check("use crate::{data::{a, b}, resp::Reply};", 1, &["data", "resp"]);
     check("let x = crate::base::limits::MAX;", 2, &["base"]);
-    check("use super::super::server::Door;", 2, &["server"]);
+    check("use super::super::server::Listener;", 2, &["server"]);
     check("use super::args::Args;", 2, &[]);
     check("$crate::x", 3, &[]);
 }

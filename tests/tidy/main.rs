@@ -1,4 +1,4 @@
-//! What must hold for every file of the repository: sizes, layers, heads, banned words.
+//! Rules for every file of the repository: sizes, layers, heads, banned words.
 //!
 //! Nothing but the standard library is used, so that `rustc --test tests/tidy/main.rs` run at the
 //! top of the repository gives an answer even while the rest does not build.
@@ -69,11 +69,11 @@ fn decisions_of_the_operator_use_no_client() {
 
 #[test]
 fn clocks_disks_sockets_and_threads_are_reached_through_base() {
-    check("ways round the doors of base/", layers::ways_round_base());
+    check("uses that bypass the interfaces of base/", layers::ways_round_base());
 }
 
 #[test]
-fn every_file_says_first_what_it_is() {
+fn every_file_begins_with_a_description() {
     check("files without `//!` as their first line", words::missing_heads());
 }
 

@@ -23,7 +23,7 @@ pub fn imports(code: &str) -> Vec<Import> {
     found
 }
 
-/// Where the trees of the imports stand, each with whether it is a re-export.
+/// The positions of the trees of the imports, and whether each is a re-export.
 fn statements(code: &str) -> Vec<(bool, Range<usize>)> {
     let statement = |(at, _): (usize, &str)| {
         let line_start = code[..at].rfind('\n').map_or(0, |newline| newline + 1);

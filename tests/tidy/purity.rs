@@ -1,4 +1,4 @@
-//! Code that only decides has no way to act.
+//! Code that only decides cannot act.
 
 use crate::layers::uses;
 use crate::tree::{Source, Violation, rust_files};

@@ -1,11 +1,11 @@
-//! What documents refer to exists: the files that they link to, and the tests that they name.
+//! Documents refer only to existing files and tests.
 
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
 use crate::tree::{Source, Violation, rust_files, text_files};
 
-/// A name with at least this many underscores is taken for the name of a test.
+/// A name with at least this many underscores is treated as the name of a test.
 const UNDERSCORES_OF_A_TEST_MIN: usize = 4;
 
 /// Relative links of documents that lead nowhere. Links to web pages are not followed.
@@ -46,11 +46,11 @@ fn resolve(document: &str, link: &str) -> PathBuf {
     path
 }
 
-/// Tests that documents and `planted.txt` name and that do not exist.
+/// Tests that documents and `seeded.txt` name and that do not exist.
 pub fn missing_tests() -> Vec<Violation> {
     let functions: HashSet<String> = rust_files().iter().flat_map(functions).collect();
     let names_tests =
-        |source: &Source| source.path.ends_with(".md") || source.path == "tests/planted.txt";
+        |source: &Source| source.path.ends_with(".md") || source.path == "tests/seeded.txt";
     let mut violations = Vec::new();
     for source in text_files().iter().filter(|source| names_tests(source)) {
         for (index, line) in source.text.lines().enumerate() {

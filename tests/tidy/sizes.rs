@@ -1,4 +1,4 @@
-//! Small enough to see: folders, files, functions, lines.
+//! Sizes of folders, files, functions and lines.
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::masked;
 
-/// A rule broken at a place the reader can jump to.
+/// A broken rule at a position that an editor can open.
 pub struct Violation {
     pub file: String,
     pub line: usize,

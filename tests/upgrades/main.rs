@@ -1,5 +1,5 @@
 //! Two versions of the program in one cluster: the last released one and this one, rolled forward
-//! and back under load. Every run ends in the checkers and in equal digests.
+//! and back under load. Every run ends with the checkers and with equal digests.
 
 #![allow(clippy::unwrap_used, clippy::panic, unreachable_pub)]
 

@@ -1,4 +1,4 @@
-//! What an older program must not meet, and that it is told so.
+//! What an older program refuses or cannot execute, and the error that it gets.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ async fn an_older_program_does_not_start_on_data_of_a_higher_level() {
     node.spawn();
     let ended = node.process().ended_within(Duration::from_secs(30)).await;
     assert!(ended.is_some_and(|status| !status.success()), "it runs:\n{}", node.log_tail());
-    let said = node.log_tail();
-    assert!(said.contains("newer than this program: format 2"), "{said}");
+    let log = node.log_tail();
+    assert!(log.contains("newer than this program: format 2"), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,13 +32,13 @@ async fn an_older_node_does_not_join_a_cluster_at_a_higher_level() {
     let text = refused.message();
     assert!(text.contains("understands feature level 1 at most"), "{text}");
     assert!(text.contains("runs at level 2"), "{text}");
-    // And the cluster has not noticed it.
+    // The cluster is not affected.
     let status = cluster.nodes[0].admin().status().await.unwrap();
     assert_eq!(status.members.len(), 1, "{:?}", status.members);
 }
 
-/// A command of the second level: refused while one node is of the released version, whoever leads
-/// and whoever is asked, and executed when none is.
+/// A command of the second level: refused while one node has the released version, whichever node
+/// leads or is asked, and executed when none has.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_an_older_member_does_not_understand_is_refused_until_it_is_upgraded() {
     let mut cluster = released_cluster(3, &[]).await;
@@ -48,9 +48,10 @@ async fn what_an_older_member_does_not_understand_is_refused_until_it_is_upgrade
         lead(&mut cluster, leader).await;
         for asked in [0, 1] {
             let mut client = cluster.client(asked).await;
-            let said = client.line("DEBUG FEATURE-LEVEL").await.unwrap().text();
-            assert!(said.contains("needs feature level 2"), "node {asked} answers {said}");
-            // Nothing came of it: the connection, and what others pass on to the leader, go on.
+            let reply = client.line("DEBUG FEATURE-LEVEL").await.unwrap().text();
+            assert!(reply.contains("needs feature level 2"), "node {asked} answers {reply}");
+            // It had no effect: the connection, and requests that others forward to the leader,
+            // continue.
             assert_eq!(client.line("SET key value").await.unwrap().text(), "OK");
         }
     }
@@ -61,7 +62,7 @@ async fn what_an_older_member_does_not_understand_is_refused_until_it_is_upgrade
     replace(&mut cluster, 2, Version::New).await;
     reached(&cluster, 2).await;
     for index in 0..3 {
-        assert_eq!(cluster.insist(index, "DEBUG FEATURE-LEVEL").await.integer(), Some(2));
+        assert_eq!(cluster.retry(index, "DEBUG FEATURE-LEVEL").await.integer(), Some(2));
     }
     cluster.equal_digests().await;
 }

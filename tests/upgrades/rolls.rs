@@ -10,7 +10,7 @@ use crate::versions::{
     Version, downgrade_check, feature_level, lead, leader_last, reached, released_cluster, replace,
 };
 
-/// Work between two steps of a roll.
+/// Time between two steps of a roll.
 const BETWEEN: Duration = Duration::from_secs(2);
 
 async fn end(load: Load, cluster: &mut Cluster) {
@@ -20,12 +20,12 @@ async fn end(load: Load, cluster: &mut Cluster) {
     recorded.check();
 }
 
-/// Writes through every node, each of which may have to pass it on to the other version.
+/// Writes through every node, each of which may have to forward the write to the other version.
 async fn write_through_all(cluster: &mut Cluster) {
     for index in 0..cluster.nodes.len() {
-        let reply = cluster.insist(index, &format!("SET through:{index} value")).await;
+        let reply = cluster.retry(index, &format!("SET through:{index} value")).await;
         assert_eq!(reply.text(), "OK", "node {index}");
-        cluster.insist(index, &format!("CONFIG SET maxmemory-samples {}", index + 3)).await;
+        cluster.retry(index, &format!("CONFIG SET maxmemory-samples {}", index + 3)).await;
     }
 }
 
@@ -46,14 +46,14 @@ async fn a_cluster_is_rolled_forward_under_load_and_its_level_rises_at_the_end()
             sleep(BETWEEN).await;
         }
         assert_eq!(feature_level(&cluster, *index).await, 1);
-        let (possible, said) = downgrade_check(&cluster, *index);
-        assert!(possible, "{said}");
+        let (possible, reason) = downgrade_check(&cluster, *index);
+        assert!(possible, "{reason}");
         lead(&mut cluster, order[2]).await;
     }
     reached(&cluster, 2).await;
     sleep(BETWEEN).await;
-    let (possible, said) = downgrade_check(&cluster, order[0]);
-    assert!(!possible && said.contains("runs at feature level 2"), "{said}");
+    let (possible, reason) = downgrade_check(&cluster, order[0]);
+    assert!(!possible && reason.contains("runs at feature level 2"), "{reason}");
     end(load, &mut cluster).await;
 }
 
@@ -66,13 +66,13 @@ async fn a_cluster_is_rolled_back_under_load_while_its_level_is_held_down() {
     }
     write_through_all(&mut cluster).await;
     sleep(BETWEEN).await;
-    // What the new version wrote down is what the older one reads.
+    // The older version reads what the new one has written.
     for index in 0..3 {
         cluster.nodes[index].admin().checkpoint().await.unwrap();
         assert_eq!(feature_level(&cluster, index).await, 1);
     }
-    let (possible, said) = downgrade_check(&cluster, 0);
-    assert!(possible, "{said}");
+    let (possible, reason) = downgrade_check(&cluster, 0);
+    assert!(possible, "{reason}");
     for index in leader_last(&mut cluster).await {
         replace(&mut cluster, index, Version::Released).await;
         write_through_all(&mut cluster).await;

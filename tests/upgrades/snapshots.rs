@@ -15,7 +15,7 @@ async fn purged(cluster: &Cluster, index: usize) -> u64 {
     status.purged.map_or(0, |log_id| log_id.index)
 }
 
-/// Values of every type, then entries until the leader has dropped what `index` had.
+/// Writes values of every type, then entries until the leader has purged those after `last`.
 async fn leave_behind(cluster: &mut Cluster, leader: usize, last: u64) {
     let mut client = cluster.client(leader).await;
     for line in ["HSET hash a 1", "RPUSH list a b", "ZADD zset 1.5 a", "SADD set x 7"] {
@@ -25,7 +25,7 @@ async fn leave_behind(cluster: &mut Cluster, leader: usize, last: u64) {
     let deadline = Instant::now() + 3 * SETTLE_LIMIT;
     while purged(cluster, leader).await <= last {
         assert!(Instant::now() < deadline, "the log is never purged");
-        // One at a time, since what is sent together shares an entry.
+        // One at a time, because requests that are sent together share an entry.
         for number in 0..500 {
             let words = ["SET", &format!("key:{}", number % 50), &value];
             assert!(!client.command(&words).await.unwrap().is_error());
@@ -34,7 +34,7 @@ async fn leave_behind(cluster: &mut Cluster, leader: usize, last: u64) {
     }
 }
 
-/// Node 2 falls behind the log of node 0, comes back as it was, and catches up.
+/// Node 2 falls behind the log of node 0, comes back with its old data, and catches up.
 async fn catches_up_by_snapshot(cluster: &mut Cluster) {
     lead(cluster, 0).await;
     let status = cluster.nodes[2].admin().status().await.unwrap();
@@ -45,7 +45,7 @@ async fn catches_up_by_snapshot(cluster: &mut Cluster) {
     cluster.equal_digests().await;
     let status = cluster.nodes[2].admin().status().await.unwrap();
     assert!(status.checkpoint_index > last, "no snapshot came: {status:?}");
-    // And it can restart from what it was sent.
+    // It can restart from the snapshot.
     cluster.nodes[2].process().kill();
     cluster.start_node(2).await;
     cluster.equal_digests().await;

@@ -1,4 +1,4 @@
-//! Which version a node runs.
+//! The version that a node runs.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,24 +8,25 @@ use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use ironkv_tests::process::ironkv_command;
 use tokio::time::{Duration, Instant, sleep};
 
-/// Holds the feature level where the released version has it.
+/// Limits the feature level to that of the released version.
 const HELD: (&str, &str) = ("cluster.feature_level_max", "1");
 
-/// What only the new version knows and tests need: little of the log is kept behind a checkpoint.
+/// Settings that only the new version knows and tests need: little of the log is kept behind a
+/// checkpoint.
 const NEW: (&str, &str) = ("log.retained_bytes", "1mb");
 
-/// What a node is to run.
+/// The program of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
     /// The last one that was released.
     Released,
     /// The one under test.
     New,
-    /// The same, told to hold the feature level down.
+    /// The same, with a limited feature level.
     NewHeld,
 }
 
-/// The program of the released version; built by the first test that asks.
+/// The program of the released version; the first test that needs it builds it.
 pub fn released() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let build = || {
@@ -71,7 +72,7 @@ pub async fn leader_last(cluster: &mut Cluster) -> Vec<usize> {
     (1..=nodes).map(|step| (leader + step) % nodes).collect()
 }
 
-/// Makes this node lead.
+/// Makes this node the leader.
 pub async fn lead(cluster: &mut Cluster, index: usize) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -81,13 +82,13 @@ pub async fn lead(cluster: &mut Cluster, index: usize) {
         }
         let id = cluster.node_id(index).await;
         // Refused until it has caught up.
-        let handed_over = cluster.nodes[leader].admin().transfer(id).await;
-        assert!(Instant::now() < deadline, "node {index} does not lead: {handed_over:?}");
+        let transferred = cluster.nodes[leader].admin().transfer(id).await;
+        assert!(Instant::now() < deadline, "node {index} does not lead: {transferred:?}");
         sleep(Duration::from_millis(100)).await;
     }
 }
 
-/// The level that a node says the cluster runs at.
+/// The feature level of the cluster, as a node reports it.
 pub async fn feature_level(cluster: &Cluster, index: usize) -> u32 {
     cluster.nodes[index].admin().status().await.unwrap().feature_level.max(1)
 }
@@ -103,7 +104,7 @@ pub async fn reached(cluster: &Cluster, level: u32) {
     }
 }
 
-/// Whether `ironkv cluster downgrade check` says yes, and what it says.
+/// Runs `ironkv cluster downgrade check`; returns whether it succeeds, and its output.
 pub fn downgrade_check(cluster: &Cluster, index: usize) -> (bool, String) {
     let mut command = ironkv_command();
     command.args(["cluster", "downgrade", "check", "--json", "--address"]);

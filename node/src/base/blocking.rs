@@ -1,8 +1,8 @@
 //! Threads that must never wait for a lock or a disk.
 //!
 //! The raft thread sends heartbeats, answers votes and renews the lease. When it waits for a lock
-//! that a long command holds, or for a slow disk, the cluster loses its leader. So every door to
-//! something that may take long asks here first, and in debug builds, which the tests use, a thread
+//! that a long command holds, or for a slow disk, the cluster loses its leader. So every function
+//! that may take long calls this module first, and in debug builds, which the tests use, a thread
 //! that must not wait panics there.
 
 use std::cell::Cell;
@@ -14,9 +14,9 @@ thread_local! {
     static MUST_NOT_WAIT: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Marks the calling thread if a thread of this name must not wait. Called by the door to threads,
-/// so that no thread can forget it. The simulation runs every thread of a node on one, where
-/// nothing can be held by another thread; there is no mark there.
+/// Marks the calling thread if a thread of this name must not wait. [`crate::base::threads`] calls
+/// it for every thread. In the simulation, all threads of a node run on one, where no other thread
+/// can hold a lock; nothing is marked there.
 pub fn enter_thread(name: &str) {
     MUST_NOT_WAIT.set(name == RAFT_THREAD);
 }
@@ -34,8 +34,8 @@ pub fn check_may_wait(what: &str) {
     );
 }
 
-/// Lets the calling thread wait in `work`: the node ends with it, and what it notes on the disk
-/// must be there first.
+/// Lets the calling thread wait in `work`: the node stops after it, and what it writes to the disk
+/// must be complete before.
 pub fn while_it_ends<T>(work: impl FnOnce() -> T) -> T {
     let marked = MUST_NOT_WAIT.replace(false);
     let done = work();

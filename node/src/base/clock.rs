@@ -1,6 +1,6 @@
-//! The only reader of clocks. Timeouts use `tokio::time::Instant`, which the simulator controls;
-//! wall time, and whether the machine was suspended, come from a [`Clock`], which the simulator
-//! makes wrong.
+//! The only place that reads clocks. Timeouts use `tokio::time::Instant`, which the simulator
+//! controls. Wall time, and whether the machine was suspended, come from a [`Clock`], which the
+//! simulator can make wrong.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,12 +11,12 @@ pub trait Clock: Send + Sync + 'static {
     /// Microseconds since the Unix epoch. May be wrong, and may step in both directions.
     fn unix_us(&self) -> u64;
 
-    /// Microseconds since the machine started, the time for which it was suspended included
-    /// (`CLOCK_BOOTTIME`). Never runs backwards.
+    /// Microseconds since the machine started, including the time for which it was suspended
+    /// (`CLOCK_BOOTTIME`). Never goes back.
     fn boot_us(&self) -> u64;
 
     /// Microseconds since the machine started, without the time for which it was suspended
-    /// (`CLOCK_MONOTONIC`, the clock of every `Instant`). Never runs backwards.
+    /// (`CLOCK_MONOTONIC`, the clock of every `Instant`). Never goes back.
     fn awake_us(&self) -> u64;
 
     /// Milliseconds since the Unix epoch.

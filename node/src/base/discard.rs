@@ -1,5 +1,5 @@
-//! Frees what takes long to free on a thread where nobody waits: a flushed database, a collection
-//! of millions. Nothing can be seen of it from outside, so it is the same in the simulator.
+//! Frees large values, such as a flushed database or a collection with millions of elements, on a
+//! thread for which no client waits. This has no visible effect, so the simulator uses it too.
 
 use std::sync::LazyLock;
 use std::sync::mpsc::{Sender, channel};
@@ -9,12 +9,12 @@ type Garbage = Box<dyn Send>;
 static SENDER: LazyLock<Sender<Garbage>> = LazyLock::new(|| {
     let (sender, receiver) = channel::<Garbage>();
     let free_all = move || receiver.into_iter().for_each(drop);
-    // Without a thread the receiver is gone and every send frees at once instead.
+    // Without a thread the receiver is dropped, and every send frees the value at once.
     drop(std::thread::Builder::new().name("discard".to_owned()).spawn(free_all));
     sender
 });
 
-/// Frees `value` soon, without making the caller wait.
+/// Frees `value` in the background; the caller does not wait.
 pub fn discard(value: impl Send + 'static) {
     drop(SENDER.send(Box::new(value)));
 }

@@ -3,10 +3,10 @@
 //! refuses it while the cluster runs at a lower one, so that a program never meets an entry that it
 //! cannot execute. See `consensus/membership/feature_level.rs` for how the level rises.
 //!
-//! To gate an addition, say the level that it needs where it is declared, in one line:
+//! To gate an addition, declare the level that it needs, in one line:
 //!
 //! * a kind of log item: an arm in `Item::needs_level` of `consensus/proposal/entry.rs`;
-//! * a command that may stand in a log entry (every Write, and a Read because of MULTI):
+//! * a command that may be in a log entry (every Write, and a Read because of MULTI):
 //!   `.needs_level(FeatureLevel::SECOND)` among its flags;
 //! * a cluster-wide parameter: `Parameter { needs_level: FeatureLevel::SECOND, ..row(…) }` in
 //!   `data/keyspace/parameters.rs`;
@@ -30,10 +30,10 @@ use serde::{Deserialize, Serialize};
 pub struct FeatureLevel(pub u32);
 
 impl FeatureLevel {
-    /// What version 0.1.0 understands. It tells no level, and keeps none.
+    /// What version 0.1.0 understands. That version neither reports nor stores a level.
     pub const FIRST: Self = Self(1);
 
-    /// What came after version 0.1.0.
+    /// What was added after version 0.1.0.
     pub const SECOND: Self = Self(2);
 
     /// The lowest level at which this program can take part in a cluster.
@@ -42,7 +42,7 @@ impl FeatureLevel {
     /// The highest level that this program understands.
     pub const HIGHEST: Self = Self::SECOND;
 
-    /// From a message or a file, where 0 stands for a program that knows of no levels.
+    /// From a message or a file, where 0 means a program that knows no levels.
     pub const fn from_number(number: u32) -> Self {
         if number == 0 { Self::FIRST } else { Self(number) }
     }

@@ -1,5 +1,5 @@
-//! Text of a double as Redis 7.2 replies it (`d2string`): the shortest digits that read back as the
-//! same number. The same on every platform, since replicas must agree.
+//! The text of a double as Redis 7.2 writes it (`d2string`): the shortest digits that read back as
+//! the same number. It is the same on every platform, because replicas must agree.
 
 use std::fmt::Write;
 

@@ -1,18 +1,18 @@
-//! The time of a group as its leader tells it.
+//! The time of a group, which its leader defines.
 
 /// Bits for the milliseconds: enough for the next 8,900 years.
 const MS_BITS: u32 = 48;
 
 const MS_MAX: u64 = (1 << MS_BITS) - 1;
 
-/// How many times the time of the group had been set back (its epoch), then Unix milliseconds. A
-/// time of a later epoch is the later one, whatever a clock would call it, so nothing that
-/// remembers the highest time it has seen brings back what was set right.
+/// The number of times that the time of the group had been set back (its epoch), then Unix
+/// milliseconds. A time of a later epoch is always later, whatever a clock shows, so a stored
+/// maximum cannot undo a correction of the time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct GroupTime(u64);
 
 impl GroupTime {
-    /// The last epoch that there can be.
+    /// The highest possible epoch.
     pub const EPOCH_MAX: u32 = u16::MAX as u32;
 
     /// A time of this epoch.
@@ -21,7 +21,7 @@ impl GroupTime {
         Self((epoch as u64) << MS_BITS | if ms < MS_MAX { ms } else { MS_MAX })
     }
 
-    /// How many times the time had been set back.
+    /// The number of times that the time had been set back.
     pub const fn epoch(self) -> u32 {
         (self.0 >> MS_BITS) as u32
     }
@@ -31,12 +31,12 @@ impl GroupTime {
         self.0 & MS_MAX
     }
 
-    /// For an atomic. Numbers are ordered as the times are.
+    /// For an atomic. The numbers have the same order as the times.
     pub const fn to_bits(self) -> u64 {
         self.0
     }
 
-    /// The other way round.
+    /// The reverse of [`GroupTime::to_bits`].
     pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_later_epoch_is_later_whatever_the_clock_says() {
+    fn a_later_epoch_is_later_with_any_clock() {
         let spoiled = GroupTime::new(3, 9_000_000_000_000);
         let right = GroupTime::new(4, 1_700_000_000_000);
         assert!(right > spoiled && right.to_bits() > spoiled.to_bits());

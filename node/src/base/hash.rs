@@ -1,5 +1,6 @@
-//! The hash that orders keys and members. Part of the checkpoint's order and of SCAN cursors, so
-//! its output must never change: XXH3, 64 bits, seed 0, as published in the xxHash specification.
+//! The hash that orders keys and members. The order of checkpoints and the cursors of SCAN depend
+//! on it, so its output must never change: XXH3, 64 bits, seed 0, as published in the xxHash
+//! specification.
 
 /// The same 64 bits for the same bytes on every node, machine and release.
 pub fn stable_hash(bytes: &[u8]) -> u64 {

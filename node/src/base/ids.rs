@@ -1,4 +1,4 @@
-//! Identities. Newtypes, so that a node can never be mistaken for a group or a slot.
+//! Identities as separate types, so that a node cannot be confused with a group or a slot.
 
 use std::fmt;
 
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 )]
 pub struct NodeId(pub u64);
 
-/// One Raft group. Today there is one, [`GroupId::FIRST`]; formats carry it from the first day.
+/// One Raft group. Today there is only [`GroupId::FIRST`]; file and message formats already contain
+/// the id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct GroupId(pub u32);
 

@@ -1,4 +1,4 @@
-//! What every layer uses: identities, limits, and the small doors to time, disk, network and
+//! What every layer uses: identities, limits, and the small interfaces to time, disk, network and
 //! threads.
 
 pub mod blocking;
@@ -15,7 +15,7 @@ pub mod ids;
 pub mod limits;
 pub mod long_double;
 pub mod net;
-pub mod planted;
+pub mod seeded;
 pub mod secret;
 pub mod shutdown;
 pub mod random;

@@ -1,4 +1,5 @@
-//! The door to peers: connect and listen. Production uses TCP; the simulator its own network.
+//! Connections to peers: connect and listen. Production uses TCP; the simulator has its own
+//! network.
 
 use std::error::Error;
 use std::io;
@@ -12,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for T {}
 
-/// How this process reaches others and is reached.
+/// How this process connects to others and accepts connections.
 pub trait Net: Send + Sync + 'static {
     /// Connects to `host:port`; names are resolved at every call.
     fn connect(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Stream>>>;
@@ -24,11 +25,11 @@ pub trait Net: Send + Sync + 'static {
 pub trait Listener: Send + 'static {
     /// Waits for the next connection.
     fn accept(&mut self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>>;
-    /// The address that is listened on.
+    /// The address of the socket.
     fn local_address(&self) -> io::Result<SocketAddr>;
 }
 
-/// The innermost cause of an error; the layers round it say only that there is one.
+/// The innermost cause of an error; the outer layers add no information.
 pub fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }

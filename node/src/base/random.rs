@@ -1,5 +1,5 @@
 //! The only random sources: a seeded generator for commands, so that replicas draw the same
-//! numbers, and entropy for the rest, which the simulator seeds.
+//! numbers, and entropy for everything else, which the simulator seeds.
 
 use std::cell::Cell;
 use std::fmt::Write;
@@ -14,7 +14,7 @@ impl Random {
         Self(seed)
     }
 
-    /// What a generator must start from to draw the numbers that this one would draw next.
+    /// The seed from which another generator draws the numbers that this one would draw next.
     pub const fn state(&self) -> u64 {
         self.0
     }
@@ -43,24 +43,24 @@ thread_local! {
     static OF_THREAD: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// So many random hexadecimal digits, for names that must be nobody else's.
+/// So many random hexadecimal digits, for unique names.
 pub fn hexadecimal(digits: usize) -> String {
     let mut text = String::new();
     while text.len() < digits {
-        // A string takes whatever is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(text, "{:016x}", entropy());
     }
     text.truncate(digits);
     text
 }
 
-/// Makes every later [`entropy`] of this thread follow from `seed`. For the simulator.
+/// Makes every later [`entropy`] of this thread depend only on `seed`. For the simulator.
 pub fn seed_this_thread(seed: u64) {
     OF_THREAD.set(Some(seed));
 }
 
-/// Random bits for what need not agree between replicas, such as election time-outs: the operating
-/// system's, unless the thread was seeded.
+/// Random bits for what need not agree between replicas, such as election timeouts. They come from
+/// the operating system, unless the thread was seeded.
 pub fn entropy() -> u64 {
     match OF_THREAD.get() {
         None => rand::random(),

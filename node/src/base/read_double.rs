@@ -1,8 +1,8 @@
 //! Doubles from text as C's `strtod` reads them, which is what Redis accepts as a score.
 
-/// The number that all of `text` spells: decimal, hexadecimal (`0x1.8p3`) or an infinity, with a
-/// sign and with white space before it. Too large is infinite, too small is 0. `None` for anything
-/// else and for NaN.
+/// The number that the whole of `text` represents: decimal, hexadecimal (`0x1.8p3`) or an infinity,
+/// with an optional sign and leading white space. A number that is too large becomes infinite, one
+/// that is too small becomes 0. `None` for anything else and for NaN.
 pub fn read_double(text: &[u8]) -> Option<f64> {
     let text = text.trim_ascii_start();
     let (negative, unsigned) = match text {
@@ -19,7 +19,7 @@ pub fn read_double(text: &[u8]) -> Option<f64> {
     (!number.is_nan()).then_some(number)
 }
 
-/// Whether `number`, read from `text`, is not what is written there but the end of the range.
+/// Whether `number`, read from `text`, was replaced by the end of the range.
 pub fn is_out_of_range(text: &[u8], number: f64) -> bool {
     let mantissa = text.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or(text);
     if number.is_infinite() {
@@ -29,7 +29,7 @@ pub fn is_out_of_range(text: &[u8], number: f64) -> bool {
     number == 0.0 && mantissa.iter().any(|byte| matches!(byte, b'1'..=b'9'))
 }
 
-/// What follows `0x`.
+/// The part after `0x`.
 fn hexadecimal(text: &[u8]) -> Option<f64> {
     let at = text.iter().position(|byte| matches!(byte, b'p' | b'P')).unwrap_or(text.len());
     let (digits, exponent) = (&text[..at], text.get(at + 1..));
@@ -49,11 +49,11 @@ fn hexadecimal(text: &[u8]) -> Option<f64> {
             mantissa = mantissa << 4 | u64::from(digit);
             exponent = exponent.saturating_sub(if after_point { 4 } else { 0 });
         } else {
-            // Past what a double holds; only keeps the number's size.
+            // Beyond the precision of a double; only the magnitude counts.
             exponent = exponent.saturating_add(if after_point { 0 } else { 4 });
         }
     }
-    // In halves, so that neither factor leaves the range while the product is within it.
+    // In two steps, so that neither factor leaves the range while the product is within it.
     let exponent = exponent.clamp(-2200, 2200);
     let (half, rest) = (exponent / 2, exponent - exponent / 2);
     any.then_some(mantissa as f64 * 2.0_f64.powi(half) * 2.0_f64.powi(rest))

@@ -5,16 +5,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize, Serializer};
 use subtle::ConstantTimeEq;
 
-/// What is shown instead of a secret.
+/// The text that is shown instead of a secret.
 pub const HIDDEN: &str = "(hidden)";
 
-/// A password. Shows itself only through [`Secret::expose`].
+/// A password. Only [`Secret::expose`] returns its text.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps a secret.
+    /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -24,7 +24,7 @@ impl Secret {
         self.0.is_empty()
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The text itself, for the one caller that needs it.
     pub fn expose(&self) -> &str {
         &self.0
     }

@@ -1,42 +1,42 @@
-//! One word to every part of the process: stop.
+//! The process-wide shutdown signal.
 
 use tokio::sync::watch;
 
-/// Tells the parts to stop. Dropping it tells them too.
+/// Sends the signal. Dropping it sends the signal too.
 #[derive(Debug)]
 pub struct ShutdownSender(watch::Sender<bool>);
 
-/// Heard by the parts. Cheap to clone.
+/// Receives the signal. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Shutdown(watch::Receiver<bool>);
 
-/// A sender and the signal that it gives.
+/// A sender and the receiver of its signal.
 pub fn channel() -> (ShutdownSender, Shutdown) {
     let (sender, receiver) = watch::channel(false);
     (ShutdownSender(sender), Shutdown(receiver))
 }
 
 impl ShutdownSender {
-    /// Tells everyone to stop; saying it twice changes nothing.
+    /// Sends the signal; a second call has no effect.
     pub fn stop(&self) {
         self.0.send_replace(true);
     }
 
-    /// One more listener.
+    /// One more receiver.
     pub fn listen(&self) -> Shutdown {
         Shutdown(self.0.subscribe())
     }
 }
 
 impl Shutdown {
-    /// Whether the word was given.
+    /// Whether shutdown was requested.
     pub fn is_stopping(&self) -> bool {
         *self.0.borrow() || self.0.has_changed().is_err()
     }
 
-    /// Waits for the word. Safe to drop and call again.
+    /// Waits for the signal. Cancellation-safe.
     pub async fn stopped(&mut self) {
-        // An error means that the sender is gone, which is the same word.
+        // An error means that the sender is gone, which counts as the signal.
         let _ = self.0.wait_for(|stopping| *stopping).await;
     }
 }
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn every_listener_hears_the_word_once_given() {
+    async fn every_receiver_gets_the_signal() {
         let (sender, mut early) = channel();
         assert!(!early.is_stopping());
         sender.stop();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn losing_the_sender_is_the_same_word() {
+    async fn losing_the_sender_is_the_signal_too() {
         let (sender, mut listener) = channel();
         drop(sender);
         listener.stopped().await;

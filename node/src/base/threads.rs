@@ -1,17 +1,17 @@
-//! The door to threads. A "thread" is a future with a runtime of its own: a real thread in
-//! production, a task of the one simulated runtime in the simulator. So the whole node is written
-//! as actors that share nothing but channels and locks held for moments.
+//! Starting threads. A "thread" is a future with a runtime of its own: a real thread in production,
+//! a task of the one simulated runtime in the simulator. So the whole node consists of actors that
+//! share only channels and briefly held locks.
 
 use futures::future::LocalBoxFuture;
 
 use super::blocking::enter_thread;
 
-/// Makes the future inside the new thread, so that it need not be `Send`.
+/// Creates the future inside the new thread, so that it need not be `Send`.
 pub type ThreadMain = Box<dyn FnOnce() -> LocalBoxFuture<'static, ()> + Send>;
 
 /// Starts named threads.
 pub trait Threads: Send + Sync + 'static {
-    /// Runs `main` to its end on a thread of its own. The receiver completes when it has ended.
+    /// Runs `main` to its end on its own thread. The receiver completes when it has ended.
     fn spawn(&self, name: &str, main: ThreadMain) -> tokio::sync::oneshot::Receiver<()>;
 }
 
@@ -30,7 +30,7 @@ impl Threads for RealThreads {
                 .build()
                 .expect("the kernel grants an epoll descriptor at start");
             tokio::task::LocalSet::new().block_on(&runtime, main());
-            // Nobody may be waiting: that is no error.
+            // The receiver may have been dropped: that is no error.
             let _ = ended.send(());
         };
         std::thread::Builder::new()

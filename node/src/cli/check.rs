@@ -43,7 +43,7 @@ impl Check {
             None => 0,
         };
         check_log(&group.join("log"), checkpoint)?;
-        // What is whole may be refused all the same, as that of a node that was removed.
+        // Undamaged data may be refused nevertheless, such as that of a removed node.
         check_facts(&facts).map_err(|refusal| Failure::new(format!("no node starts: {refusal}")))
     }
 }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_that_no_node_starts_on_is_told_so() {
+    fn a_directory_on_which_no_node_starts_is_reported() {
         let directory = tempfile::tempdir().unwrap();
         assert!(check(directory.path()).unwrap_err().contains("holds no node"));
         drop(Meta::open(&RealDisk, directory.path()).unwrap());
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_without_its_facts_is_no_empty_directory() {
+    fn a_log_without_its_facts_is_not_an_empty_directory() {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join(stopped::group_name()).join("log");
         std::fs::create_dir_all(&log).unwrap();

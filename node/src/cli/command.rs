@@ -1,5 +1,5 @@
-//! `ironkv command`: one command for a server, its reply on standard output; for scripts and for
-//! pods without another client.
+//! `ironkv command`: sends one command to a server and prints the reply; for scripts and for pods
+//! without another client.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -66,7 +66,7 @@ impl Command {
     }
 }
 
-/// A line for each value, whatever the nesting; an empty one for no value.
+/// One line per value, also of nested replies; an empty line for no value.
 fn show(reply: &Reply, lines: &mut Vec<String>) {
     match reply {
         Reply::Status(text) => lines.push((*text).to_owned()),

@@ -1,4 +1,4 @@
-//! `ironkv commands`: every command the server has, from the table it runs on.
+//! `ironkv commands`: every command of the server, from the command table.
 
 use clap::{Args, ValueEnum};
 

@@ -1,9 +1,9 @@
-//! `ironkv health`: asks a node for a linearizable answer, once or again and again.
+//! `ironkv health`: sends a node a linearizable read, once or repeatedly.
 //!
-//! A check is a read of a key. It succeeds only when the node has a leader with a quorum behind it,
-//! so it tells more than an open port or a PING. A follower that sends clients to the leader
-//! (`routing.redirect: moved`) is asked for a read of its own, which it answers only while it hears
-//! such a leader.
+//! A check is a read of a key. It succeeds only when the node has a leader with a quorum, so it
+//! proves more than an open port or a PING. A follower that sends clients to the leader
+//! (`routing.redirect: moved`) gets a read of its own state, which it answers only while it has
+//! contact to such a leader.
 
 use std::io;
 use std::time::Duration;
@@ -46,7 +46,7 @@ pub(super) struct Health {
     tls: TlsFlags,
 }
 
-/// What all checks gave.
+/// The results of all checks.
 #[derive(Debug)]
 struct Tally {
     done: u64,
@@ -137,8 +137,8 @@ impl Health {
         accept(connection.call(&READ).await?)
     }
 
-    /// A node without a leader lets requests wait for one, for longer than a check may take. What
-    /// it knows it answers at once.
+    /// A node without a leader lets requests wait for one, for longer than a check may take. Its
+    /// status it returns at once.
     async fn explain(&self, dialer: &Dialer, error: io::Error) -> String {
         if error.kind() != io::ErrorKind::TimedOut {
             return match hints::advice(&error) {
@@ -165,7 +165,7 @@ const WRITE: [&[u8]; 5] = [b"SET", b"ironkv:health", b"ok", b"EX", b"60"];
 const READ: [&[u8]; 2] = [b"GET", b"ironkv:health"];
 const STATE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// The address of the leader, where the reply says that it must be asked.
+/// The address of the leader, if the reply redirects to it.
 fn moved_to(reply: &Reply) -> Option<&str> {
     let Reply::Error(error) = reply else { return None };
     error.0.strip_prefix("MOVED ")?.split(' ').nth(1)

@@ -1,4 +1,5 @@
-//! The command line. The folder is the tree: one file or folder a subcommand.
+//! The command line. The folder has the structure of the command line: one file or folder per
+//! subcommand.
 
 mod bench;
 mod check;
@@ -53,7 +54,7 @@ enum Action {
     Completions(completions::Completions),
 }
 
-/// Parses the arguments, runs the subcommand and turns its outcome into an exit code.
+/// Parses the arguments, runs the subcommand and converts its outcome to an exit code.
 pub fn run() -> ExitCode {
     let outcome = match Cli::parse().action {
         Action::Serve(serve) => serve.run(),

@@ -1,4 +1,4 @@
-//! What subcommands print: standard output for the answer, standard error for what went wrong.
+//! The output of subcommands: results on standard output, errors on standard error.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the command line is the reader")]
 
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use comfy_table::presets;
 use comfy_table::{Cell, Table};
 
-/// Why a subcommand failed, and what the reader should do next.
+/// Why a subcommand failed, and what the user should do next.
 #[derive(Debug)]
 pub(super) struct Failure {
     what: String,
@@ -25,7 +25,7 @@ impl Failure {
         Self { what: what.to_string(), next: None }
     }
 
-    /// Says where it happened.
+    /// Adds where it happened.
     pub(super) fn at(mut self, place: &str) -> Self {
         self.what = format!("{place}: {}", self.what);
         self
@@ -50,7 +50,7 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
-/// Prints a failure and gives the exit code.
+/// Prints a failure and returns the exit code.
 pub(super) fn exit(outcome: Outcome) -> ExitCode {
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
     eprintln!("ironkv: {}", failure.what);
@@ -79,7 +79,7 @@ pub(super) fn note(text: impl Display) {
     eprintln!("{text}");
 }
 
-/// Whether a person is looking at standard output.
+/// Whether standard output is a terminal.
 pub(super) fn is_terminal() -> bool {
     std::io::stdout().is_terminal()
 }

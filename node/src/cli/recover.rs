@@ -1,4 +1,4 @@
-//! `ironkv recover`: ways out for a node that does not come up.
+//! `ironkv recover`: repairs for a node that does not start.
 
 use std::path::{Path, PathBuf};
 
@@ -31,7 +31,7 @@ enum Action {
         checksum: Option<String>,
     },
     /// Begin a new cluster with what one stopped node has: for a cluster that has lost a majority
-    /// of its voters for good. What only the others had is lost, and they can never join again
+    /// of its voters permanently. What only the others had is lost, and they can never join again
     /// with their data. Without --confirm, show what the node has and change nothing.
     NewCluster {
         /// Data directory of a node that does not run: the one with the highest term and index.

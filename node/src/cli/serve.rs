@@ -1,4 +1,4 @@
-//! `ironkv serve`: one node in the foreground until it is told to stop.
+//! `ironkv serve`: one node in the foreground until it is asked to stop.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::output::{self, Failure, Outcome};
 use crate::base::config::{Config, LiveConfig, Loaded, Sources, load};
 use crate::base::telemetry::logging;
-use crate::node::{Node, Surroundings};
+use crate::node::{Environment, Node};
 
-/// How often files are looked at: the configuration, certificates, passwords. Kubernetes replaces
+/// How often files are checked: the configuration, certificates, passwords. Kubernetes replaces
 /// mounted files by renaming a link, which a watch on the file itself would miss.
 const FILE_POLL: Duration = Duration::from_secs(2);
 
@@ -98,7 +98,7 @@ async fn serve(loaded: Loaded, sources: Sources, mut seen: Option<Vec<u8>>) -> O
     let level = logging::start(telemetry.format, telemetry.level);
     let file = sources.file.clone();
     let config = LiveConfig::new(loaded, sources);
-    let node = Node::start(config.clone(), Surroundings::real(level)).await.map_err(|error| {
+    let node = Node::start(config.clone(), Environment::real(level)).await.map_err(|error| {
         tracing::error!(%error, "cannot start");
         Failure::new(error)
     })?;
@@ -129,7 +129,7 @@ async fn serve(loaded: Loaded, sources: Sources, mut seen: Option<Vec<u8>>) -> O
     outcome.map_err(Failure::new)
 }
 
-/// The whole file, small as it is: two versions may share their time, length and inode.
+/// The whole file, which is small: two versions may have the same time, length and inode.
 fn content(file: Option<&PathBuf>) -> Option<Vec<u8>> {
     std::fs::read(file?).ok()
 }

@@ -1,4 +1,4 @@
-//! The data directory of a node that does not run, for subcommands that look at it or mend it.
+//! The data directory of a node that is not running, for subcommands that read or repair it.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::base::ids::GroupId;
 use crate::consensus::parts;
 use crate::data::meta::{self, Meta};
 
-/// Fails where there is no node, or one that runs. Nothing may start on it while the guard is held.
+/// Fails if there is no node, or a running one. No node can start on it while the guard is held.
 pub(super) fn lock(directory: &Path) -> Result<Box<dyn LockGuard>, Failure> {
     if !directory.join(meta::FILE_NAME).exists() {
         parts::check_meta(&RealDisk, directory, &directory.join(group_name()))?;

@@ -1,10 +1,11 @@
-//! What each command means: one folder a family, one file for a handful that share code.
+//! The commands: one folder per family, one file for a few that share code.
 //!
-//! `declare/` holds the vocabulary in which a command is one constant, `args/` reads arguments, and
-//! `run/` holds what a command sees and how it is executed. `table.rs` lists the families.
+//! `declare/` contains the parts from which a command is declared as one constant, `args/` reads
+//! arguments, and `run/` contains what a command may access and how it is executed. `table.rs`
+//! lists the families.
 //!
-//! To add a command: write a `pub(super) const NAME: Command` beside its function and name it in
-//! its family's `FAMILY` list. A constant left out of the list is dead code and stops the build.
+//! To add a command: write a `pub(super) const NAME: Command` beside its function and add it to its
+//! family's `FAMILY` list. A constant that is missing in the list is dead code and fails the build.
 
 pub mod args;
 mod cluster;

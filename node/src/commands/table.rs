@@ -29,7 +29,7 @@ static FAMILIES: &[Family] = &[
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| Table::new(FAMILIES));
 
-/// All of it.
+/// The whole table.
 pub fn all() -> &'static dyn CommandTable {
     &*TABLE
 }
@@ -39,7 +39,8 @@ pub fn find(argv: &[Bytes]) -> Result<Resolved, Unknown> {
     TABLE.find(argv)
 }
 
-/// Finds a command by its own name and that of its container (empty for none), in any case.
+/// Finds a command by its own name and that of its container (empty for none); case does not
+/// matter.
 pub fn find_named(container: &[u8], name: &[u8]) -> Option<Resolved> {
     TABLE.find_named(container, name)
 }

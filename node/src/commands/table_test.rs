@@ -67,13 +67,13 @@ fn key_positions_lie_within_the_least_arity() {
 }
 
 #[test]
-fn the_syntax_of_every_command_makes_sense() {
+fn the_syntax_of_every_command_is_valid() {
     for row in rows() {
         assert!(syntax::parse(row.command.syntax).is_ok(), "{}", row.full_name());
     }
 }
 
-/// What a declaration may not leave at the defaults of `Command::NEW`.
+/// What a declaration must not leave at the defaults of `Command::NEW`.
 #[test]
 fn every_command_is_documented_and_its_container_holds_no_container() {
     for row in rows() {
@@ -86,10 +86,11 @@ fn every_command_is_documented_and_its_container_holds_no_container() {
     }
 }
 
-/// Every command that a log entry may hold, with its arity, which is checked there again. A command
-/// that version 0.1.0 does not have, or has with another arity, stops the members of that version.
+/// Every command that a log entry may contain, with its arity, which is checked when it is
+/// executed. A command that version 0.1.0 does not have, or has with another arity, stops the
+/// members of that version.
 #[test]
-fn what_the_first_level_executes_stays_as_it_was() {
+fn the_commands_of_the_first_level_never_change() {
     let first = include_str!("first_level.txt");
     let mut now: Vec<String> = rows()
         .iter()

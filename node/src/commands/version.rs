@@ -1,4 +1,4 @@
-//! Which server clients believe to talk to, and which it is.
+//! The version of Redis that clients see, and the version of the program.
 
 /// The version of Redis whose commands and replies these are; clients choose features by it.
 pub const REDIS_VERSION: &str = "7.2.4";

@@ -4,7 +4,7 @@ const fn at(incarnation: u64, index: u64) -> Registration {
     Registration { incarnation, index }
 }
 
-/// Drew these, and knows that this one is registered.
+/// A lineage with these drawn incarnations and this known registration.
 fn lineage(registered: Option<Registration>, drawn: &[u64]) -> Lineage {
     Lineage { registered, drawn: drawn.to_vec() }
 }
@@ -29,7 +29,7 @@ fn a_copy_and_an_old_state_do_not_fit_what_was_registered_after_they_were_made()
     let mut copy = original.clone();
     copy.draw(9);
     assert!(copy.fits(at(7, 10)), "nothing has happened since the copy");
-    // The original drew 8 at its next start, or while it ran.
+    // The original drew 8 at its next start, or at run time.
     assert!(!copy.fits(at(8, 11)));
     assert!(!copy.clone().note_registered(at(8, 11)));
     // The copy was registered first.
@@ -41,7 +41,7 @@ fn a_copy_and_an_old_state_do_not_fit_what_was_registered_after_they_were_made()
 }
 
 #[test]
-fn a_peer_that_lags_says_nothing() {
+fn a_peer_that_lags_proves_nothing() {
     let node = lineage(Some(at(9, 30)), &[10]);
     assert!(node.fits(at(7, 10)) && node.fits(at(8, 29)), "it has not applied what is known here");
     assert!(!node.fits(at(8, 30)), "one entry registers one incarnation");
@@ -55,7 +55,7 @@ fn what_was_registered_earlier_changes_nothing() {
 }
 
 #[test]
-fn drawn_incarnations_are_bounded_and_the_last_one_stays_in_force() {
+fn drawn_incarnations_are_bounded_and_the_last_one_stays_current() {
     let mut node = Lineage::default();
     (1..=1000).for_each(|incarnation| node.draw(incarnation));
     assert_eq!(node.drawn.len(), LINEAGE_MAX);

@@ -1,5 +1,5 @@
-//! `meta.redb`: the few facts about a data directory that must survive anything, each change made
-//! with a two-phase commit.
+//! `meta.redb`: the few facts about a data directory that must never be lost. Each change is a
+//! two-phase commit.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,16 +20,17 @@ pub const FILE_NAME: &str = "meta.redb";
 const TABLE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const KEY: &str = "facts";
 
-/// What version 0.1.0 reads; written until the feature level has risen, see `feature_level.rs`.
+/// The format that version 0.1.0 reads; written until the feature level has risen, see
+/// `feature_level.rs`.
 const FORMAT_FIRST: u32 = 1;
 
-/// Holds a feature level above the first, which stops a program that knows of none.
+/// Contains a feature level above the first, so that a program without levels refuses it.
 const FORMAT_WITH_LEVEL: u32 = 2;
 
-/// The first page of a redb file holds its header and nothing else.
+/// The first page of a redb file contains only its header.
 const HEADER_BYTES: u64 = 4096;
 
-/// What is remembered.
+/// The facts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Facts {
     format: u32,
@@ -37,19 +38,19 @@ pub struct Facts {
     pub node_id: Option<NodeId>,
     /// The cluster it belongs to.
     pub cluster_id: Option<ClusterId>,
-    /// File name of the checkpoint in force.
+    /// File name of the current checkpoint.
     pub checkpoint: Option<String>,
-    /// Why this node was removed for good; it must not start again.
+    /// Why this node was removed permanently; it must not start again.
     pub removed: Option<String>,
-    /// How the data here was found to contradict the cluster; no node may serve it again.
+    /// Why the data here contradicts the cluster; no node may serve it again.
     pub condemned: Option<String>,
     /// Starts of a node on this directory.
     pub starts: u64,
     /// The highest feature level of an entry that was applied here.
     #[serde(default)]
     feature_level: FeatureLevel,
-    /// The longest time, milliseconds, for which a node that ran on this directory may have
-    /// promised a leader to vote for nobody else, as far as such promises may still hold.
+    /// The longest time, milliseconds, for which a node on this directory may have promised a
+    /// leader to vote for no other node, as far as such promises may still hold.
     #[serde(default)]
     pub lease_ms: Option<u64>,
     /// Entries of the log that are not executed, see `consensus/storage/recover.rs`.
@@ -58,30 +59,30 @@ pub struct Facts {
     /// The incarnations that nodes on this directory have had.
     #[serde(default, skip_serializing_if = "Lineage::is_empty")]
     pub lineage: Lineage,
-    /// How this directory was found to be a copy or an old state; no node may serve it again.
+    /// Why this directory is a copy or an old state; no node may serve it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
-    /// What members said against this directory. Its node takes no part until enough of them have
-    /// confirmed it, or an operator decides.
+    /// An objection of members against this directory. Its node takes no part until enough members
+    /// have confirmed the objection, or an operator decides.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contested: Option<Superseded>,
 }
 
-/// Why a directory is known to be a copy or an old state, or is said to be one.
+/// Why a directory is a copy or an old state, or is suspected to be one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Superseded {
-    /// In words.
+    /// The reason as text.
     pub reason: String,
-    /// What the cluster has registered, and this directory never drew.
+    /// The registration of the cluster for an incarnation that this directory never drew.
     pub registered: Registration,
 }
 
-/// An entry of the log that an operator had skipped.
+/// An entry of the log that an operator decided to skip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedEntry {
     /// Its log index.
     pub index: u64,
-    /// Of its bytes.
+    /// Checksum of its bytes.
     pub checksum: u64,
 }
 
@@ -106,7 +107,7 @@ impl Default for Facts {
 }
 
 impl Facts {
-    /// The cluster runs at this feature level.
+    /// Records that the cluster runs at this feature level.
     pub fn note_level(&mut self, level: FeatureLevel) {
         self.feature_level = self.feature_level.max(level);
         if self.feature_level > FeatureLevel::FIRST {
@@ -114,7 +115,7 @@ impl Facts {
         }
     }
 
-    /// Whether this level, or a higher one, is noted.
+    /// Whether this level, or a higher one, is recorded.
     pub fn has_level(&self, level: FeatureLevel) -> bool {
         self.feature_level >= level
     }
@@ -126,7 +127,7 @@ impl Facts {
     }
 }
 
-/// Why the facts were not read or not written.
+/// Why the facts could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum MetaError {
     /// The disk or redb failed.
@@ -161,9 +162,9 @@ pub enum MetaError {
 pub struct Meta {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
-    /// Held while the file changes.
+    /// Held during a change of the file.
     database: Mutex<Place>,
-    /// What is durable. Never held for long: those that only read must not wait for a disk.
+    /// The durable facts. Held only briefly: readers must not wait for a disk.
     facts: Mutex<Facts>,
 }
 
@@ -178,7 +179,7 @@ enum Place {
 }
 
 impl Meta {
-    /// Opens the facts of `directory`, or begins with none.
+    /// Opens the facts of `directory`, or creates empty ones.
     pub fn open(disk: &dyn Disk, directory: &Path) -> Result<Self, MetaError> {
         let path = directory.join(FILE_NAME);
         let storage = |source: redb::Error| MetaError::Storage {
@@ -188,8 +189,8 @@ impl Meta {
         let damaged = |what: String| MetaError::Damaged { path: path.clone(), what };
         let file = match disk.open(&path) {
             Ok(file) => {
-                // What a failed commit left in the page cache must not count before it is on the
-                // disk. The page with redb's header goes last: it decides which commit is in force.
+                // What a failed commit left in the page cache must not count before it is durable.
+                // The page with redb's header is written last: it decides which commit is current.
                 file.write_again(HEADER_BYTES).map_err(|error| storage(error.into()))?;
                 file
             }
@@ -216,8 +217,8 @@ impl Meta {
         self.facts.lock().clone()
     }
 
-    /// Changes the facts; durable on return. After [`MetaError::is_full`] they are as before, and
-    /// may be changed later.
+    /// Changes the facts; durable on return. After [`MetaError::is_full`] they are unchanged, and a
+    /// later change may succeed.
     pub fn update(&self, change: impl FnOnce(&mut Facts)) -> Result<(), MetaError> {
         let mut database = self.database.lock();
         let before = self.facts();
@@ -233,7 +234,7 @@ impl Meta {
             if is_full_error(&error) && self.reopen(&mut database)? == before {
                 return Err(self.storage(error));
             }
-            // Either the disk failed, or the change is there but may not be durable.
+            // Either the disk failed, or the change was made but may not be durable.
             return Err(self.storage(std::io::Error::other(error.to_string()).into()));
         }
         *self.facts.lock() = changed;
@@ -251,7 +252,7 @@ impl Meta {
         matches!(*self.database.lock(), Place::Closed)
     }
 
-    /// redb takes no further change after a failed one. What is found in the file.
+    /// redb accepts no further change after a failed one. Returns the facts in the file.
     fn reopen(&self, place: &mut Place) -> Result<Facts, MetaError> {
         *place = Place::Lost;
         let database = open_database(self.file.clone()).map_err(|e| self.storage(e.into()))?;
@@ -270,7 +271,7 @@ impl Meta {
 }
 
 impl MetaError {
-    /// Whether there was no room, which may pass.
+    /// Whether the disk is full, which may pass.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Storage { source, .. } if is_full_error(source))
     }
@@ -293,15 +294,15 @@ fn write(place: &Place, facts: &Facts) -> Result<(), redb::Error> {
     Ok(())
 }
 
-/// Gives the file its name only when redb can open it: a crash in between must not leave one that
-/// looks damaged.
+/// Gives the file its name only when redb can open it, so that a crash in between leaves no file
+/// that looks damaged.
 fn create(
     disk: &dyn Disk,
     directory: &Path,
     path: &Path,
 ) -> Result<Arc<dyn DiskFile>, redb::Error> {
     let unfinished = path.with_extension("unfinished");
-    // There is one only after a crash.
+    // The file exists only after a crash.
     let _ = disk.remove(&unfinished);
     let file = disk.create(&unfinished)?;
     drop(open_database(Arc::clone(&file))?);
@@ -364,7 +365,7 @@ mod tests {
         facts.note_level(FeatureLevel::FIRST);
         assert_eq!(facts, Facts::default());
         facts.note_level(FeatureLevel::HIGHEST);
-        // Version 0.1.0 takes format 1 alone.
+        // Version 0.1.0 accepts only format 1.
         assert_eq!((facts.format, facts.check_level()), (FORMAT_WITH_LEVEL, Ok(())));
         facts.note_level(FeatureLevel(FeatureLevel::HIGHEST.0 + 1));
         facts.note_level(FeatureLevel::FIRST);
@@ -400,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_that_finds_no_room_is_not_made_and_can_be_made_later() {
+    fn a_change_on_a_full_disk_is_not_made_and_can_be_made_later() {
         let disk = MemoryDisk::default();
         let meta = Meta::open(&disk, Path::new("/data")).unwrap();
         meta.update(|facts| facts.starts = 1).unwrap();
@@ -413,7 +414,7 @@ mod tests {
         assert_eq!(Meta::open(&disk, Path::new("/data")).unwrap().facts().starts, 3);
     }
 
-    /// Three changes on a disk whose power goes after `power` operations; how many were
+    /// Three changes on a disk with a power cut after `power` operations; returns how many were
     /// acknowledged.
     fn change_until(disk: &MemoryDisk, power: u64) -> u64 {
         disk.cut_power_after(power);

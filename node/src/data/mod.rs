@@ -1,4 +1,4 @@
-//! What a database is: keys, objects, types, checkpoints. Knows no command and no network.
+//! The content of databases: keys, objects, types, checkpoints. Knows no command and no network.
 
 pub mod checkpoint;
 pub mod keyspace;

@@ -1,4 +1,4 @@
-//! Statistics, slow log and latency monitor: what is recorded of every command.
+//! Statistics, slow log and latency monitor: what is recorded about every command.
 
 use bytes::Bytes;
 use tokio::time::{Duration, Instant};
@@ -19,14 +19,14 @@ const SECRET_PARAMETERS: [&[u8]; 4] =
 /// How long a command took.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Timing {
-    /// As its client sees it: the wait of a write for the log is included.
+    /// The time that its client sees: it includes the wait of a write for the log.
     pub(super) elapsed: Duration,
-    /// Of `elapsed`, for how long it ran, on the node that ran it first.
+    /// The part of `elapsed` during which it ran, on the node that executed it first.
     pub(super) ran: Duration,
 }
 
 impl Timing {
-    /// Of a command that waited for nothing.
+    /// The times of a command that did not wait.
     pub(super) const fn without_wait(elapsed: Duration) -> Self {
         Self { elapsed, ran: elapsed }
     }
@@ -34,7 +34,7 @@ impl Timing {
 
 impl<S> Dispatcher<S> {
     /// Records a command that ran. As in Redis, the slow log and the latency monitor show for how
-    /// long it kept others from running, and not for how long it waited.
+    /// long it prevented others from running, and not for how long it waited.
     pub(super) fn record(
         &self,
         client: &Client,

@@ -1,4 +1,4 @@
-//! Whether a command may run at all: checks in Redis' order, one function each.
+//! Whether a command may run at all: the checks in Redis's order, one function each.
 
 use bytes::Bytes;
 
@@ -13,7 +13,7 @@ use crate::data::keyspace::slot::slot_of;
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::{Session, Transaction};
 
-/// How much of the arguments an error text repeats.
+/// Bytes of an argument that an error text quotes.
 const QUOTED_BYTES_MAX: usize = 128;
 
 impl<S: Store> Dispatcher<S> {
@@ -82,13 +82,13 @@ impl<S: Store> Dispatcher<S> {
             Some(leader) => {
                 Err(ReplyError::new(format!("MOVED {} {}", slot.0, leader.client_address)))
             }
-            // There is no node to redirect the client to, or the leader is silent and may be dead:
-            // the command waits on this node for the next leader.
+            // There is no node to which the client could be redirected, or the leader is silent and
+            // may be dead: the command waits on this node for the next leader.
             None => Ok(()),
         }
     }
 
-    /// When memory is full, nothing is queued, as in Redis: even reads take memory in the queue.
+    /// When memory is full, nothing is queued, as in Redis: even a read takes memory in the queue.
     /// Writes outside of a transaction are checked when they are proposed, because evictions may
     /// free memory until then.
     fn check_memory(&self, session: &Session, found: &Resolved) -> Result<(), ReplyError> {
@@ -120,7 +120,7 @@ impl<S: Store> Dispatcher<S> {
             transaction.bytes = 0;
             return Reply::Error(ReplyError::TRANSACTION_TOO_LONG);
         }
-        // A transaction that has failed keeps no commands.
+        // A failed transaction keeps no commands.
         if !transaction.failed {
             // An argument is a slice of the read buffer, which a small command must not keep alive.
             let argv = argv.iter().map(|arg| Bytes::copy_from_slice(arg)).collect();
@@ -131,7 +131,7 @@ impl<S: Store> Dispatcher<S> {
     }
 }
 
-/// The answer to an EXEC that was refused as a whole.
+/// The reply to an EXEC that was refused as a whole.
 pub(super) fn aborted(reason: &ReplyError) -> ReplyError {
     ReplyError::new(format!(
         "EXECABORT Transaction discarded because of: {}",
@@ -151,7 +151,7 @@ fn refuse(session: &mut Session, found: Option<Resolved>, error: ReplyError) -> 
     error
 }
 
-/// Finds a command, or returns Redis' error.
+/// Finds a command, or returns Redis's error.
 pub(super) fn find(argv: &[Bytes]) -> Result<Resolved, ReplyError> {
     table::find(argv).map_err(|unknown| match unknown {
         Unknown::Command => unknown_command(argv),
@@ -182,7 +182,7 @@ fn unknown_command(argv: &[Bytes]) -> ReplyError {
     ReplyError::new(text)
 }
 
-/// As Redis prints an argument: up to a NUL byte.
+/// An argument as Redis prints it: up to a NUL byte.
 fn quoted(arg: &[u8], bytes_max: usize) -> String {
     let text = arg.split(|byte| *byte == 0).next().unwrap_or_default();
     String::from_utf8_lossy(&text[..text.len().min(bytes_max)]).into_owned()

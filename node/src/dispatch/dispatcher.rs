@@ -8,7 +8,7 @@ use crate::commands::declare::Resolved;
 use crate::commands::run::{NodeServices, Random};
 use crate::resp::Reply;
 
-/// Runs commands. One for each thread.
+/// Runs commands. There is one for each thread.
 pub struct Dispatcher<S> {
     pub(super) store: S,
     pub(super) node: Arc<NodeServices>,
@@ -26,7 +26,7 @@ pub enum Flow {
     Close,
 }
 
-/// How far a batch has been run.
+/// The progress of a batch.
 #[derive(Debug)]
 pub struct Progress {
     /// Whether the connection continues.
@@ -37,9 +37,9 @@ pub struct Progress {
 
 /// What happens with an admitted command.
 pub(super) enum Route {
-    /// Answered already: refused or queued.
+    /// The reply is known: the command was refused or queued.
     Answer(Reply),
-    /// Runs with its neighbours.
+    /// Runs together with its neighbours.
     Data(Resolved),
     /// Runs at once, on the connection.
     Session(Resolved),
@@ -47,11 +47,11 @@ pub(super) enum Route {
     Node(Resolved),
 }
 
-/// Configuration that one batch runs under.
+/// The configuration for one batch.
 pub(super) struct BatchSettings {
-    /// Reads may lag.
+    /// Reads may be stale.
     pub(super) stale: bool,
-    /// Other nodes' keys are answered with MOVED.
+    /// Commands for keys of another node get MOVED.
     pub(super) moved: bool,
     /// The longest name that a command may give to a key.
     pub(super) key_bytes_max: u64,

@@ -21,7 +21,7 @@ use crate::commands::run::{SessionAction, Waiting};
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::{Client, ClientFlag, Session, Transaction};
 
-/// A queued command, found again.
+/// A queued command, looked up again.
 struct Queued {
     found: Resolved,
     argv: Vec<Bytes>,
@@ -64,8 +64,8 @@ impl<S: Store> Dispatcher<S> {
         }
     }
 
-    /// The queue, found again, and the replies of its commands about keys; `None` when a watched
-    /// key has changed.
+    /// Looks up the queued commands again and runs those that use keys; `None` when a watched key
+    /// has changed.
     async fn run_queue(
         &self,
         session: &Session,
@@ -88,7 +88,7 @@ impl<S: Store> Dispatcher<S> {
         Ok(replies.map(|replies| (queue, replies)))
     }
 
-    /// Watches keys as they are now.
+    /// Watches keys in their present state.
     pub(super) async fn watch(
         &self,
         session: &mut Session,
@@ -99,7 +99,7 @@ impl<S: Store> Dispatcher<S> {
         let watches = self.confirmed(stale, |time| self.watches_of(&keys, database, time)).await?;
         for watch in watches {
             let same = |old: &Watch| old.key == watch.key && old.database == watch.database;
-            // An older watch of the same key stays: changes since then must be noticed.
+            // An older watch of the same key is kept: changes since then must be detected.
             if !session.watches.iter().any(same) {
                 session.watches.push(watch);
             }
@@ -185,7 +185,7 @@ impl<S: Store> Dispatcher<S> {
         .await
     }
 
-    /// Runs the commands that need no keys and puts all replies in the order of the queue. All of
+    /// Runs the commands that use no keys and puts all replies in the order of the queue. All of
     /// them run, but a client that ends its own connection gets no reply after that, as in Redis.
     async fn merge(
         &self,
@@ -217,7 +217,7 @@ impl<S: Store> Dispatcher<S> {
     }
 }
 
-/// Finds the queued commands again and follows the SELECTs among them.
+/// Looks up the queued commands again and follows the SELECTs among them.
 fn resolve(mut database: DatabaseId, queue: Vec<Vec<Bytes>>) -> Result<Vec<Queued>, ReplyError> {
     let mut queued = Vec::with_capacity(queue.len());
     for argv in queue {
@@ -233,7 +233,7 @@ fn resolve(mut database: DatabaseId, queue: Vec<Vec<Bytes>>) -> Result<Vec<Queue
     Ok(queued)
 }
 
-/// Whether a command may change keys: what `CLIENT PAUSE … WRITE` delays.
+/// Whether a command may change keys, so that `CLIENT PAUSE … WRITE` delays it.
 pub(super) fn may_write(session: &Session, route: &Route) -> bool {
     let writes = |found: &Resolved| matches!(found.command.run, Run::Write(_));
     match route {

@@ -1,4 +1,4 @@
-//! Commands that need no keys: about the connection, the node, or commands themselves.
+//! Commands that use no keys: about the connection, the node, or commands themselves.
 
 use tokio::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::resp::Reply;
 use crate::services::sessions::Session;
 
 impl<S: Store> Dispatcher<S> {
-    /// Runs a session command and the action that it asks for. A `quiet` reply is not sent.
+    /// Runs a session command and the action that it requests. A `quiet` reply is not sent.
     pub(super) async fn run_session(
         &self,
         session: &mut Session,
@@ -22,7 +22,8 @@ impl<S: Store> Dispatcher<S> {
         run: &mut BatchRun<'_>,
     ) -> Flow {
         let (mut reply, action) = self.call_session(session, call);
-        // HELLO is answered in the protocol it chose, and CLIENT REPLY ON is answered at all.
+        // The reply to HELLO uses the protocol that HELLO chose, and CLIENT REPLY ON always gets a
+        // reply.
         let quiet = quiet && action != SessionAction::ForceReply;
         match action {
             SessionAction::None | SessionAction::ForceReply => {}
@@ -61,7 +62,7 @@ impl<S: Store> Dispatcher<S> {
         run: &mut BatchRun<'_>,
     ) -> Flow {
         run.push_reply(session, reply, quiet);
-        // The connection ends whatever becomes of the commands before.
+        // The connection ends whatever the result of the commands before.
         let _ = self.flush(session, run).await;
         Flow::Close
     }

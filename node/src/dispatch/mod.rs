@@ -1,8 +1,8 @@
-//! From arguments to replies: a command is found, admitted, queued if MULTI collects, routed, run
-//! and recorded.
+//! From arguments to replies: a command is found, admitted, queued inside MULTI, routed, run and
+//! recorded.
 //!
-//! Commands of one batch that follow each other are run together: consecutive reads under one lock,
-//! everything from the first write to the last as one request. Replies keep the order of commands.
+//! Consecutive commands of one batch are run together: consecutive reads under one lock, everything
+//! from the first write to the last as one request. Replies keep the order of commands.
 
 mod account;
 mod admission;
@@ -36,7 +36,7 @@ use call::Call;
 use dispatcher::{BatchSettings, Route};
 use pending::{BatchRun, Part, ReplyContext, ReplySource};
 
-/// Replies beyond this are sent before the rest of a batch is run.
+/// Replies above this size are sent before the rest of a batch is run.
 const OUTPUT_PART_BYTES: usize = 256 * 1024;
 
 impl<S: Store> Dispatcher<S> {
@@ -55,8 +55,8 @@ impl<S: Store> Dispatcher<S> {
         &self.metrics
     }
 
-    /// Runs a batch from command `first` on and appends the replies to `out`. Stops early when the
-    /// replies grow long, so that they can be sent.
+    /// Runs a batch from command `first` on and appends the replies to `out`. Stops early when
+    /// there are many bytes of replies, so that they can be sent.
     pub async fn run(
         &self,
         session: &mut Session,
@@ -67,7 +67,7 @@ impl<S: Store> Dispatcher<S> {
         let mut run = BatchRun { batch, settings: self.settings(), pending: Vec::new(), out };
         for index in first..batch.len() {
             if is_cross_protocol(batch.command(index)) {
-                tracing::warn!("a client spoke HTTP to the Redis port; it was disconnected");
+                tracing::warn!("disconnected a client that sent HTTP to the Redis port");
                 return Progress { flow: Flow::Close, next: index };
             }
             if self.run_one(session, &mut run, index).await == Flow::Close {
@@ -82,7 +82,7 @@ impl<S: Store> Dispatcher<S> {
         Progress { flow, next: batch.len() }
     }
 
-    /// Runs the command at this position of the batch, or adds it to those that wait.
+    /// Runs the command at this position of the batch, or adds it to the pending ones.
     async fn run_one(&self, session: &mut Session, run: &mut BatchRun<'_>, index: usize) -> Flow {
         let argv = run.batch.command(index);
         let quiet = starts_quietly(session);
@@ -121,7 +121,7 @@ impl<S: Store> Dispatcher<S> {
         }
     }
 
-    /// Runs the commands that wait: up to the last write through the log, the rest under one lock.
+    /// Runs the pending commands: up to the last write through the log, the rest under one lock.
     async fn flush(&self, session: &Session, run: &mut BatchRun<'_>) -> Flow {
         let replies = std::mem::take(&mut run.pending);
         let part = Part { client: &session.client, batch: run.batch, replies: &replies };
@@ -133,7 +133,7 @@ impl<S: Store> Dispatcher<S> {
         if !read.replies.is_empty() && flow == Flow::Continue {
             self.run_reads(read, run.out).await;
         }
-        // The allocation is kept for the next commands.
+        // The allocation is reused for the next commands.
         run.pending = replies;
         run.pending.clear();
         if session.client.is_killed() { Flow::Close } else { flow }
@@ -151,7 +151,7 @@ impl<S: Store> Dispatcher<S> {
         match found.command.run {
             Run::Read(_) | Run::Write(_) => Route::Data(found),
             Run::Session(_) => Route::Session(found),
-            // Admission refuses a container without a subcommand.
+            // Admission has refused a container without a subcommand.
             Run::Node(_) | Run::Describe(_) | Run::Container(_) => Route::Node(found),
         }
     }
@@ -197,8 +197,8 @@ const fn starts_quietly(session: &mut Session) -> bool {
     }
 }
 
-/// `POST` and `Host:` are what a browser sends to this port when a page tricks it. Nothing that
-/// came with them is answered.
+/// `POST` and `Host:` are what a browser sends to this port when a web page abuses it. No command
+/// of such a connection is executed.
 fn is_cross_protocol(argv: &[Bytes]) -> bool {
     let is = |name: &[u8]| argv.first().is_some_and(|arg| arg.eq_ignore_ascii_case(name));
     is(b"post") || is(b"host:")

@@ -1,4 +1,4 @@
-//! Commands of a batch that have been admitted and wait to be run together.
+//! Commands of a batch that have been admitted and will be run together.
 
 use bytes::BytesMut;
 
@@ -9,8 +9,8 @@ use crate::commands::declare::{Flags, Resolved, Run};
 use crate::resp::{Batch, Protocol, Reply};
 use crate::services::sessions::{Client, ClientFlag, Session};
 
-/// The settings of the connection at the moment a command was admitted: a later command of the same
-/// batch may change them.
+/// The settings of the connection when a command was admitted: a later command of the same batch
+/// may change them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ReplyContext {
     pub(super) database: DatabaseId,
@@ -33,7 +33,7 @@ impl ReplyContext {
         }
     }
 
-    /// Appends a reply unless it is not to be sent.
+    /// Appends a reply unless it is quiet.
     pub(super) fn encode(self, reply: &Reply, out: &mut BytesMut) {
         if !self.quiet {
             reply.encode(self.protocol, out);
@@ -41,14 +41,14 @@ impl ReplyContext {
     }
 }
 
-/// One reply to come.
+/// A pending reply.
 #[derive(Debug)]
 pub(super) struct PendingReply {
     pub(super) source: ReplySource,
     pub(super) context: ReplyContext,
 }
 
-/// Where a reply comes from.
+/// The source of a reply.
 #[derive(Debug)]
 pub(super) enum ReplySource {
     /// It is known already.
@@ -104,17 +104,17 @@ impl<'a> Part<'a> {
         (self.with(written), self.with(read))
     }
 
-    /// Whether every read may be answered without asking the leader.
+    /// Whether no read needs a confirmation by the leader.
     pub(super) fn is_stale(&self) -> bool {
         self.replies.iter().all(PendingReply::is_stale)
     }
 }
 
-/// A batch while it is run.
+/// The state of a batch that is being run.
 pub(super) struct BatchRun<'a> {
     pub(super) batch: &'a Batch,
     pub(super) settings: BatchSettings,
-    /// Commands and replies that wait for each other, in order.
+    /// Pending commands and replies, in order.
     pub(super) pending: Vec<PendingReply>,
     pub(super) out: &'a mut BytesMut,
 }
@@ -124,7 +124,7 @@ impl BatchRun<'_> {
         self.pending.push(PendingReply { source, context });
     }
 
-    /// Adds a reply in the present protocol of the session.
+    /// Adds a reply in the current protocol of the session.
     pub(super) fn push_reply(&mut self, session: &Session, reply: Reply, quiet: bool) {
         let context = ReplyContext::of(session, &self.settings, quiet);
         self.push(ReplySource::Ready(reply), context);

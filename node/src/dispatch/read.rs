@@ -31,8 +31,8 @@ pub(super) struct ReadAt {
     pub(super) touches: bool,
 }
 
-/// Whether a read examines so much that it must let writers in. It then runs on a snapshot of the
-/// same moment, so the command stays atomic.
+/// Whether a read examines so much that writers must not wait for it. It then runs on a snapshot,
+/// so the command stays atomic.
 pub(super) fn is_long(keyspace: &Keyspace, call: Call<'_>, database: DatabaseId) -> bool {
     read_cost(call.found.command, call.argv, keyspace, database) > READ_COST_UNDER_LOCK_MAX
 }
@@ -53,8 +53,7 @@ impl<S: Store> Dispatcher<S> {
         }
     }
 
-    /// Calls `read` with the time for the read until what it has read may be answered: at most
-    /// twice.
+    /// Calls `read` with the time of the read until its result may be sent: at most twice.
     pub(super) async fn confirmed<T>(
         &self,
         stale: bool,
@@ -69,7 +68,7 @@ impl<S: Store> Dispatcher<S> {
             let time = self.store.leader_time();
             let value = read(time);
             // Checked again after reading: the lease may have ended during a pause between the
-            // first check and the read. The first check only avoids a read in vain.
+            // first check and the read. The first check only avoids a useless read.
             if self.store.may_read_now() {
                 self.store.note_read(time);
                 self.metrics.add(Stat::LeaseReads, 1);
@@ -81,7 +80,7 @@ impl<S: Store> Dispatcher<S> {
         self.unless_replaced(time, read)
     }
 
-    /// Calls `read`, whose value counts only if no snapshot replaced the keys meanwhile.
+    /// Calls `read`; its result counts only if no snapshot replaced the keys meanwhile.
     fn unless_replaced<T>(
         &self,
         time: GroupTime,
@@ -92,10 +91,10 @@ impl<S: Store> Dispatcher<S> {
         if before.is_multiple_of(2) && self.store.loads() == before {
             return Ok(value);
         }
-        Err(ReplyError::new("LOADING this node takes over a snapshot, ask again or ask another"))
+        Err(ReplyError::new("LOADING this node installs a snapshot, retry here or on another node"))
     }
 
-    /// The time of a read while it holds the lock of the keyspace: not before what it sees.
+    /// The time of a read that holds the lock of the keyspace: not before any entry that it sees.
     pub(super) fn time_under_lock(&self, time: GroupTime) -> GroupTime {
         time.max(self.store.applied_time())
     }

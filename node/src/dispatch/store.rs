@@ -1,4 +1,4 @@
-//! What dispatch needs of a Raft group, so that it can be tested without one.
+//! What dispatch needs from a Raft group, so that it can be tested without one.
 
 use std::future::Future;
 
@@ -12,7 +12,7 @@ use crate::services::cluster::Member;
 /// Why a request has no replies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Certain: nothing of it was executed. Answered with this.
+    /// It is certain that nothing of it was executed. This is the reply.
     NotExecuted(ReplyError),
     /// It may or may not have been executed: the connection must close.
     Unknown,
@@ -34,8 +34,8 @@ pub trait Proposer {
 
 /// When a read may be answered, and at which time it reads.
 pub trait ReadControl {
-    /// Whether what was read from [`Replica::keyspace`] until now may be answered. Must be asked
-    /// after reading.
+    /// Whether what was read from [`Replica::keyspace`] until now may be sent to a client. Must be
+    /// called after reading.
     fn may_read_now(&self) -> bool;
 
     /// Waits until everything that another node may have shown is visible in
@@ -70,14 +70,14 @@ pub trait Replica {
     /// incomplete.
     fn loads(&self) -> u64;
 
-    /// Time of the last entry of which some effect may be visible. Must be asked with the lock of
-    /// the keyspace held: no read may be before it.
+    /// Time of the last entry of which some effect may be visible. Must be called with the lock of
+    /// the keyspace held: no read may have an earlier time.
     fn applied_time(&self) -> GroupTime;
 
     /// The last log index applied on this node.
     fn applied_index(&self) -> u64;
 
-    /// The leader, if one is known that this node heard a moment ago.
+    /// The leader, if this node knows one and has had contact to it recently.
     fn leader(&self) -> Option<Member>;
 
     /// Whether this node leads.

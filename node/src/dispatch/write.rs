@@ -1,5 +1,6 @@
-//! Writes: everything up to the last write of a part is one request, so that it shares one round of
-//! the log. Reads between writes travel with them and see exactly what was written before.
+//! Writes: everything up to the last write of a part is one request, so that it needs only one
+//! round of the log. Reads between writes are in the same request and see exactly what was written
+//! before.
 
 use bytes::BytesMut;
 use tokio::time::Instant;
@@ -18,8 +19,8 @@ use crate::resp::{Reply, ReplyError};
 const REQUEST_BYTES: usize = 1 << 20;
 
 impl<S: Store> Dispatcher<S> {
-    /// Appends the replies of a part. When it is unknown whether a request was executed, the
-    /// replies before it are the last.
+    /// Appends the replies of a part. When it is unknown whether a request was executed, no reply
+    /// follows those before it.
     pub(super) async fn run_writes(&self, mut part: Part<'_>, out: &mut BytesMut) -> Flow {
         while !part.replies.is_empty() {
             let (builder, length) = build(part);
@@ -120,7 +121,7 @@ fn is_mixed(part: Part<'_>) -> bool {
     growing > 0 && growing < commands
 }
 
-/// As many commands as make one request, and how many replies those are.
+/// As many commands as fit into one request, and the number of their replies.
 fn build(part: Part<'_>) -> (RequestBuilder, usize) {
     let mut builder = RequestBuilder::new();
     for (position, PendingReply { source, context }) in part.replies.iter().enumerate() {

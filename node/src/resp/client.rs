@@ -1,13 +1,13 @@
-//! The other side: encodes requests and decodes replies, for the command line, benchmarks, tests.
+//! The client side: encodes requests and decodes replies, for the command line, benchmarks, tests.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 use super::{Reply, ReplyError};
 
-/// Replies nest this deep at most; a deeper one is an attack or a mistake.
+/// Deepest nesting of a reply; a deeper one is an attack or a mistake.
 const DEPTH_MAX: u32 = 32;
 
-/// Bytes that are no reply, with what was found.
+/// The bytes are not a reply; the text is the reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the reply is not RESP: {0}")]
 pub struct ProtocolError(&'static str);
@@ -23,7 +23,7 @@ pub fn encode_request<W: AsRef<[u8]>>(output: &mut BytesMut, words: &[W]) {
     }
 }
 
-/// Takes one whole reply of RESP2 or RESP3 off `input`; `None` until it is whole.
+/// Removes one complete reply of RESP2 or RESP3 from `input`; `None` until it is complete.
 pub fn decode_reply(input: &mut BytesMut) -> Result<Option<Reply>, ProtocolError> {
     let mut reader = Reader { bytes: input, at: 0 };
     match reader.reply(0) {
@@ -120,7 +120,7 @@ fn text(bytes: &[u8]) -> String {
 
 fn number(digits: &[u8]) -> Result<i64, Stop> {
     let digits = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    digits.ok_or(Stop::Wrong("an integer that is none"))
+    digits.ok_or(Stop::Wrong("an invalid integer"))
 }
 
 fn length(digits: &[u8]) -> Result<usize, Stop> {
@@ -129,7 +129,7 @@ fn length(digits: &[u8]) -> Result<usize, Stop> {
 
 fn double(digits: &[u8]) -> Result<Reply, Stop> {
     let digits = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
-    digits.map(Reply::Double).ok_or(Stop::Wrong("a double that is none"))
+    digits.map(Reply::Double).ok_or(Stop::Wrong("an invalid double"))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Bytes to commands, as they arrive. Arguments are slices of the received bytes, never copies.
-//! What a client announces is never allocated before it has been received.
+//! Bytes to commands, as they arrive. Arguments are slices of the received bytes, never copies. No
+//! memory is allocated for announced bytes before they are received.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,7 +11,7 @@ use crate::base::limits::{
     ARGUMENTS_MAX, INLINE_BYTES_MAX, UNAUTHENTICATED_ARGUMENTS_MAX, UNAUTHENTICATED_BULK_BYTES_MAX,
 };
 
-/// A stream that is no RESP; the connection answers it and closes.
+/// A stream that is not RESP; the connection sends the error and closes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("Protocol error: {0}")]
 pub struct ProtocolError(pub Cow<'static, str>);
@@ -22,7 +22,8 @@ impl ProtocolError {
     }
 }
 
-/// Commands in the order they were sent. Reused, so that a steady stream allocates nothing.
+/// Commands in the order in which they were sent. It is reused, so that a steady stream needs no
+/// allocations.
 #[derive(Debug, Default)]
 pub struct Batch {
     words: Vec<Bytes>,
@@ -40,13 +41,13 @@ impl Batch {
         self.ends.is_empty()
     }
 
-    /// The words of a command, its name first.
+    /// The arguments of a command, beginning with its name.
     pub fn command(&self, index: usize) -> &[Bytes] {
         let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.words[start..self.ends[index]]
     }
 
-    /// Forgets all commands, and with them the received bytes.
+    /// Removes all commands, and with them the received bytes.
     pub fn clear(&mut self) {
         self.words.clear();
         self.ends.clear();
@@ -63,21 +64,21 @@ impl Batch {
 pub struct Decoder {
     bulk_bytes_max: usize,
     authenticated: bool,
-    /// Where the next unread byte stands in the buffer.
+    /// Position of the next unread byte in the buffer.
     at: usize,
-    /// Where the command that is being read starts.
+    /// Start of the command that is being read.
     start: usize,
-    /// Words of complete commands and of the one being read.
+    /// Arguments of complete commands and of the one that is being read.
     words: Vec<Range<usize>>,
-    /// How many of `words` each complete command ends after.
+    /// For each complete command, the index in `words` after its last argument.
     ends: Vec<usize>,
-    /// Words that the command being read still lacks.
+    /// Arguments that are still missing in the command that is being read.
     missing: usize,
-    /// The announced length of the word being read.
+    /// The announced length of the argument that is being read.
     bulk: Option<usize>,
 }
 
-/// One step of reading.
+/// The result of one step.
 enum Step {
     /// A command is complete, or an empty one was skipped.
     Done,
@@ -100,23 +101,23 @@ impl Decoder {
         }
     }
 
-    /// Until a client is authenticated it may send small commands only, and they are decoded one by
-    /// one, since any of them may authenticate it.
+    /// Until a client is authenticated it may send only small commands, and they are decoded one by
+    /// one, because any of them may authenticate it.
     pub const fn set_authenticated(&mut self, authenticated: bool) {
         self.authenticated = authenticated;
     }
 
-    /// How many bytes more the word being read needs, as far as is known.
+    /// How many more bytes the argument that is being read needs, as far as is known.
     pub fn wanted(&self, buffer: &BytesMut) -> usize {
         self.bulk.map_or(0, |length| (self.at + length + 2).saturating_sub(buffer.len()))
     }
 
-    /// Bytes that the words received so far take beside the buffer.
+    /// Bytes of the positions of the arguments received so far, besides the buffer.
     pub const fn words_bytes(&self) -> usize {
         self.words.len() * (size_of::<Range<usize>>() + size_of::<Bytes>())
     }
 
-    /// Moves the complete commands of `buffer` to `batch`. Those before an error are in it too.
+    /// Moves the complete commands of `buffer` to `batch`, also those before an error.
     pub fn decode(
         &mut self,
         buffer: &mut BytesMut,
@@ -168,7 +169,7 @@ impl Decoder {
         Ok(Step::Done)
     }
 
-    /// An empty command leaves a gap; it is dropped with the command before it.
+    /// An empty command leaves a gap, which is removed together with the command before it.
     const fn skip_empty(&mut self) {
         self.start = self.at;
     }
@@ -247,7 +248,7 @@ impl Decoder {
         Ok(Step::Done)
     }
 
-    /// Turns the ranges of complete commands into slices with one reference to the received bytes.
+    /// Converts the ranges of complete commands to slices that share the received bytes.
     fn move_complete(&mut self, buffer: &mut BytesMut, batch: &mut Batch) {
         let Some(count) = self.ends.last().copied() else {
             buffer.advance(self.start);
@@ -272,22 +273,22 @@ impl Decoder {
     }
 }
 
-/// A number up to the end of its line, and where the next line starts. `None` while the line is not
-/// complete; a number of `None` when it is none.
+/// A number up to the end of its line, and the position of the next line. `None` while the line is
+/// not complete; the number is `None` when it is invalid.
 fn line(buffer: &[u8], from: usize) -> Option<(Option<i64>, usize)> {
     let rest = buffer.get(from..)?;
     let end = end_of_line(b'\r', rest)?;
-    // The line feed must have arrived too.
+    // The line feed must have been received too.
     let complete = rest.len() >= end + 2;
     complete.then(|| (number(&rest[..end]), from + end + 2))
 }
 
-/// As Redis, which looks for the end as in a C string: behind a NUL byte there is none.
+/// As in Redis, which searches for the end as in a C string: not after a NUL byte.
 fn end_of_line(end: u8, rest: &[u8]) -> Option<usize> {
     memchr::memchr2(end, 0, rest).filter(|at| rest[*at] == end)
 }
 
-/// As Redis' `string2ll`: no spaces, no plus, no leading zero.
+/// As Redis's `string2ll`: no spaces, no plus sign, no leading zero.
 fn number(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     if digits.is_empty() || digits.len() > 18 || (digits[0] == b'0' && text != b"0") {

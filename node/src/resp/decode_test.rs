@@ -80,7 +80,7 @@ fn a_line_with_a_nul_byte_never_ends() {
 }
 
 #[test]
-fn strangers_may_send_small_commands_only_and_one_at_a_time() {
+fn unauthenticated_clients_may_send_small_commands_only_and_one_at_a_time() {
     let decode = |text: &str| {
         let (mut batch, mut buffer) = (Batch::default(), BytesMut::from(text.as_bytes()));
         let outcome = Decoder::new(1 << 20).decode(&mut buffer, &mut batch);

@@ -8,7 +8,7 @@ use crate::base::float::format_double;
 /// A version of RESP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Protocol {
-    /// Every client speaks it.
+    /// Every client supports it.
     #[default]
     Resp2,
     /// After `HELLO 3`.
@@ -69,7 +69,7 @@ pub fn encode_error(error: &ReplyError, out: &mut BytesMut) {
     line(out, b'-', error.0.as_bytes());
 }
 
-/// A line must stay one line, whatever a client smuggled into its text.
+/// A text from a client must not break the line.
 fn line(out: &mut BytesMut, kind: u8, text: &[u8]) {
     out.reserve(text.len() + 3);
     out.put_u8(kind);

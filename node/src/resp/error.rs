@@ -1,8 +1,9 @@
-//! Every error text of the server, once. Texts are Redis' own, because clients match on them.
+//! Every error text of the server. The texts are those of Redis, because clients match on them.
 
 use std::borrow::Cow;
 
-/// An error reply: `-CODE text`. Stored as one string, since Redis' codes are its first word.
+/// An error reply: `-CODE text`. It is stored as one string, because Redis's codes are its first
+/// word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReplyError(pub Cow<'static, str>);
 
@@ -31,7 +32,7 @@ texts! {
     OUT_OF_RANGE = "ERR value is out of range";
     /// A count that must be positive.
     NOT_POSITIVE = "ERR value is out of range, must be positive";
-    /// INCR and friends.
+    /// INCR and similar commands.
     OVERFLOW = "ERR increment or decrement would overflow";
     /// INCRBYFLOAT.
     NAN_OR_INFINITY = "ERR increment would produce NaN or Infinity";
@@ -46,11 +47,11 @@ texts! {
     HELLO_WITHOUT_AUTH = "NOAUTH HELLO must be called with the client already authenticated, \
         otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the \
         client and select the RESP protocol version at the same time";
-    /// HELLO with a version that there is not.
+    /// HELLO with an unknown version.
     NO_PROTOCOL = "NOPROTO unsupported protocol version";
-    /// HELLO with a version that is no number.
+    /// HELLO with a version that is not a number.
     PROTOCOL_NOT_INTEGER = "ERR Protocol version is not an integer or out of range";
-    /// SELECT and friends.
+    /// SELECT and similar commands.
     NO_SUCH_DATABASE = "ERR DB index is out of range";
     /// CLIENT SETNAME, HELLO SETNAME.
     INVALID_CLIENT_NAME =
@@ -74,16 +75,16 @@ texts! {
         tracking mode with OPTIN or OPTOUT mode enabled";
     /// A command before AUTH.
     NO_AUTH = "NOAUTH Authentication required.";
-    /// No room below `maxmemory`.
+    /// The command needs memory above `maxmemory`.
     OUT_OF_MEMORY = "OOM command not allowed when used memory > 'maxmemory'.";
-    /// A name for a key that is longer than keys may be.
+    /// The name of a key is longer than the configuration allows.
     KEY_TOO_LONG = "ERR key is longer than limits.key_bytes_max allows, use a shorter name or \
         raise limits-key-bytes-max";
     /// EXEC after a command was refused while queueing.
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A command that MULTI cannot queue.
     NOT_IN_TRANSACTION = "ERR Command not allowed inside a transaction";
-    /// More bytes queued than an entry of the log can hold.
+    /// More bytes are queued than fit into an entry of the log.
     TRANSACTION_TOO_LONG = "ERR transaction takes more memory than limits.transaction_bytes_max \
         allows, send fewer or smaller commands or raise limits-transaction-bytes-max";
     /// DEBUG without `enable-debug-command`.
@@ -105,7 +106,7 @@ texts! {
 }
 
 impl ReplyError {
-    /// An error with a text made at run time; `text` starts with its code, such as `ERR`.
+    /// An error with a text created at run time; `text` starts with its code, such as `ERR`.
     pub fn new(text: impl Into<Cow<'static, str>>) -> Self {
         Self(text.into())
     }
@@ -123,7 +124,7 @@ impl ReplyError {
         ))
     }
 
-    /// A subcommand called in a way that it does not know.
+    /// A subcommand with unknown arguments.
     pub fn subcommand(container: &str, subcommand: &str) -> Self {
         Self::new(format!(
             "ERR unknown subcommand or wrong number of arguments for '{subcommand}'. \

@@ -1,4 +1,4 @@
-//! Commands typed by hand: words between spaces, quoted as in Redis' `sdssplitargs`.
+//! Commands typed by hand: words between spaces, quoted as in Redis's `sdssplitargs`.
 
 use bytes::Bytes;
 
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn words_stand_between_spaces() {
+    fn words_are_separated_by_spaces() {
         check("", Some(&[]));
         check("  set  a\tb ", Some(&[b"set", b"a", b"b"]));
     }

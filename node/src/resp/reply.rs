@@ -1,15 +1,15 @@
-//! Every shape a reply can have, independent of the protocol version of the connection.
+//! Every type of reply, independent of the protocol version of the connection.
 
 use bytes::Bytes;
 
 use super::ReplyError;
 
-/// What a command answers. `encode` turns it into RESP2 or RESP3 bytes.
+/// The reply of a command. `encode` converts it to RESP2 or RESP3 bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// A status line, such as `+OK`.
     Status(&'static str),
-    /// A status line whose text is made at run time.
+    /// A status line whose text is created at run time.
     Line(String),
     /// `:n`
     Integer(i64),
@@ -38,11 +38,11 @@ pub enum Reply {
     Verbatim(&'static str, Bytes),
     /// `>n` in RESP3; an array in RESP2. Out of band.
     Push(Vec<Self>),
-    /// `|n` in RESP3, before the reply it is about; nothing in RESP2.
+    /// `|n` in RESP3, before the reply to which it belongs; nothing in RESP2.
     Attribute(Vec<(Self, Self)>),
     /// `-CODE text`
     Error(ReplyError),
-    /// Several replies in a row for one command (`SUBSCRIBE a b`).
+    /// Several consecutive replies to one command (`SUBSCRIBE a b`).
     Many(Vec<Self>),
     /// No reply at all (`CLIENT REPLY OFF`).
     Nothing,
@@ -62,7 +62,7 @@ impl Reply {
         Self::Integer(i64::try_from(count).unwrap_or(i64::MAX))
     }
 
-    /// `:1` or `:0`, the way Redis answers yes or no.
+    /// `:1` or `:0`, as Redis encodes yes or no.
     pub const fn flag(yes: bool) -> Self {
         Self::Integer(yes as i64)
     }

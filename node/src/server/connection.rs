@@ -1,4 +1,4 @@
-//! One client: read, run, write, in turn. While it is idle it holds no buffer at all.
+//! One client: read, run, write, in turn. An idle connection holds no buffer.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -27,21 +27,21 @@ use crate::services::sessions::{Client, Load, Session};
 /// The buffer that all connections of a thread read into.
 const READ_BYTES: usize = 64 * 1024;
 
-/// Less room than this and the buffer is replaced.
+/// The buffer is replaced when it has less free space than this.
 const READ_BYTES_LEAST: usize = 16 * 1024;
 
-/// How often the limits of a client are looked at that does not read its replies.
+/// How often the limits of a client that does not read its replies are checked.
 const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Longest wait for the end of a connection to be sent.
-const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all connections of one thread share.
-pub struct Door<S> {
+pub struct IoThread<S> {
     dispatcher: Dispatcher<S>,
     stopping: watch::Receiver<bool>,
     reader: RefCell<BytesMut>,
-    /// Buffers for replies and batches, lent to connections while they are busy.
+    /// Free buffers for replies and batches; a connection takes one while it runs commands.
     spare: RefCell<Vec<Buffers>>,
 }
 
@@ -51,13 +51,13 @@ struct Buffers {
     out: BytesMut,
 }
 
-impl<S: Store> Door<S> {
-    /// For the connections of the calling thread.
+impl<S: Store> IoThread<S> {
+    /// State for the connections of the calling thread.
     pub fn new(dispatcher: Dispatcher<S>, stopping: watch::Receiver<bool>) -> Self {
         Self { dispatcher, stopping, reader: RefCell::default(), spare: RefCell::default() }
     }
 
-    /// Turns true when the server stops.
+    /// Becomes true when the server stops.
     pub fn stopping(&self) -> watch::Receiver<bool> {
         self.stopping.clone()
     }
@@ -85,31 +85,31 @@ impl<S: Store> Door<S> {
     }
 }
 
-/// A client that was taken in, from before its TLS session until after its last reply.
-pub struct Seat<S: Store> {
-    door: Rc<Door<S>>,
+/// Counts a client from before its TLS handshake until after its last reply.
+pub struct ConnectionSlot<S: Store> {
+    thread: Rc<IoThread<S>>,
     client: Arc<Client>,
 }
 
-impl<S: Store> Seat<S> {
-    /// A place at this door.
-    pub fn new(door: Rc<Door<S>>, client: Arc<Client>) -> Self {
-        door.metrics().add(Stat::ConnectionsReceived, 1);
-        Self { door, client }
+impl<S: Store> ConnectionSlot<S> {
+    /// Counts `client` as connected on this thread.
+    pub fn new(thread: Rc<IoThread<S>>, client: Arc<Client>) -> Self {
+        thread.metrics().add(Stat::ConnectionsReceived, 1);
+        Self { thread, client }
     }
 
-    /// The client's stream inside TLS; `None` when the handshake fails or is not waited for.
+    /// The client's stream inside TLS; `None` when the handshake fails or is cancelled.
     pub async fn handshake<T: AsyncRead + AsyncWrite + Unpin>(
         &self,
         config: Arc<ServerConfig>,
         stream: T,
     ) -> Option<TlsStream<T>> {
-        let mut stopping = self.door.stopping();
+        let mut stopping = self.thread.stopping();
         tokio::select! {
             opened = tls::accept(config, stream) => match opened {
                 Ok(stream) => Some(stream),
                 Err(error) => {
-                    self.door.metrics().add(Stat::TlsHandshakeFailures, 1);
+                    self.thread.metrics().add(Stat::TlsHandshakeFailures, 1);
                     tracing::info!(client = self.client.address(), %error, "no TLS session");
                     None
                 }
@@ -120,34 +120,34 @@ impl<S: Store> Seat<S> {
     }
 }
 
-/// Also when the thread ends before the client does.
-impl<S: Store> Drop for Seat<S> {
+/// Also dropped when the thread ends before the client does.
+impl<S: Store> Drop for ConnectionSlot<S> {
     fn drop(&mut self) {
-        self.door.metrics().add(Stat::ConnectionsClosed, 1);
-        self.door.node().clients.disconnect(self.client.id());
+        self.thread.metrics().add(Stat::ConnectionsClosed, 1);
+        self.thread.node().clients.disconnect(self.client.id());
     }
 }
 
 /// One connection.
 pub struct Connection<T, S: Store> {
     stream: T,
-    seat: Seat<S>,
+    slot: ConnectionSlot<S>,
     session: Session,
     decoder: Decoder,
-    /// Received bytes that make no whole command yet.
+    /// Received bytes that are not a complete command yet.
     received: BytesMut,
     /// Bytes of the commands that are being run.
     argument_bytes: usize,
     stopping: watch::Receiver<bool>,
 }
 
-/// Why a connection ends; nobody needs more than a name for it.
+/// Why a connection ends.
 enum End {
     Closed,
     Idle,
     TooMuchInput,
     TooMuchOutput,
-    /// What came is no request, and was answered so.
+    /// The input was not RESP, and the client got an error.
     Broken,
 }
 
@@ -158,16 +158,16 @@ impl From<io::Error> for End {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
-    /// A connection of a client that was taken in.
-    pub fn new(stream: T, seat: Seat<S>) -> Self {
-        let node = seat.door.node();
+    /// A connection of a counted client.
+    pub fn new(stream: T, slot: ConnectionSlot<S>) -> Self {
+        let node = slot.thread.node();
         let bulk_bytes_max = node.config.load().limits.bulk_bytes_max;
         let decoder = Decoder::new(usize::try_from(bulk_bytes_max).unwrap_or(usize::MAX));
-        let session = Session::new(Arc::clone(&seat.client), !node.asks_for_password());
-        let stopping = seat.door.stopping();
+        let session = Session::new(Arc::clone(&slot.client), !node.asks_for_password());
+        let stopping = slot.thread.stopping();
         Self {
             stream,
-            seat,
+            slot,
             session,
             decoder,
             received: BytesMut::new(),
@@ -176,7 +176,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         }
     }
 
-    /// Serves the client until it leaves or is sent away.
+    /// Serves the client until one of the two sides closes the connection.
     pub async fn serve(mut self) {
         let end = loop {
             match self.turn().await {
@@ -186,12 +186,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             }
         };
         let evicted = self.session.client.is_evicted();
-        // Before the client can see the end, so that nobody counts it any more.
-        self.seat.door.node().clients.disconnect(self.session.client.id());
-        // What was sent before the end must arrive, but nobody waits for it: TLS has a last message
-        // that a client may never read.
-        let _ = tokio::time::timeout(SHUTDOWN_PATIENCE, self.stream.shutdown()).await;
-        let metrics = self.seat.door.metrics();
+        // Before the client can see the end, so that it is not counted any more.
+        self.slot.thread.node().clients.disconnect(self.session.client.id());
+        // What was sent before must arrive, but the wait is limited: TLS has a last message that a
+        // client may never read.
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.stream.shutdown()).await;
+        let metrics = self.slot.thread.metrics();
         if evicted {
             metrics.add(Stat::EvictedClients, 1);
         }
@@ -204,39 +204,39 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         }
     }
 
-    /// Reads once, runs what is complete, writes the replies.
+    /// Reads once, runs the complete commands, writes the replies.
     async fn turn(&mut self) -> Result<Flow, End> {
         let Some(count) = self.wait_and_read().await? else { return Ok(Flow::Close) };
         self.session.client.touch();
-        let metrics = self.seat.door.metrics();
+        let metrics = self.slot.thread.metrics();
         metrics.add(Stat::BytesIn, count as u64);
         metrics.add(Stat::ReadsProcessed, 1);
         self.publish_load(0);
         if self.session.client.is_killed() {
             return Ok(Flow::Close);
         }
-        let mut buffers = self.seat.door.lend();
+        let mut buffers = self.slot.thread.lend();
         let outcome = self.run_received(&mut buffers).await;
-        self.seat.door.take_back(buffers);
+        self.slot.thread.take_back(buffers);
         self.keep_rest();
         self.argument_bytes = 0;
         self.publish_load(0);
         outcome
     }
 
-    /// The number of bytes read; `None` when the connection is to end.
+    /// The number of bytes read; `None` when the connection must end.
     async fn wait_and_read(&mut self) -> Result<Option<usize>, End> {
         let client = Arc::clone(&self.session.client);
-        let idle_s = self.seat.door.node().config.load().limits.idle_timeout_s;
-        let Self { stream, seat, received, decoder, stopping, .. } = self;
+        let idle_s = self.slot.thread.node().config.load().limits.idle_timeout_s;
+        let Self { stream, slot, received, decoder, stopping, .. } = self;
         if *stopping.borrow() {
             return Ok(None);
         }
         tokio::select! {
-            // Reading comes first because it is ready most often; whoever is killed while commands
-            // keep coming is noticed by dispatch.
+            // Reading comes first because it is ready most often; dispatch notices when a client is
+            // killed while it sends commands.
             biased;
-            count = read(stream, &seat.door, received, decoder) => match count? {
+            count = read(stream, &slot.thread, received, decoder) => match count? {
                 0 => Ok(None),
                 count => Ok(Some(count)),
             },
@@ -264,7 +264,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                 break;
             }
         }
-        let limit = self.seat.door.node().config.load().limits.query_buffer_bytes_max;
+        let limit = self.slot.thread.node().config.load().limits.query_buffer_bytes_max;
         if (self.received.len() + self.decoder.words_bytes()) as u64 > limit {
             return Err(End::TooMuchInput);
         }
@@ -288,45 +288,45 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         Ok(Flow::Continue)
     }
 
-    /// Runs commands. One that waits ends with the connection: when the client leaves, is sent
-    /// away, or the server stops.
+    /// Runs commands. A blocked command ends with the connection: when the client leaves or is
+    /// killed, or when the server stops.
     async fn run_some(
         &mut self,
         batch: &mut Batch,
         next: usize,
         out: &mut BytesMut,
     ) -> Result<Progress, End> {
-        let door = Rc::clone(&self.seat.door);
+        let thread = Rc::clone(&self.slot.thread);
         let Self { stream, session, received, stopping, .. } = self;
         let client = Arc::clone(&session.client);
         let left = async {
             client.blocked().await;
             tokio::select! {
                 () = client.killed() => {}
-                // An error says that the server is gone.
+                // An error means that the server is gone.
                 _ = stopping.wait_for(|stopping| *stopping) => {}
-                () = end_of_input(stream, received, (&door, &client)) => {}
+                () = end_of_input(stream, received, (&thread, &client)) => {}
             }
         };
         tokio::select! {
             biased;
-            progress = door.dispatcher.run(session, batch, next, out) => Ok(progress),
+            progress = thread.dispatcher.run(session, batch, next, out) => Ok(progress),
             () = left => Err(End::Closed),
         }
     }
 
-    /// Whether this many bytes may wait for the client; `over_soft` says since when they are more
-    /// than the soft limit, as far as was seen.
+    /// Whether this many bytes may wait for the client; `over_soft` is the time at which they were
+    /// first seen above the soft limit.
     fn check_output(&self, bytes: usize, over_soft: Option<Instant>) -> Result<(), End> {
         let limit = self.output_limit();
         let over_hard = limit.hard_bytes > 0 && bytes as u64 > limit.hard_bytes;
-        let patience = Duration::from_secs(limit.soft_seconds);
-        let over_long = over_soft.is_some_and(|since| since.elapsed() >= patience);
+        let soft_time = Duration::from_secs(limit.soft_seconds);
+        let over_long = over_soft.is_some_and(|since| since.elapsed() >= soft_time);
         if over_hard || over_long { Err(End::TooMuchOutput) } else { Ok(()) }
     }
 
     fn output_limit(&self) -> OutputBufferLimit {
-        self.seat.door.node().config.load().limits.output_buffer.normal
+        self.slot.thread.node().config.load().limits.output_buffer.normal
     }
 
     async fn answer_broken(
@@ -334,7 +334,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         error: &ProtocolError,
         out: &mut BytesMut,
     ) -> Result<Flow, End> {
-        self.seat.door.metrics().add(Stat::ProtocolErrors, 1);
+        self.slot.thread.metrics().add(Stat::ProtocolErrors, 1);
         tracing::debug!(client = self.session.client.address(), %error, "closing a client");
         encode_error(&ReplyError::new(format!("ERR {error}")), out);
         self.write(out).await?;
@@ -345,7 +345,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         if out.is_empty() {
             return Ok(());
         }
-        let metrics = self.seat.door.metrics();
+        let metrics = self.slot.thread.metrics();
         metrics.add(Stat::BytesOut, out.len() as u64);
         metrics.add(Stat::WritesProcessed, 1);
         self.publish_load(out.len());
@@ -373,7 +373,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             }
             self.check_output(waiting, over_soft)?;
         }
-        // TLS may still hold a part of it.
+        // TLS may still buffer a part of it.
         tokio::select! {
             biased;
             flushed = self.stream.flush() => flushed?,
@@ -383,7 +383,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         Ok(())
     }
 
-    /// What is left of a command moves to a buffer of its own: it must not hold the thread's.
+    /// An incomplete command moves to its own buffer, because it must not keep the thread's buffer
+    /// alive.
     fn keep_rest(&mut self) {
         if self.received.is_empty() {
             self.received = BytesMut::new();
@@ -404,65 +405,66 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             watched_bytes: self.session.watches.bytes(),
             output_bytes,
         };
-        publish(self.seat.door.node(), &self.session.client, load);
+        publish(self.slot.thread.node(), &self.session.client, load);
     }
 }
 
-/// Tells others what is held for a client; closes those that take most when it is too much.
+/// Publishes the memory of a client; closes the largest clients when all together use too much.
 fn publish(node: &NodeServices, client: &Client, load: Load) {
     if node.clients.publish(client, load) {
         node.bound_clients_memory();
     }
 }
 
-/// Reads into the thread's buffer, or behind what has been received of a long command.
+/// Reads into the thread's buffer, or after the received part of a long command.
 async fn read<T: AsyncRead + Unpin, S: Store>(
     stream: &mut T,
-    door: &Door<S>,
+    thread: &IoThread<S>,
     received: &mut BytesMut,
     decoder: &Decoder,
 ) -> io::Result<usize> {
     if !received.is_empty() {
-        // Twice what has arrived at most: an announcement alone allocates nothing.
+        // At most twice what has been received: an announced length alone allocates nothing.
         let wanted = decoder.wanted(received).min(received.len()).max(READ_BYTES_LEAST);
         received.reserve(wanted);
         return stream.read_buf(received).await;
     }
     let count = std::future::poll_fn(|context| {
-        let mut reader = door.reader.borrow_mut();
+        let mut reader = thread.reader.borrow_mut();
         if reader.capacity() < READ_BYTES_LEAST {
             reader.reserve(READ_BYTES);
         }
-        // Cancel safe and without state, so a new one for every poll is the same as one for all.
+        // Cancellation-safe and without state, so a new one for every poll is the same as one for
+        // all.
         let reading = pin!(stream.read_buf(&mut *reader));
         reading.poll(context)
     })
     .await?;
-    *received = door.reader.borrow_mut().split();
+    *received = thread.reader.borrow_mut().split();
     Ok(count)
 }
 
-/// Keeps what a client sends while it waits; returns when it has left.
+/// Buffers what a client sends while it waits; returns when it has closed the connection.
 async fn end_of_input<T: AsyncRead + Unpin, S: Store>(
     stream: &mut T,
     received: &mut BytesMut,
-    (door, client): (&Door<S>, &Client),
+    (thread, client): (&IoThread<S>, &Client),
 ) {
     loop {
-        let bytes_max = door.node().config.load().limits.query_buffer_bytes_max;
+        let bytes_max = thread.node().config.load().limits.query_buffer_bytes_max;
         if received.len() as u64 >= bytes_max {
-            // The next commands are not read before this one is answered.
+            // The next commands are not read before this one has its reply.
             return std::future::pending().await;
         }
         received.reserve(READ_BYTES_LEAST);
         match stream.read_buf(received).await {
             Ok(0) | Err(_) => return,
             Ok(count) => {
-                door.metrics().add(Stat::BytesIn, count as u64);
+                thread.metrics().add(Stat::BytesIn, count as u64);
                 let input_free_bytes = received.capacity() - received.len();
                 let input_bytes = received.len();
                 let load = Load { input_bytes, input_free_bytes, ..client.load() };
-                publish(door.node(), client, load);
+                publish(thread.node(), client, load);
             }
         }
     }

@@ -1,20 +1,20 @@
-//! What a client still sends while it is sent away. A connection that is closed with unread bytes
-//! is reset, and a reset takes the reply with it that the client has not read: a client that sends
-//! a value that is too long would see a broken pipe and no reason.
+//! Input from a client after the server has decided to close the connection. A connection that is
+//! closed with unread bytes is reset, and the client then loses the reply that it has not read: a
+//! client that sends a value that is too long would see a broken pipe and no reason.
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Duration, timeout};
 
 /// The longest request that a client of Redis sends, and its end.
 const BYTES_MAX: usize = 1 << 30;
-/// For a request that is on its way as a whole.
+/// Time limit for receiving the rest of a request.
 const TIME_MAX: Duration = Duration::from_secs(5);
-/// After which nothing more is on its way.
+/// After this time without input, no more input is expected.
 const SILENCE_MAX: Duration = Duration::from_secs(1);
 const PIECE_BYTES: usize = 64 * 1024;
 
-/// Reads and drops what comes until the client has closed its side, is silent, or goes on for too
-/// long. The own side must be closed already.
+/// Reads and drops input until the client has closed its side, is silent, or has sent too much or
+/// for too long. The write side must be closed already.
 pub(super) async fn discard_input<T: AsyncRead + Unpin>(stream: &mut T) {
     let reading = async {
         let mut piece = vec![0; PIECE_BYTES];

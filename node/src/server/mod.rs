@@ -1,4 +1,4 @@
-//! The doors of a node.
+//! The listeners of a node.
 
 pub mod connection;
 mod discard;

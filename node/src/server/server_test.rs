@@ -43,13 +43,13 @@ impl Drop for Bench {
     }
 }
 
-/// Sends bytes and reads as many as are expected.
+/// Sends bytes and expects these bytes in return.
 fn check(stream: &mut std::net::TcpStream, send: &str, expected: &str) {
     stream.write_all(send.as_bytes()).unwrap();
     let mut received = vec![0; expected.len()];
     stream.read_exact(&mut received).unwrap();
     let received = String::from_utf8_lossy(&received);
-    // Without the texts: some of them are megabytes long.
+    // Without the whole texts: some of them are megabytes long.
     assert!(received == expected, "after {send:.100}: {received:.100}");
 }
 
@@ -100,7 +100,7 @@ fn a_broken_stream_is_answered_and_closed() {
 }
 
 #[test]
-fn one_client_too_many_is_told_so() {
+fn one_client_too_many_gets_an_error() {
     let bench = Bench::start();
     bench.node.clients.set_limit(1);
     let mut first = bench.connect();
@@ -124,7 +124,7 @@ fn a_killed_client_is_gone_and_the_killer_stays() {
 }
 
 #[test]
-fn an_idle_client_is_sent_away() {
+fn an_idle_client_is_disconnected() {
     let bench = Bench::start();
     set_parameter(&bench.node, "timeout", "1");
     let mut client = bench.connect();

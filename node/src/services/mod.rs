@@ -1,4 +1,4 @@
-//! What commands lean on. Nothing here knows a command.
+//! State that commands use. It does not depend on any command.
 
 pub mod cluster;
 pub mod sessions;

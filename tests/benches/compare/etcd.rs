@@ -1,5 +1,5 @@
 //! A load for etcd over its own gRPC interface: Put and linearizable Range of `etcdserverpb.KV`
-//! (<https://etcd.io/docs/v3.6/dev-guide/api_reference_v3/>), only the fields that we send.
+//! (<https://etcd.io/docs/v3.6/dev-guide/api_reference_v3/>), only with the fields that are used.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ async fn drive(load: &Load, addresses: &[String]) -> Result<Figures, String> {
         let endpoint = Endpoint::from_shared(address).map_err(|error| error.to_string())?;
         channels.push(endpoint.connect().await.map_err(|error| error.to_string())?);
     }
-    // etcd has no pipeline; as many requests in flight stand for one.
+    // etcd has no pipeline; the same number of requests in flight replaces it.
     let workers = u64::from(load.row.clients) * u64::from(load.row.pipeline);
     let start = Instant::now();
     let end = start + Duration::from_secs_f64(load.seconds);

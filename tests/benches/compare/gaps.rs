@@ -1,4 +1,4 @@
-//! How long nobody can write when the leader hands over or dies.
+//! How long no client can write when the leader transfers its leadership or dies.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -11,11 +11,11 @@ use tokio::time::Instant;
 use super::report::Figure;
 use super::systems::{System, dev, is_leader};
 
-const HAND_OVERS: usize = 10;
+const TRANSFERS: usize = 10;
 const KILLS: usize = 7;
 
 pub(crate) fn measure(system: &System) -> Result<Vec<Figure>, String> {
-    let handed_over = (0..HAND_OVERS)
+    let transferred = (0..TRANSFERS)
         .map(|_| longest_gap(system, |leader| raft_transfer(&system.addresses[leader])))
         .collect::<Result<Vec<_>, String>>()?;
     let killed = (0..KILLS)
@@ -26,7 +26,7 @@ pub(crate) fn measure(system: &System) -> Result<Vec<Figure>, String> {
         })
         .collect::<Result<Vec<_>, String>>()?;
     Ok(vec![
-        Figure { name: "write gap, leadership transfer", value: spread(handed_over) },
+        Figure { name: "write gap, leadership transfer", value: spread(transferred) },
         Figure { name: "write gap, leader killed", value: spread(killed) },
     ])
 }
@@ -37,20 +37,20 @@ fn spread(mut gaps: Vec<Duration>) -> String {
     format!("{} ms, longest of {} {} ms", median.as_millis(), gaps.len(), longest.as_millis())
 }
 
-/// Writes every few milliseconds to a node that does not lead while `act` is done to the leader;
-/// the longest time between two acknowledged writes.
+/// Writes every few milliseconds to a node that is not the leader while `act` is done to the
+/// leader; returns the longest time between two acknowledged writes.
 fn longest_gap(
     system: &System,
     act: impl FnOnce(usize) -> io::Result<()>,
 ) -> Result<Duration, String> {
     let leader = (0..system.addresses.len())
         .find(|node| is_leader(&system.addresses[*node]).unwrap_or(false))
-        .ok_or("no node says it leads")?;
-    let door = system.addresses[(leader + 1) % system.addresses.len()].clone();
+        .ok_or("no node leads")?;
+    let target = system.addresses[(leader + 1) % system.addresses.len()].clone();
     let stop = Arc::new(AtomicBool::new(false));
     let writer = std::thread::spawn({
         let stop = stop.clone();
-        move || write_until(&door, &stop)
+        move || write_until(&target, &stop)
     });
     std::thread::sleep(Duration::from_secs(1));
     act(leader).map_err(|error| error.to_string())?;
@@ -75,7 +75,7 @@ fn write_until(address: &str, stop: &AtomicBool) -> Duration {
     longest
 }
 
-/// As a client would: it waits for its answer for as long as the server may take.
+/// Like a client: it waits for its answer for as long as the server may take.
 fn one_write(address: &str, kept: &mut Option<TcpStream>) -> io::Result<()> {
     if kept.is_none() {
         let stream = TcpStream::connect(address)?;

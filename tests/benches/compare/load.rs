@@ -1,4 +1,4 @@
-//! What each system is asked to do.
+//! The load on each system.
 
 use std::process::Stdio;
 
@@ -27,7 +27,7 @@ pub(crate) const ROWS: [Row; 6] = [
 pub(crate) const KEYS: u64 = 100_000;
 pub(crate) const VALUE_BYTES: usize = 100;
 
-/// What one run gave.
+/// The results of one run.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Figures {
     pub(crate) operations: u64,
@@ -56,7 +56,7 @@ impl Load {
         }
     }
 
-    /// `ironkv bench` is the client of every RESP server, so that all of them pay the same for it.
+    /// `ironkv bench` is the client of every RESP server, so that its cost is the same for all.
     fn run_resp(&self, system: &System) -> Result<Figures, String> {
         let (host, port) = system.addresses[0].rsplit_once(':').ok_or("address without port")?;
         let output = ironkv_tests::process::ironkv_command()

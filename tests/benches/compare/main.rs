@@ -1,8 +1,8 @@
-//! IronKV (three nodes), Redis (one, appendfsync always) and etcd (three nodes) side by side on
-//! this machine, in one run, with real flushes. Prints the table of `node/src/docs/benchmarks.md`.
+//! IronKV (three nodes), Redis (one, appendfsync always) and etcd (three nodes) on this machine, in
+//! one run, with real flushes. Prints the table of `node/src/docs/benchmarks.md`.
 //!
 //! `cargo bench -p ironkv-tests --bench compare -- [--seconds S] [--only NAME]`. Absolute figures
-//! move with the machine; read the ratios, and the CPU time per operation, which is steadier.
+//! depend on the machine; compare the ratios, and the CPU time per operation, which varies less.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the table is the product")]
 
@@ -59,7 +59,7 @@ fn measure(system: &mut System, seconds: f64, report: &mut Report) -> Result<(),
     for row in ROWS {
         eprintln!("{}: {}", system.name, row.name);
         let load = Load { row, seconds };
-        // Fills the key space, so that GET finds what it asks for, and warms caches.
+        // Fills the key space, so that GET finds its keys, and warms caches.
         load.warm_up(system)?;
         let before = system.cpu_seconds();
         let figures = load.run(system)?;

@@ -14,7 +14,7 @@ use super::systems::{System, dev};
 const IDLE_CONNECTIONS: usize = 10_000;
 const BUSY_CONNECTIONS: u32 = 1_000;
 const KEYS: usize = 1_000_000;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn measure(system: &System, seconds: f64) -> Result<Vec<Figure>, String> {
     let text = |error: io::Error| error.to_string();
@@ -51,7 +51,7 @@ pub(crate) fn measure(system: &System, seconds: f64) -> Result<Vec<Figure>, Stri
     ])
 }
 
-/// Bytes of an idle connection, and what the busy ones do beside them.
+/// Bytes of an idle connection, and the throughput of busy ones beside them.
 fn connections(system: &System, seconds: f64) -> Result<(f64, f64), String> {
     let text = |error: io::Error| error.to_string();
     let mut admin = TcpStream::connect(&system.addresses[0]).map_err(text)?;
@@ -74,8 +74,8 @@ fn connections(system: &System, seconds: f64) -> Result<(f64, f64), String> {
     Ok((each, busy.per_second))
 }
 
-/// 99th percentiles of a write, microseconds, before checkpoints and while one follows the other,
-/// and how many there were.
+/// 99th percentiles of a write, microseconds, before checkpoints and during consecutive ones, and
+/// the number of checkpoints.
 fn under_checkpoints(system: &System, seconds: f64) -> Result<(u64, u64, u64), String> {
     let row = Row { name: "checkpoint", test: "set", clients: 50, pipeline: 1 };
     let calm = Load { row, seconds }.run(system)?;
@@ -85,7 +85,7 @@ fn under_checkpoints(system: &System, seconds: f64) -> Result<(u64, u64, u64), S
         let mut stream = TcpStream::connect(address)?;
         let (start, mut count) = (Instant::now(), 0);
         while start.elapsed() < length {
-            // Answers when the checkpoint is written.
+            // The answer comes when the checkpoint is written.
             if ask(&mut stream, b"SAVE\r\n")?.starts_with(b"+OK") {
                 count += 1;
             }
@@ -124,7 +124,7 @@ fn fill(address: &str) -> io::Result<()> {
 }
 
 fn first_write(address: &str) -> io::Result<()> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let answer = TcpStream::connect(address)
             .and_then(|mut stream| ask(&mut stream, b"SET restart:key value\r\n"));
@@ -137,7 +137,7 @@ fn first_write(address: &str) -> io::Result<()> {
 }
 
 fn ask(stream: &mut TcpStream, request: &[u8]) -> io::Result<Vec<u8>> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(request)?;
     let mut reply = [0; 256];
     let length = stream.read(&mut reply)?;

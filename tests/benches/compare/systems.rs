@@ -21,7 +21,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 /// RESP port of the first node of the development cluster.
 const FIRST_PORT: u16 = 17_000;
 
-/// How a system is spoken to.
+/// The protocol of a system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Resp,
@@ -56,7 +56,7 @@ impl System {
         ticks / TICKS_PER_SECOND
     }
 
-    /// Puts the leader's address first: a client that cares for latency talks to it.
+    /// Puts the leader's address first, which has the lowest latency.
     pub(crate) fn sort_leader_first(&mut self) {
         self.addresses.sort_by_key(|address| !is_leader(address).unwrap_or(false));
     }
@@ -134,7 +134,7 @@ pub(crate) fn ironkv(wanted: &dyn Fn(&str) -> bool) -> Started {
     Ok(Some(system))
 }
 
-/// Asks `ROLE`.
+/// Sends `ROLE`.
 pub(crate) fn is_leader(address: &str) -> io::Result<bool> {
     use std::io::{Read, Write};
     let mut stream = TcpStream::connect(address)?;

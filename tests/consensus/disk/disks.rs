@@ -26,8 +26,8 @@ async fn a_torn_tail_is_cut_and_the_rest_is_kept() {
     cluster.nodes[0].process().kill();
     let path = log_file(&cluster.nodes[0]);
     let end = disk::written_end(&path).unwrap();
-    // A record whose end never reached the disk: its beginning looks like the first one's.
-    // Past the zeros that the last whole record may end with.
+    // A record whose end never reached the disk: its beginning looks like that of the first record.
+    // It comes after the zeros with which the last complete record may end.
     disk::copy_within(&path, 0, end.next_multiple_of(8) + 64, 40).unwrap();
     cluster.start_node(0).await;
     cluster.wait_writable().await;
@@ -48,7 +48,7 @@ async fn a_follower_whose_last_record_is_torn_gets_it_again() {
     }
     cluster.settle().await;
     cluster.nodes[follower].process().kill();
-    // As when the power goes within a second of the last write: nothing says that it was flushed.
+    // As in a power cut within a second of the last write: nothing records that it was flushed.
     let mark = cluster.nodes[follower].data().join("group-0/log/flushed");
     let _not_marked_yet = std::fs::remove_file(mark);
     let path = log_file(&cluster.nodes[follower]);
@@ -101,7 +101,7 @@ async fn a_full_disk_refuses_writes_serves_reads_and_recovers() {
     let refusal = refusal.expect("a full disk refuses writes");
     assert!(refusal.contains("disk") || refusal.contains("space"), "unclear: {refusal}");
     let mut client = cluster.client(0).await;
-    assert_eq!(client.line("GET before").await.unwrap().text(), "1", "reads go on");
+    assert_eq!(client.line("GET before").await.unwrap().text(), "1", "reads continue");
     assert!(cluster.nodes[0].is_running());
     disk.free().unwrap();
     cluster.wait_writable().await;
@@ -122,11 +122,11 @@ async fn too_little_free_disk_refuses_writes_before_it_is_full() {
     disk.fill(16 << 20).unwrap();
     let refusal = refused(&mut cluster).await;
     assert!(refusal.starts_with("MISCONF") && refusal.contains("disk"), "unclear: {refusal}");
-    assert_eq!(client.line("GET a").await.unwrap().text(), "1", "reads go on");
+    assert_eq!(client.line("GET a").await.unwrap().text(), "1", "reads continue");
     let metrics = get(&cluster.nodes[0].http_address, "/metrics").await.1;
     assert!(metrics.contains("\nironkv_disk_full 1\n"), "{metrics}");
     assert!(cluster.nodes[0].admin().status().await.unwrap().disk_full);
-    // There is room for the one who accepts less of it.
+    // There is enough space for a smaller limit.
     client.line("CONFIG SET data-free-bytes-min 8mb").await.unwrap();
     cluster.wait_writable().await;
     client.line("CONFIG SET data-free-bytes-min 32mb").await.unwrap();
@@ -138,8 +138,8 @@ async fn too_little_free_disk_refuses_writes_before_it_is_full() {
     assert!(!cluster.nodes[0].admin().status().await.unwrap().disk_full);
 }
 
-/// One node with a disk of 96 MiB of its own. To be dropped from the end: the node uses the disk,
-/// the disk the folder.
+/// One node with its own disk of 96 MiB. Drop them from the end: the node uses the disk, the disk
+/// the folder.
 async fn on_a_small_disk(free_bytes_min: &str) -> (TempDir, SmallDisk, Cluster) {
     let mount = tempfile::tempdir().unwrap();
     let disk = SmallDisk::mount(mount.path(), 96).expect("root can mount");
@@ -149,7 +149,7 @@ async fn on_a_small_disk(free_bytes_min: &str) -> (TempDir, SmallDisk, Cluster) 
     (mount, disk, cluster)
 }
 
-/// Writes until that is refused; the refusal.
+/// Writes until a write is refused; returns the error.
 async fn refused(cluster: &mut Cluster) -> String {
     let mut client = cluster.leader_client().await;
     let deadline = tokio::time::Instant::now() + SETTLE_LIMIT;

@@ -36,7 +36,7 @@ async fn after_a_flush_that_failed_the_node_ends_and_writes_the_end_of_its_log_a
     assert!(answer.is_err(), "acknowledged without a flush: {answer:?}");
     let ended = cluster.nodes[0].process().ended_within(ENDS_WITHIN).await;
     drop(failing);
-    assert!(ended.is_some_and(|status| !status.success()), "it goes on after EIO: {ended:?}");
+    assert!(ended.is_some_and(|status| !status.success()), "it continues after EIO: {ended:?}");
     assert!(cluster.nodes[0].log_tail().contains("disk failed"), "{}", cluster.nodes[0].log_tail());
 
     let calls = cluster.nodes[0].directory.join("calls");
@@ -58,7 +58,7 @@ async fn after_a_flush_that_failed_the_node_ends_and_writes_the_end_of_its_log_a
     );
 }
 
-/// Holds every flush up for much longer than a test takes.
+/// Delays every flush by much longer than a test takes.
 const HANGS: &str = "fdatasync:delay_enter=600000000";
 
 /// A figure of a node's `/metrics`.
@@ -79,14 +79,14 @@ async fn a_leader_whose_disk_hangs_gives_its_leadership_up_and_serves_again_when
     let hanging = Interference::with(pid, HANGS).unwrap();
     let follower = (leader + 1) % 3;
     let mut client = cluster.client(follower).await;
-    // Commits by the disks of the others, and is what the leader's disk does not answer.
+    // The disks of the others commit it, and the leader's disk does not answer for it.
     let _any = client.line("SET during 1").await;
     cluster.leader_except(leader).await;
     let mut client = cluster.leader_client().await;
     assert_eq!(client.line("SET after 2").await.unwrap().text(), "OK");
     assert_eq!(figure(&cluster, leader, "ironkv_disk_stalled").await, 1);
     assert!(cluster.nodes[leader].is_running(), "a disk that hangs may answer again");
-    // Its core cannot note another leader, but it claims no more to lead.
+    // Its core cannot store another leader, but it does not claim to lead any more.
     let status = cluster.nodes[leader].admin().status().await.unwrap();
     assert!(!leads(&status) && !status.ready, "{status:?}");
     let refused = cluster.client(leader).await.line("SET here 3").await.unwrap();
@@ -101,7 +101,7 @@ async fn a_leader_whose_disk_hangs_gives_its_leadership_up_and_serves_again_when
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_disk_has_not_flushed_stays_within_its_bound_on_leader_and_follower() {
+async fn unflushed_bytes_stay_within_their_bound_on_leader_and_follower() {
     const BOUND: u64 = 4 << 20;
     if !can_trace() {
         return;
@@ -121,7 +121,7 @@ async fn what_a_disk_has_not_flushed_stays_within_its_bound_on_leader_and_follow
         assert!(!reply.is_error(), "two of three disks work: {}", reply.text());
     }
     let held = figure(&cluster, follower, "ironkv_log_unflushed_bytes").await;
-    // One message may pass when there is just room, and is as large as a message gets.
+    // One message may pass when its beginning just fits, and a message may have the maximum size.
     assert!(held <= BOUND + (6 << 20), "the follower holds {held} bytes");
     drop(hanging);
     cluster.equal_digests().await;

@@ -1,4 +1,4 @@
-//! Memory that is given back: keys past their deadline, and evictions above `maxmemory`.
+//! Freed memory: keys past their deadline, and evictions above `maxmemory`.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use ironkv_tests::clients::client::Client;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Instant, sleep};
 
-/// What entries under way may add above `maxmemory`: four of them, each with one batch of requests
-/// and what their keys cost beside the values.
+/// Bytes above `maxmemory` that entries in flight may add: four of them, each with one batch of
+/// requests and the overhead of their keys.
 const OVERSHOOT_BYTES_MAX: u64 = 4 * (2 << 20);
 
 async fn info(client: &mut Client, field: &str) -> u64 {
@@ -34,7 +34,7 @@ async fn wait_for_size(client: &mut Client, most: i64) {
     }
 }
 
-/// The raft thread may not look for them itself: it panics in this build when it tries.
+/// The raft thread must not search for them itself: it panics in this build when it tries.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_past_their_deadline_are_removed_though_they_are_not_read() {
     let mut cluster = Cluster::start(3).await;
@@ -48,10 +48,10 @@ async fn keys_past_their_deadline_are_removed_though_they_are_not_read() {
     cluster.equal_digests().await;
 }
 
-/// Writers that fill every entry under way while there is much too much: each of these entries
-/// evicted for the whole excess.
+/// Writers that fill every entry in flight while memory is far above the limit: a bug let each of
+/// these entries evict for the whole excess.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lower_maxmemory_evicts_what_is_too_much_and_no_more() {
+async fn a_lower_maxmemory_evicts_the_excess_and_no_more() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;
     ok(&mut client, "DEBUG POPULATE 40000 key 400").await;
@@ -67,7 +67,7 @@ async fn a_lower_maxmemory_evicts_what_is_too_much_and_no_more() {
         assert!(Instant::now() < deadline, "nothing is evicted");
         sleep(Duration::from_millis(20)).await;
     }
-    // What is under way is applied when these are.
+    // When these have ended, everything in flight is applied.
     for writer in writers {
         writer.await.unwrap();
     }
@@ -81,12 +81,12 @@ async fn write(address: String, writer: usize) {
     let mut client = Client::connect(&address).await.unwrap();
     for number in 0..200 {
         let line = format!("SET writer:{writer}:{} value", number % 5);
-        // Refused only while much has to be evicted first.
+        // Refused only while much must be evicted first.
         client.line(&line).await.unwrap();
     }
 }
 
-/// A batch of writes may need more evictions than keys fit a lock, or an entry.
+/// A batch of writes may need more evictions than fit under one lock, or into an entry.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_stays_near_its_maximum_however_small_the_evicted_keys_are() {
     let mut cluster = Cluster::start(1).await;
@@ -103,7 +103,7 @@ async fn memory_stays_near_its_maximum_however_small_the_evicted_keys_are() {
     cluster.equal_digests().await;
 }
 
-/// 90 MB of names are too much for a message between nodes.
+/// 90 MB of names do not fit into one message between nodes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn long_names_are_evicted_in_entries_that_can_be_replicated() {
     let mut cluster = Cluster::start(3).await;

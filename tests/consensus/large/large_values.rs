@@ -1,5 +1,5 @@
-//! Large values from several clients at once. They travel beside everything else: no election, no
-//! small write that waits for one, and each of them is stored or certainly not.
+//! Large values from several clients at once. They must not disturb other requests: there is no
+//! election, small writes do not wait for them, and each of them is stored or certainly not.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use ironkv_tests::clients::client::Client;
 use ironkv_tests::cluster::Cluster;
 use tokio::task::JoinHandle;
 
-use crate::load::steady::{PATIENCE, Steady, wait_for_all};
+use crate::load::steady::{REPLY_TIMEOUT, Steady, wait_for_all};
 
 const CLIENTS: usize = 4;
 
-/// Often, and long enough to hold everything up.
+/// Many, and long enough to delay others.
 const VALUES: (usize, usize) = (3, 40 << 20);
 
-/// Once, near the largest that a request may be.
+/// Once, close to the largest possible request.
 const LARGEST: (usize, usize) = (1, 63 << 20);
 
-/// Far above what a small write waits for, below the time at which it would be refused.
+/// Far above what a small write waits, below the timeout of a request.
 const SMALL_WRITE_MAX: Duration = Duration::from_secs(15);
 
-/// A request that has to wait for the others has the time for it on a slow machine, too.
+/// Long enough that a request can wait for the others on a slow machine, too.
 const SETTINGS: [(&str, &str); 1] = [("raft.request_timeout_ms", "30000")];
 
-/// Stores a value at these keys, one after the other; the replies.
+/// Stores a value at these keys, one after the other; returns the replies.
 fn store(
     cluster: &Cluster,
     node: usize,
@@ -33,7 +33,7 @@ fn store(
     let address = cluster.nodes[node].resp_address.clone();
     tokio::spawn(async move {
         let value = vec![b'v'; value_bytes];
-        let mut client = Client::connect_with_patience(&address, 4 * PATIENCE).await.unwrap();
+        let mut client = Client::connect_with_timeout(&address, 4 * REPLY_TIMEOUT).await.unwrap();
         let mut replies = Vec::new();
         for key in keys {
             let words: [&[u8]; 3] = [b"SET", key.as_bytes(), &value];
@@ -54,8 +54,8 @@ async fn term(cluster: &mut Cluster) -> u64 {
     statuses.iter().map(|(_, status)| status.term).max().unwrap_or(0)
 }
 
-/// Several clients store values of this size so often at these nodes, with a client of small writes
-/// at every node.
+/// Several clients store values of this size so many times at these nodes, with a client of small
+/// writes at every node.
 async fn store_at(cluster: &mut Cluster, nodes: &[usize], (times, bytes): (usize, usize)) {
     let before = term(cluster).await;
     let small: Vec<Steady> = (0..3).map(|node| Steady::start(cluster, node, "INCR n")).collect();
@@ -83,9 +83,9 @@ async fn large_values_cost_the_cluster_neither_its_leader_nor_small_writes() {
     let mut cluster = Cluster::start_with(3, &SETTINGS).await;
     let leader = cluster.leader().await;
     store_at(&mut cluster, &[leader], VALUES).await;
-    // By way of the followers.
+    // Through the followers.
     store_at(&mut cluster, &[(leader + 1) % 3, (leader + 2) % 3], LARGEST).await;
-    let mut client = cluster.client_with_patience(leader, 4 * PATIENCE).await;
+    let mut client = cluster.client_with_timeout(leader, 4 * REPLY_TIMEOUT).await;
     for number in 0..CLIENTS {
         let length = client.line(&format!("STRLEN large:{number}")).await.unwrap();
         assert_eq!(length.text(), LARGEST.1.to_string());
@@ -99,10 +99,10 @@ async fn a_checkpoint_while_a_large_request_travels_lacks_nothing_of_it() {
     let mut cluster = Cluster::start_with(3, &small_pieces).await;
     let leader = cluster.leader().await;
     let follower = (leader + 1) % 3;
-    // Each at a key of its own, so that none hides that another is missing.
+    // Each at its own key, so that none hides that another is missing.
     let keys = (0..8).map(|number| format!("large:{number}")).collect();
     let writer = store(&cluster, leader, keys, 8 << 20);
-    let mut client = cluster.client_with_patience(follower, 4 * PATIENCE).await;
+    let mut client = cluster.client_with_timeout(follower, 4 * REPLY_TIMEOUT).await;
     while client.line("DBSIZE").await.unwrap().text() == "0" {}
     for _ in 0..3 {
         assert_eq!(client.line("SAVE").await.unwrap().text(), "OK");

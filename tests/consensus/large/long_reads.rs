@@ -1,5 +1,4 @@
-//! What a writer waits while another client reads a million members. For figures of an optimised
-//! program:
+//! How long a writer waits while another client reads a million members. For an optimised program:
 //!
 //! `IRONKV_BIN=target/release/ironkv cargo test -p ironkv-tests --test consensus -- \
 //!  --ignored --nocapture long_reads`
@@ -17,20 +16,20 @@ use tokio::time::{Instant, sleep};
 
 const MEMBERS: usize = 1_000_000;
 const MEMBERS_PER_COMMAND: usize = 1000;
-const PATIENCE: Duration = Duration::from_secs(120);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One part of a run: without the long read, then with it.
 const PART: Duration = Duration::from_secs(10);
 
-/// A writer writes, and pauses for so long: the machine is not to be the limit.
+/// A writer writes, and pauses for so long, so that the machine is not the limit.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// What writers saw, microseconds.
+/// The measurements of the writers, microseconds.
 struct Part {
     median: u128,
     p99: u128,
     max: u128,
-    /// The longest apply so far, which a write that waits for the lock makes longer.
+    /// The longest apply so far; a write that waits for the lock makes it longer.
     apply_max: u64,
 }
 
@@ -68,7 +67,7 @@ async fn part(cluster: &Cluster) -> Part {
     Part { median: at(50), p99: at(99), max: at(100), apply_max }
 }
 
-#[ignore = "takes minutes; for figures"]
+#[ignore = "takes minutes; for measurements"]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_writer_beside_reads_of_a_million_members() {
     println!("| read | reads | apply max us | write p50 us | p99 us | max us |");
@@ -77,9 +76,9 @@ async fn a_writer_beside_reads_of_a_million_members() {
         ("RPUSH many", "LRANGE many 0 -1"),
         ("ZADD many", "ZRANGE many 0 -1"),
     ] {
-        // A thread for each connection, so that what is measured is the lock.
+        // A thread for each connection, so that the lock is what is measured.
         let mut cluster = Cluster::start_with(1, &[("threads.io", "8")]).await;
-        let mut client = cluster.client_with_patience(0, PATIENCE).await;
+        let mut client = cluster.client_with_timeout(0, REPLY_TIMEOUT).await;
         for first in (0..MEMBERS).step_by(MEMBERS_PER_COMMAND) {
             let mut line = fill.to_owned();
             for number in first..first + MEMBERS_PER_COMMAND {
@@ -89,12 +88,12 @@ async fn a_writer_beside_reads_of_a_million_members() {
             }
             assert!(!client.line(&line).await.unwrap().is_error());
         }
-        // Figures begin anew with a start, and so does the longest apply.
+        // A start resets the measurements, and so the longest apply.
         cluster.nodes[0].admin().checkpoint().await.unwrap();
         cluster.nodes[0].process().kill();
         cluster.start_node(0).await;
         cluster.wait_writable().await;
-        let mut client = cluster.client_with_patience(0, PATIENCE).await;
+        let mut client = cluster.client_with_timeout(0, REPLY_TIMEOUT).await;
         let alone = part(&cluster).await;
         let (reads, running) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
         let reader = {

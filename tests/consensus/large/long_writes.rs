@@ -1,4 +1,4 @@
-//! One write that takes long to run: who tells of it.
+//! One write that takes long to run, and where this is reported.
 
 use ironkv_tests::clients::http::get;
 use ironkv_tests::cluster::Cluster;
@@ -18,19 +18,19 @@ async fn a_long_write_is_in_the_slow_log_where_it_was_asked_for_and_in_a_metric_
     let leader = cluster.leader().await;
     let asked = (leader + 1) % 3;
     for node in 0..3 {
-        cluster.insist(node, "CONFIG SET slowlog-log-slower-than -1").await;
+        cluster.retry(node, "CONFIG SET slowlog-log-slower-than -1").await;
     }
     for first in (0..MEMBERS).step_by(MEMBERS_PER_COMMAND) {
         let pairs =
             (first..first + MEMBERS_PER_COMMAND).map(|number| format!("{number} m{number}"));
         let line = format!("ZADD many {}", pairs.collect::<Vec<_>>().join(" "));
-        cluster.insist(asked, &line).await;
+        cluster.retry(asked, &line).await;
     }
     for node in 0..3 {
-        cluster.insist(node, "CONFIG SET slowlog-log-slower-than 0").await;
-        cluster.insist(node, "SLOWLOG RESET").await;
+        cluster.retry(node, "CONFIG SET slowlog-log-slower-than 0").await;
+        cluster.retry(node, "SLOWLOG RESET").await;
     }
-    let union = cluster.insist(asked, "ZUNIONSTORE union 2 many many").await;
+    let union = cluster.retry(asked, "ZUNIONSTORE union 2 many many").await;
     assert_eq!(union.integer(), Some(MEMBERS as i64));
     let mut longest_us = 0;
     for node in 0..3 {
@@ -42,7 +42,7 @@ async fn a_long_write_is_in_the_slow_log_where_it_was_asked_for_and_in_a_metric_
         assert!(apply_us > 2000, "node {node} applied it in {apply_us} us");
         longest_us = longest_us.max(apply_us);
     }
-    // What the slow log tells is the time on the leader, without the way to it and the log.
+    // The slow log shows the time on the leader, without forwarding and the log.
     let mut client = cluster.client(asked).await;
     let entries = client.line("SLOWLOG GET 10").await.unwrap();
     let took = entries.elements().unwrap().iter().find_map(|entry| {

@@ -1,5 +1,5 @@
-//! A peer that answers every message with an error at once is not asked in a tight loop, and is
-//! followed again as soon as it answers.
+//! A peer that answers every message with an error does not get messages in a tight loop, and is
+//! replicated to again as soon as it works.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::load::writer::Writer;
 
 const REFUSED_FOR: Duration = Duration::from_secs(6);
 
-/// Heartbeats, ten a second, are most of it. Without a pause there are more than a thousand
-/// attempts a second.
+/// Most of it are heartbeats, ten per second. Without a pause there are more than a thousand
+/// attempts per second.
 const REFUSED_MAX: u64 = 600;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -48,7 +48,7 @@ async fn a_peer_that_answers_errors_is_asked_at_a_pace_and_is_back_when_it_answe
             sleep(Duration::from_millis(10)).await;
         }
         eprintln!("{status}: caught up after {:?}", healed.elapsed());
-        // The peer heard the leader again before it could stand for election.
+        // The peer heard from the leader before its election timeout.
         let after = cluster.nodes[leader].admin().status().await.unwrap();
         assert_eq!((after.term, after.leader_node_id), (before.term, before.leader_node_id));
     }

@@ -1,15 +1,15 @@
-//! Requests and replies near the limits, by way of a follower: an oversized one fails alone, a long
-//! one is served alone.
+//! Requests and replies near the limits, through a follower: an oversized one fails alone, a long
+//! one does not disturb others.
 
 use ironkv_tests::clients::client::Client;
 use ironkv_tests::cluster::Cluster;
 
-use crate::load::steady::{PATIENCE, Steady, wait_for_all};
+use crate::load::steady::{REPLY_TIMEOUT, Steady, wait_for_all};
 
 /// Two of them exceed a log entry and a message between nodes.
 const BIG_BYTES: usize = 45 << 20;
 
-/// Elections are not what these tests are about.
+/// Elections should not interfere with these tests.
 const SLOW: [(&str, &str); 3] = [
     ("raft.request_timeout_ms", "60000"),
     ("raft.election_timeout_min_ms", "8000"),
@@ -30,7 +30,7 @@ async fn a_request_that_is_too_large_fails_alone_on_every_node() {
     let value = "v".repeat(BIG_BYTES);
     let mut answers = Vec::new();
     for node in [leader, (leader + 1) % 3, (leader + 2) % 3] {
-        let mut client = cluster.client_with_patience(node, 2 * PATIENCE).await;
+        let mut client = cluster.client_with_timeout(node, 2 * REPLY_TIMEOUT).await;
         answers.push(command(&mut client, &["MSET", "a", &value, "b", &value]).await);
         assert_eq!(command(&mut client, &["EXISTS", "a", "b"]).await, "0");
     }
@@ -47,8 +47,8 @@ async fn a_request_that_is_too_large_fails_alone_on_every_node() {
 async fn long_replies_by_way_of_a_follower_harm_no_other_client() {
     let mut cluster = Cluster::start_with(3, &SLOW).await;
     let follower = cluster.follower().await;
-    let mut client = cluster.client_with_patience(follower, 4 * PATIENCE).await;
-    // In parts: this is about long replies, not about a long entry.
+    let mut client = cluster.client_with_timeout(follower, 4 * REPLY_TIMEOUT).await;
+    // In parts: this test is about long replies, not about a long entry.
     let part = "v".repeat(1 << 20);
     for number in 1..=BIG_BYTES / part.len() {
         let length = command(&mut client, &["APPEND", "big", &part]).await;
@@ -58,7 +58,7 @@ async fn long_replies_by_way_of_a_follower_harm_no_other_client() {
     wait_for_all(&others, 5).await;
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let reads = ["GET big", "GET big", "SET x 1", "GET big"].map(words);
-    // One request, since a write stands among them.
+    // One request, because there is a write among them.
     for replies in [client.pipeline(&reads).await.unwrap(), {
         let mut lines = vec![words("MULTI")];
         lines.extend(reads.clone());
@@ -74,7 +74,7 @@ async fn long_replies_by_way_of_a_follower_harm_no_other_client() {
         let seen = client.finish().await;
         assert!(seen.errors.is_empty() && seen.closed == 0, "another client: {seen:?}");
     }
-    // More than the leader sends through another node: executed, and the reply says so.
+    // More than the leader sends through another node: executed, and the reply reports it.
     let mut lines = vec![words("MULTI")];
     lines.extend(std::iter::repeat_n(words("GET big"), 12));
     lines.extend([words("SET x 2"), words("EXEC")]);

@@ -1,4 +1,4 @@
-//! What clients that follow redirections see when a leader dies: where the leader is asked for, and
+//! What clients that follow redirections see when a leader dies: where they ask for the leader, and
 //! where they are sent.
 
 use std::time::Duration;
@@ -7,7 +7,7 @@ use ironkv_tests::clients::reply::Reply;
 use ironkv_tests::cluster::Cluster;
 use tokio::time::{Instant, sleep};
 
-/// The others elect a leader no earlier than six seconds after the last one fell silent.
+/// The others elect a leader not earlier than six seconds after the last message of the old one.
 const SLOW_ELECTIONS: [(&str, &str); 4] = [
     ("routing.redirect", "moved"),
     ("raft.election_timeout_min_ms", "11000"),
@@ -15,9 +15,9 @@ const SLOW_ELECTIONS: [(&str, &str); 4] = [
     ("raft.request_timeout_ms", "60000"),
 ];
 
-/// A silent leader is taken for one that may be gone after 0.3 s.
+/// After 0.3 s without a message, a leader counts as possibly gone.
 const NOTICED_WITHIN: Duration = Duration::from_secs(4);
-const PATIENCE: Duration = Duration::from_secs(60);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The port of the node that serves all slots, by CLUSTER SLOTS.
 fn first_port(slots: &Reply) -> Option<i64> {
@@ -35,8 +35,8 @@ async fn a_client_that_follows_redirections_is_not_sent_to_a_dead_leader() {
     let dead = cluster.leader().await;
     let address = cluster.nodes[dead].resp_address.clone();
     let follower = (dead + 1) % 3;
-    let mut writer = cluster.client_with_patience(follower, PATIENCE).await;
-    let mut asker = cluster.client_with_patience(follower, PATIENCE).await;
+    let mut writer = cluster.client_with_timeout(follower, REPLY_TIMEOUT).await;
+    let mut asker = cluster.client_with_timeout(follower, REPLY_TIMEOUT).await;
     let redirected = writer.line("SET a 1").await.unwrap().text();
     assert_eq!(redirected, format!("MOVED 15495 {address}"));
     assert_eq!(first_port(&asker.line("CLUSTER SLOTS").await.unwrap()), Some(port(&address)));
@@ -66,7 +66,7 @@ async fn a_client_that_follows_redirections_is_not_sent_to_a_dead_leader() {
         }
     };
     let (written, named) = tokio::join!(write, ask);
-    // It waited for the next leader and was executed by way of this node.
+    // The write waited for the next leader and was executed through this node.
     assert_eq!(written.text(), "OK");
     let leader = cluster.leader_except(dead).await;
     assert_eq!(named, port(&cluster.nodes[leader].resp_address));

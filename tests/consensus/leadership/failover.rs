@@ -1,5 +1,5 @@
-//! What clients notice when leadership moves: a pause at most, and only those whose write was under
-//! way when the leader died lose their connection.
+//! What clients notice of a change of the leader: at most a pause, and only those with a write in
+//! flight when the leader died lose their connection.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ironkv_tests::clients::client::ClientError;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Instant, sleep};
 
-use crate::load::steady::{PATIENCE, Steady, wait_for_all};
+use crate::load::steady::{REPLY_TIMEOUT, Steady, wait_for_all};
 
 fn followers_of(leader: usize) -> impl Iterator<Item = usize> {
     (0..3).filter(move |node| *node != leader)
@@ -24,14 +24,14 @@ async fn a_killed_leader_is_a_pause_and_no_error_for_clients_of_the_others() {
             for _ in 0..4 {
                 readers.push(Steady::start(&cluster, node, "GET key:0"));
                 writers.push(Steady::start(&cluster, node, &format!("INCR count:{round}")));
-                waiting.push((node, cluster.client_with_patience(node, PATIENCE).await));
+                waiting.push((node, cluster.client_with_timeout(node, REPLY_TIMEOUT).await));
             }
         }
         wait_for_all(&readers, 20).await;
         wait_for_all(&writers, 20).await;
         cluster.nodes[leader].process().kill();
         let killed = Instant::now();
-        // From the moment at which a node notices, nothing is sent to the dead leader any more.
+        // From the time at which a node notices it, nothing is sent to the dead leader any more.
         for writer in &writers {
             writer.wait_for_closed_or(Duration::from_secs(1)).await;
         }
@@ -52,7 +52,7 @@ async fn a_killed_leader_is_a_pause_and_no_error_for_clients_of_the_others() {
         for writer in writers {
             let seen = writer.finish().await;
             assert!(seen.errors.is_empty(), "a writer: {seen:?}");
-            // Its fate is unknown: it was under way when the leader died.
+            // Its outcome is unknown: it was in flight when the leader died.
             assert!(seen.closed <= 1, "a writer: {seen:?}");
             (counted, closed) = (counted + seen.done, closed + seen.closed);
         }
@@ -68,7 +68,7 @@ async fn a_killed_leader_is_a_pause_and_no_error_for_clients_of_the_others() {
         cluster.start_node(leader).await;
         cluster.settle().await;
     }
-    assert!(under_way > 0, "no write was under way at any kill, so none could be sent twice");
+    assert!(under_way > 0, "no write was in flight at any kill, so none could be sent twice");
     cluster.equal_digests().await;
 }
 
@@ -87,7 +87,7 @@ async fn a_planned_transfer_is_no_error_on_any_node() {
         let leader = cluster.leader().await;
         let deadline = Instant::now() + SETTLE_LIMIT;
         while let Err(refused) = cluster.nodes[leader].admin().transfer(0).await {
-            // A fresh leader has not heard from the others yet.
+            // A new leader has no contact to the others yet.
             assert!(Instant::now() < deadline, "always refused: {refused}");
             sleep(Duration::from_millis(50)).await;
         }
@@ -103,7 +103,7 @@ async fn a_planned_transfer_is_no_error_on_any_node() {
     cluster.equal_digests().await;
 }
 
-/// The question that a read asks the leader is asked of the next one when that is there.
+/// A read that waits for the old leader is sent to the new one as soon as there is one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_read_waits_longer_for_a_dead_leader_than_the_others() {
     let mut cluster = Cluster::start(3).await;
@@ -139,12 +139,12 @@ async fn a_node_without_leader_refuses_when_the_time_of_a_request_is_over() {
     let [last, other] = [(leader + 1) % 3, (leader + 2) % 3];
     let mut clients = Vec::new();
     for command in ["SET a 1", "GET a"] {
-        clients.push((command, cluster.client_with_patience(last, PATIENCE).await));
+        clients.push((command, cluster.client_with_timeout(last, REPLY_TIMEOUT).await));
     }
     for node in [leader, other] {
         cluster.nodes[node].process().kill();
     }
-    // Until then the last node may still send to the leader that is gone.
+    // Until then the last node may still send to the dead leader.
     sleep(Duration::from_secs(1)).await;
     let asked = Instant::now();
     for (command, client) in &mut clients {
@@ -155,7 +155,8 @@ async fn a_node_without_leader_refuses_when_the_time_of_a_request_is_over() {
     }
 }
 
-/// A client that was refused, or gave up before its write was in the log, never finds it later.
+/// A client that was refused, or gave up before its write was in the log, never finds the write
+/// later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_was_given_up_is_never_proposed_later() {
     const WRITES: usize = 60;
@@ -163,13 +164,13 @@ async fn a_request_that_was_given_up_is_never_proposed_later() {
     let leader = cluster.leader().await;
     let mut clients = Vec::new();
     for _ in 0..WRITES {
-        clients.push(cluster.client_with_patience(leader, PATIENCE).await);
+        clients.push(cluster.client_with_timeout(leader, REPLY_TIMEOUT).await);
     }
     for node in followers_of(leader) {
         cluster.nodes[node].process().pause();
     }
-    // Nearly as large as an entry is made, so that few of them are in the log together, and not so
-    // large that they travel in pieces.
+    // Nearly as large as an entry may be, so that few of them are in the log at a time, but not so
+    // large that they are proposed in pieces.
     let value = "v".repeat((1 << 20) - 1024);
     let writes = clients.into_iter().enumerate().map(|(number, mut client)| {
         let command = ["SET".to_owned(), format!("given-up:{number}"), value.clone()];
@@ -189,9 +190,9 @@ async fn a_request_that_was_given_up_is_never_proposed_later() {
         cluster.nodes[node].process().resume();
     }
     cluster.wait_writable().await;
-    // What was taken for the log is there by now: this write is behind it.
+    // Everything that was proposed is in the log by now: this write comes after it.
     let node = cluster.leader().await;
-    cluster.insist(node, "SET after 1").await;
+    cluster.retry(node, "SET after 1").await;
     let mut client = cluster.client(node).await;
     let mut found = 0;
     for (number, refused) in refused.iter().enumerate() {
@@ -202,6 +203,6 @@ async fn a_request_that_was_given_up_is_never_proposed_later() {
         }
     }
     eprintln!("{WRITES} writes: {unknown} unknown, {found} found");
-    // The entries in flight, and what a batch of each may hold.
+    // The entries in flight, and the writes in a batch of each.
     assert!(unknown <= 10, "{unknown} of {WRITES} are unknown");
 }

@@ -80,9 +80,9 @@ async fn without_a_majority_writes_and_reads_are_refused_and_later_served() {
     }
     tokio::time::sleep(Duration::from_secs(4)).await;
     for request in ["GET a", "SET a 2"] {
-        let mut client = cluster.client_with_patience(leader, Duration::from_secs(30)).await;
-        // Refused when its time is over. A write may be in the log of this leader: then its fate is
-        // unknown and the connection is closed. Never a value.
+        let mut client = cluster.client_with_timeout(leader, Duration::from_secs(30)).await;
+        // Refused after its timeout. A write may be in the log of this leader: then its outcome is
+        // unknown and the connection is closed. It never returns a value.
         match client.line(request).await {
             Ok(reply) => assert!(reply.text().starts_with("CLUSTERDOWN"), "{request}: {reply:?}"),
             Err(error) => assert!(request.starts_with("SET"), "{request}: {error:?}"),
@@ -105,7 +105,7 @@ async fn a_leader_that_drains_serves_on_without_leading_and_ends_well() {
     let (code, body) = get(&cluster.nodes[leader].http_address, "/readyz").await;
     assert_eq!((code, body.as_str()), (503, "the node is stopping\n"));
     assert!(!admin::leads(&cluster.nodes[leader].admin().status().await.unwrap()));
-    // Whoever has not heard of it yet, and whoever was here before, is served by way of the leader.
+    // Clients that connect late and clients that were connected are served through the leader.
     let mut late = cluster.client(leader).await;
     for client in [&mut connected, &mut late] {
         assert_eq!(format!("{:?}", client.line("SET late 1").await.unwrap()), "+OK");
@@ -113,7 +113,7 @@ async fn a_leader_that_drains_serves_on_without_leading_and_ends_well() {
     }
     let status = cluster.nodes[leader].process().ended_within(Duration::from_secs(30)).await;
     assert!(status.is_some_and(|status| status.success()), "it ends with {status:?}");
-    assert!(cluster.nodes[leader].client().await.is_err(), "a door without a process");
+    assert!(cluster.nodes[leader].client().await.is_err(), "an open port without a process");
     writer.wait_for(20).await;
     let mut client = cluster.leader_client().await;
     writer.finish(&mut client).await;
@@ -128,7 +128,7 @@ async fn the_only_node_drains_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
+async fn a_leader_that_must_stop_transfers_its_leadership_and_ends_well() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let writer = Writer::start(&cluster);
@@ -145,9 +145,10 @@ async fn a_leader_asked_to_stop_hands_over_and_ends_well() {
     eprintln!("leader stopped: no write for {gap:?}");
 }
 
-/// Answers that were on their way when the leader stopped must not count as confirmed afterwards.
+/// Responses that were in flight when the leader was paused must not count as confirmations
+/// afterwards.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
+async fn a_leader_that_was_paused_answers_no_read_with_old_data() {
     const READERS: usize = 10;
     let mut cluster = Cluster::start(3).await;
     let _writers: Vec<Writer> = (0..4).map(|_| Writer::start(&cluster)).collect();
@@ -165,7 +166,7 @@ async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
         let reads =
             readers.into_iter().map(|mut reader| async move { reader.line("GET round").await });
         let reads = tokio::spawn(futures::future::join_all(reads));
-        // They wait in its sockets until it goes on.
+        // They wait in its sockets until it resumes.
         tokio::time::sleep(Duration::from_millis(100)).await;
         cluster.nodes[old].process().resume();
         for reply in reads.await.unwrap().into_iter().flatten() {
@@ -174,7 +175,7 @@ async fn a_leader_that_was_stopped_answers_no_read_with_what_was() {
     }
 }
 
-/// Until it is acknowledged.
+/// Repeats the write until it is acknowledged.
 async fn set(cluster: &Cluster, node: usize, value: &str) {
     let command = format!("SET round {value}");
     for _ in 0..500 {

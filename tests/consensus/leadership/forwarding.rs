@@ -1,5 +1,5 @@
-//! The stream of requests from a follower to its leader: what the leader does not know is refused
-//! alone, and a stream that breaks at any byte loses nothing and sends nothing twice.
+//! The stream of requests from a follower to its leader: an unknown request is refused alone, and a
+//! stream that breaks at any byte loses nothing and sends nothing twice.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tonic::transport::Endpoint;
 
-use crate::load::steady::PATIENCE;
+use crate::load::steady::REPLY_TIMEOUT;
 
-/// A newer follower may ask for what this program does not know; the field of that is skipped when
-/// the message is read, so the request arrives without work.
+/// A newer follower may send work that this program does not know; its field is skipped when the
+/// message is decoded, so the request arrives without work.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn work_of_an_unknown_kind_is_refused_alone_and_its_stream_goes_on() {
+async fn work_of_an_unknown_kind_is_refused_alone_and_its_stream_continues() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let status = cluster.nodes[leader].admin().status().await.unwrap();
@@ -46,14 +46,14 @@ async fn work_of_an_unknown_kind_is_refused_alone_and_its_stream_goes_on() {
     let address = format!("http://{}", cluster.nodes[leader].grpc_address);
     let channel = Endpoint::from_shared(address).unwrap().connect_lazy();
     let mut client = ForwardServiceClient::new(channel);
-    // The stream stays open behind the last request.
+    // The stream stays open after the last request.
     let requests = futures::stream::iter(requests);
     let requests = futures::StreamExt::chain(requests, futures::stream::pending());
     let mut answers = client.forward(requests).await.unwrap().into_inner();
     let mut by_id = HashMap::new();
     while by_id.len() < 3 {
         let answer = tokio::time::timeout(SETTLE_LIMIT, answers.message()).await.unwrap();
-        let answer = answer.unwrap().expect("the stream goes on");
+        let answer = answer.unwrap().expect("the stream continues");
         by_id.insert(answer.id, answer.result.expect("a result"));
     }
     for id in [1, 3] {
@@ -66,7 +66,7 @@ async fn work_of_an_unknown_kind_is_refused_alone_and_its_stream_goes_on() {
     }
 }
 
-/// Appends numbers of its own to a list, one after the other.
+/// Appends its own numbers to a list, one after the other.
 struct Appender {
     acknowledged: JoinHandle<(Vec<String>, Vec<String>)>,
     done: Arc<AtomicUsize>,
@@ -87,7 +87,7 @@ impl Appender {
                 }
                 let mut connected = match client.take() {
                     Some(client) => client,
-                    None => Client::connect_with_patience(&address, PATIENCE).await.unwrap(),
+                    None => Client::connect_with_timeout(&address, REPLY_TIMEOUT).await.unwrap(),
                 };
                 let element = format!("{number}-{value}");
                 let set = ["SET", &format!("padding-{number}"), &padding];
@@ -117,7 +117,7 @@ impl Appender {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(SETTLE_LIMIT, reached).await.expect("an appender goes on");
+        tokio::time::timeout(SETTLE_LIMIT, reached).await.expect("an appender continues");
     }
 }
 
@@ -162,7 +162,7 @@ async fn a_stream_that_is_reset_at_any_byte_loses_nothing_and_executes_nothing_t
         assert!(counts.remove(element).is_none_or(|count| count == 1), "{element} is there twice");
     }
     assert!(counts.is_empty(), "no client sent {counts:?}");
-    // Otherwise no stream broke while something was on its way.
+    // Otherwise no stream broke while something was in flight.
     assert!(!unknown.is_empty());
     cluster.equal_digests().await;
 }

@@ -1,4 +1,4 @@
-//! The wires are cut.
+//! Links are cut.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ async fn a_leader_cut_off_serves_nothing_stale_and_the_others_go_on() {
     client.line("SET a old").await.unwrap();
     cluster.links.isolate(&[old], 3);
     let new = cluster.leader_except(old).await;
-    assert!(cluster.links.held_back() > 0, "the cut did not bite");
-    assert_eq!(format!("{:?}", cluster.insist(new, "SET a new").await), "+OK");
+    assert!(cluster.links.held_back() > 0, "the cut had no effect");
+    assert_eq!(format!("{:?}", cluster.retry(new, "SET a new").await), "+OK");
     for request in ["GET a", "SET a lost"] {
         let mut cut_off = cluster.client(old).await;
         if let Ok(reply) = cut_off.line(request).await {
@@ -32,7 +32,7 @@ async fn a_leader_cut_off_serves_nothing_stale_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_follower_that_comes_back_does_not_unseat_the_leader() {
+async fn a_follower_that_comes_back_does_not_depose_the_leader() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let follower = cluster.follower().await;
@@ -50,7 +50,7 @@ async fn a_follower_that_comes_back_does_not_unseat_the_leader() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn slow_wires_only_slow_the_cluster_down() {
+async fn slow_links_only_slow_the_cluster_down() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     for other in (0..3).filter(|other| *other != leader) {
@@ -81,8 +81,8 @@ async fn nodes_in_namespaces_survive_cuts_and_losses() {
         network.cut(old, other).unwrap();
     }
     let new = cluster.leader_except(old).await;
-    assert_eq!(format!("{:?}", cluster.insist(new, "SET a 2").await), "+OK");
-    assert!(network.dropped(old).unwrap() > 0, "the cut did not bite");
+    assert_eq!(format!("{:?}", cluster.retry(new, "SET a 2").await), "+OK");
+    assert!(network.dropped(old).unwrap() > 0, "the cut had no effect");
     network.heal().unwrap();
     cluster.settle().await;
     for node in 0..3 {

@@ -1,4 +1,5 @@
-//! More requests than can be committed: what waits is bounded, what is refused is not executed.
+//! More requests than can be committed: the waiting ones are bounded, and refused ones are not
+//! executed.
 
 use std::time::Duration;
 
@@ -8,44 +9,44 @@ use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
-/// More than fits the four entries under way and the queue, 1 MiB each.
+/// More than fit into the four entries in flight and the queue, 1 MiB each.
 const CLIENTS: usize = 120;
 const WRITES: usize = 40;
 const VALUE_BYTES: usize = 100_000;
 
-/// All that the clients send is 480 MB.
+/// The clients send 480 MB.
 const GROWTH_BYTES_MAX: u64 = 160 << 20;
 
 const SETTINGS: [(&str, &str); 2] =
     [("limits.queue_bytes_max", "1mb"), ("raft.request_timeout_ms", "120000")];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+enum Outcome {
     Written,
     Busy,
     Unknown,
 }
 
-/// Sends all writes at once and reads the replies; what has none is unknown.
-async fn flood(mut client: Client, number: usize) -> Vec<Fate> {
+/// Sends all writes at once and reads the replies; a write without a reply is unknown.
+async fn flood(mut client: Client, number: usize) -> Vec<Outcome> {
     let value = vec![b'v'; VALUE_BYTES];
-    let mut fates = Vec::new();
+    let mut outcomes = Vec::new();
     let keys: Vec<String> = (0..WRITES).map(|write| key(number, write)).collect();
     let commands: Vec<Vec<&[u8]>> =
         keys.iter().map(|key| vec![&b"SET"[..], key.as_bytes(), &value]).collect();
     let mut bytes = Vec::new();
     commands.iter().for_each(|words| bytes.extend(ironkv_tests::clients::client::encode(words)));
     if client.send_raw(&bytes).await.is_ok() {
-        while fates.len() < WRITES
+        while outcomes.len() < WRITES
             && let Ok(reply) = client.receive().await
         {
             let text = reply.text();
             assert!(text == "OK" || text.starts_with("BUSY "), "{text}");
-            fates.push(if text == "OK" { Fate::Written } else { Fate::Busy });
+            outcomes.push(if text == "OK" { Outcome::Written } else { Outcome::Busy });
         }
     }
-    fates.resize(WRITES, Fate::Unknown);
-    fates
+    outcomes.resize(WRITES, Outcome::Unknown);
+    outcomes
 }
 
 fn key(client: usize, write: usize) -> String {
@@ -59,13 +60,13 @@ async fn figure(cluster: &Cluster, index: usize, name: &str) -> u64 {
     status[name].as_u64().expect("a number")
 }
 
-/// Floods a node while two others are stopped, lets them go on, and looks for every key.
+/// Floods a node while two others are paused, resumes them, and checks every key.
 async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
     let stopped: Vec<usize> = (0..3).filter(|index| *index != flooded).collect();
-    let patience = SETTLE_LIMIT * 3;
+    let limit = SETTLE_LIMIT * 3;
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
-        clients.push(cluster.client_with_patience(flooded, patience).await);
+        clients.push(cluster.client_with_timeout(flooded, limit).await);
     }
     let before = figure(&cluster, flooded, "resident_bytes").await;
     stopped.iter().for_each(|index| cluster.nodes[*index].process().pause());
@@ -73,14 +74,14 @@ async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
     for (number, client) in clients.into_iter().enumerate() {
         floods.spawn(async move { (number, flood(client, number).await) });
     }
-    let mut fates = vec![Vec::new(); CLIENTS];
-    // Those that are refused are through with all they send; a few wait in the queue.
+    let mut outcomes = vec![Vec::new(); CLIENTS];
+    // Clients that are refused have sent everything; a few wait in the queue.
     let refused = CLIENTS / 4;
     let all = async {
         let mut done = 0;
         while done < refused {
             let (number, of_client) = floods.join_next().await.expect("clients").expect("no panic");
-            fates[number] = of_client;
+            outcomes[number] = of_client;
             done += 1;
         }
     };
@@ -100,26 +101,26 @@ async fn flood_without_majority(mut cluster: Cluster, flooded: usize) {
     stopped.iter().for_each(|index| cluster.nodes[*index].process().resume());
     while let Some(done) = floods.join_next().await {
         let (number, of_client) = done.expect("no panic");
-        fates[number] = of_client;
+        outcomes[number] = of_client;
     }
     cluster.wait_writable().await;
-    let mut client = cluster.client_with_patience(flooded, patience).await;
+    let mut client = cluster.client_with_timeout(flooded, limit).await;
     assert_eq!(client.line("SET afterwards 1").await.expect("an answer").text(), "OK");
     let (mut busy, mut written) = (0, 0);
-    for (number, fates) in fates.iter().enumerate() {
-        for (write, fate) in fates.iter().enumerate() {
+    for (number, outcomes) in outcomes.iter().enumerate() {
+        for (write, outcome) in outcomes.iter().enumerate() {
             let exists = client.line(&format!("EXISTS {}", key(number, write))).await;
             let exists = exists.expect("an answer").integer();
-            match fate {
-                Fate::Busy => {
+            match outcome {
+                Outcome::Busy => {
                     busy += 1;
                     assert_eq!(exists, Some(0), "refused and executed: {}", key(number, write));
                 }
-                Fate::Written => {
+                Outcome::Written => {
                     written += 1;
                     assert_eq!(exists, Some(1), "lost: {}", key(number, write));
                 }
-                Fate::Unknown => {}
+                Outcome::Unknown => {}
             }
         }
     }

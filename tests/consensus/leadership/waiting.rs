@@ -1,4 +1,4 @@
-//! WAIT and WAITAOF: who has the write on disk, on every node, and how a wait ends.
+//! WAIT and WAITAOF: which nodes have the write on disk, and how a wait ends.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn wait_counts_the_other_voters_that_have_flushed_the_write_on_every_node(
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let (follower, paused) = ((leader + 1) % 3, (leader + 2) % 3);
-    // A learner has no vote and counts for nothing.
+    // A learner has no vote and does not count.
     let learner = cluster.add_process().await;
     let seed = cluster.nodes[leader].peer_address.clone();
     cluster.nodes[learner].admin().join(&seed).await.unwrap();
@@ -42,7 +42,7 @@ async fn wait_counts_the_other_voters_that_have_flushed_the_write_on_every_node(
         let early = begun.elapsed();
         assert_eq!(integer(&mut client, "WAIT 2 400").await, 1, "on node {index}");
         let late = begun.elapsed();
-        assert!(late - early >= Duration::from_millis(400), "the time-out was {:?}", late - early);
+        assert!(late - early >= Duration::from_millis(400), "the timeout was {:?}", late - early);
         let aof = client.line("WAITAOF 1 2 100").await.unwrap();
         assert_eq!(format!("{aof:?}"), "[:1, :1]", "on node {index}");
         // Inside MULTI no command waits.
@@ -62,7 +62,7 @@ async fn wait_counts_the_other_voters_that_have_flushed_the_write_on_every_node(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn wait_waits_for_the_own_last_write_and_not_for_those_of_others() {
+async fn wait_waits_for_the_last_write_of_its_client_and_not_for_others() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let (follower, paused) = ((leader + 1) % 3, (leader + 2) % 3);
@@ -72,9 +72,9 @@ async fn wait_waits_for_the_own_last_write_and_not_for_those_of_others() {
         assert_eq!(integer(client, "WAIT 2 0").await, 2);
     }
     cluster.nodes[paused].process().pause();
-    cluster.insist(leader, "SET other 1").await;
+    cluster.retry(leader, "SET other 1").await;
     for (client, index) in clients.iter_mut().zip([leader, follower]) {
-        // Without end: what the others wrote is not on the disk of the paused node.
+        // Without a limit: the writes of the others are not on the disk of the paused node.
         assert_eq!(integer(client, "WAIT 2 0").await, 2, "on node {index}");
         let aof = client.line("WAITAOF 1 2 0").await.unwrap();
         assert_eq!(format!("{aof:?}"), "[:1, :2]", "on node {index}");
@@ -136,7 +136,7 @@ async fn a_wait_without_end_ends_with_its_client_by_a_kill_and_at_the_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_client_sends_while_it_waits_is_answered_afterwards() {
+async fn commands_sent_during_a_wait_are_answered_afterwards() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     cluster.nodes[(leader + 1) % 3].process().pause();
@@ -177,7 +177,7 @@ async fn a_node_whose_own_flush_hangs_does_not_count_itself() {
     let waited = begun.elapsed();
     strace.kill().unwrap();
     strace.wait().unwrap();
-    assert_eq!(seen, "[:0, :2]", "the node says that it has flushed");
+    assert_eq!(seen, "[:0, :2]", "the node reports that it has flushed");
     assert_eq!(format!("{aof:?}"), "[:1, :2]", "after {waited:?}");
     cluster.equal_digests().await;
 }

@@ -1,10 +1,10 @@
-//! A client that reads, while everything changes, what another has just been promised.
+//! A client that reads what another client has just written, while everything changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ironkv_tests::clients::session::{Fate, Session};
+use ironkv_tests::clients::session::{Outcome, Session};
 use ironkv_tests::cluster::Cluster;
 use tokio::task::JoinHandle;
 
@@ -25,34 +25,35 @@ impl Reader {
         let (stop, acknowledged) = (Arc::new(AtomicBool::new(false)), writer.acknowledged());
         let stopped = Arc::clone(&stop);
         let task = tokio::spawn(async move {
-            let (mut reads, mut unanswered) = (0, 0);
+            let (mut reads, mut without_answer) = (0, 0);
             while !stopped.load(Ordering::Relaxed) {
                 tokio::time::sleep(Duration::from_millis(2)).await;
                 let last = acknowledged.lock().last().map(|(number, _)| *number);
                 let Some(number) = last else { continue };
                 match session.line(&format!("GET writer:{number}")).await {
-                    Fate::Done(reply) => {
+                    Outcome::Done(reply) => {
                         let found = reply.integer().map(|value| value as u64);
                         assert_eq!(found, Some(number), "a read misses what was acknowledged");
                         reads += 1;
                     }
-                    Fate::Refused(_) => session.leave(),
-                    Fate::Unknown(_) => {
-                        unanswered += 1;
+                    Outcome::Refused(_) => session.leave(),
+                    Outcome::Unknown(_) => {
+                        without_answer += 1;
                         session.leave();
                     }
                 }
             }
-            (reads, unanswered)
+            (reads, without_answer)
         });
         Self { stop, task }
     }
 
-    /// Stops; how many reads had no answer. Fails when one was stale or hardly any was answered.
+    /// Stops; returns how many reads had no answer. Fails if one was stale or too few were
+    /// answered.
     pub async fn finish(self) -> u64 {
         self.stop.store(true, Ordering::Relaxed);
-        let (reads, unanswered) = self.task.await.expect("a read was stale");
+        let (reads, without_answer) = self.task.await.expect("a read was stale");
         assert!(reads > 20, "only {reads} reads were answered");
-        unanswered
+        without_answer
     }
 }

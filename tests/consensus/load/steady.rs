@@ -1,4 +1,4 @@
-//! A client of one node that sends the same command without pause and notes what it saw.
+//! A client of one node that sends the same command without pause and records the results.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +10,13 @@ use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-/// Far above the time that the server gives a request.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+/// Far above the timeout of a request in the server.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What one client saw.
+/// The results of one client.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Good replies.
+    /// Replies that are not errors.
     pub done: u64,
     /// Error replies, in full.
     pub errors: Vec<String>,
@@ -46,7 +46,7 @@ impl Steady {
             while !stopped.load(Ordering::Relaxed) {
                 let connected = match client.take() {
                     Some(client) => Ok(client),
-                    None => Client::connect_with_patience(&address, PATIENCE).await,
+                    None => Client::connect_with_timeout(&address, REPLY_TIMEOUT).await,
                 };
                 let Ok(mut connected) = connected else { break };
                 let sent = Instant::now();
@@ -68,7 +68,7 @@ impl Steady {
         Self { seen, stop, task }
     }
 
-    /// Waits until this many more commands were answered well.
+    /// Waits until this many more commands succeeded.
     pub async fn wait_for(&self, more: u64) {
         let goal = self.seen.lock().done + more;
         let deadline = Instant::now() + SETTLE_LIMIT;
@@ -86,7 +86,7 @@ impl Steady {
         }
     }
 
-    /// Stops; what was seen.
+    /// Stops; returns the results.
     pub async fn finish(self) -> Seen {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.unwrap();

@@ -1,17 +1,17 @@
-//! A client that writes without pause and remembers what was acknowledged, and when.
+//! A client that writes without pause and records what was acknowledged, and when.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ironkv_tests::clients::client::Client;
-use ironkv_tests::clients::session::{Fate, Session};
+use ironkv_tests::clients::session::{Outcome, Session};
 use ironkv_tests::cluster::Cluster;
 use parking_lot::Mutex;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-/// Numbers of acknowledged writes and when each was, in order.
+/// Numbers of acknowledged writes and their times, in order.
 pub type Acknowledged = Arc<Mutex<Vec<(u64, Instant)>>>;
 
 /// Writes `writer:N` = N through any node until it is stopped.
@@ -35,19 +35,19 @@ impl Writer {
                     break;
                 }
                 match session.line(&format!("SET writer:{number} {number}")).await {
-                    Fate::Done(reply) => {
+                    Outcome::Done(reply) => {
                         assert!(!reply.is_error(), "SET answers {reply:?}");
                         log.lock().push((number, Instant::now()));
                     }
-                    // The next request may find a node that can.
-                    Fate::Refused(_) | Fate::Unknown(_) => session.leave(),
+                    // The next request may reach a node that serves.
+                    Outcome::Refused(_) | Outcome::Unknown(_) => session.leave(),
                 }
             }
         });
         Self { stop, acknowledged, task }
     }
 
-    /// What was acknowledged, as it grows.
+    /// The growing list of acknowledged writes.
     pub fn acknowledged(&self) -> Acknowledged {
         Arc::clone(&self.acknowledged)
     }
@@ -67,8 +67,8 @@ impl Writer {
         }
     }
 
-    /// Stops, reads everything that was acknowledged through `client`, and answers the longest
-    /// time between two acknowledgements.
+    /// Stops, reads everything that was acknowledged through `client`, and returns the longest time
+    /// between two acknowledgements.
     pub async fn finish(self, client: &mut Client) -> Duration {
         self.stop.store(true, Ordering::Relaxed);
         self.task.await.expect("the writer panicked");

@@ -1,5 +1,5 @@
-//! Single steps of membership: down to learner and up again, a dead member replaced, two deciders
-//! at once, a removed disk.
+//! Single steps of membership: voter to learner and back, a dead member replaced, two concurrent
+//! decisions, the disk of a removed node.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn a_voter_becomes_a_learner_and_a_voter_again() {
     cluster.nodes[leader].admin().demote(node_id).await.unwrap();
     assert!(!voters(&mut cluster).await.contains(&node_id));
     writer.wait_for(20).await;
-    // A learner holds the data and serves reads, but its death costs no majority.
+    // A learner has the data and serves reads, but its death costs no majority.
     let mut client = cluster.client(follower).await;
     let value = client.line("GET writer:0").await.unwrap();
     assert_eq!(value.integer(), Some(0), "through the learner: {value:?}");
@@ -74,7 +74,7 @@ async fn a_dead_voter_is_removed_and_a_fresh_node_takes_its_place() {
     let now = voters(&mut cluster).await;
     assert!(now.len() == 3 && now.contains(&fresh_id) && !now.contains(&dead_id), "{now:?}");
     writer.wait_for(20).await;
-    // The new one counts: another of the old may die.
+    // The new voter counts: one of the old ones may die.
     let old = (0..3).find(|index| *index != dead).unwrap();
     cluster.nodes[old].process().kill();
     writer.wait_for(20).await;
@@ -103,7 +103,7 @@ async fn of_two_changes_decided_on_one_membership_only_one_is_made() {
         assert!(expected.contains(&refused.code()), "{refused}");
     }
     assert_eq!(voters(&mut cluster).await.len(), 4);
-    // Later, too, a decision on what was then is refused.
+    // A later decision on the old membership is refused too.
     let late = cluster.nodes[leader].admin().demote_if(others[0], status.membership).await;
     assert_eq!(late.expect_err("an outdated change").code(), Code::Aborted);
     cluster.equal_digests().await;
@@ -114,7 +114,7 @@ async fn a_removed_node_ends_and_its_disk_is_refused_at_start() {
     let mut cluster = Cluster::start(3).await;
     let removed = cluster.follower().await;
     remove(&mut cluster, removed).await;
-    for start in ["while it runs", "at its next start", "at every start after"] {
+    for start in ["at run time", "at its next start", "at every later start"] {
         if !cluster.nodes[removed].is_running() {
             cluster.nodes[removed].spawn();
         }
@@ -123,9 +123,9 @@ async fn a_removed_node_ends_and_its_disk_is_refused_at_start() {
         let output = cluster.nodes[removed].process.as_ref().map(Process::output);
         let output = output.unwrap_or_default();
         let failed = ended.is_some_and(|status| !status.success());
-        assert!(failed, "{start}: it goes on: {ended:?}\n{output}");
+        assert!(failed, "{start}: it continues: {ended:?}\n{output}");
         let last = output.lines().last().unwrap_or_default();
-        assert!(last.contains("removed"), "{start}: it does not say why: {last}");
+        assert!(last.contains("removed"), "{start}: the reason is missing: {last}");
     }
     cluster.wait_writable().await;
 }

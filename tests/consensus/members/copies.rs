@@ -1,4 +1,4 @@
-//! Copies and old states of a data directory: each is noticed, says so, and never comes back.
+//! Copies and old states of a data directory: each is detected, reports it, and never serves again.
 
 use std::path::Path;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Waits until the log has another incarnation of this node than the one before.
+/// Waits until the log has registered another incarnation of this node.
 pub(crate) async fn registered_after(cluster: &Cluster, index: usize, before: u64) -> u64 {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -47,12 +47,12 @@ pub(crate) async fn registered_after(cluster: &Cluster, index: usize, before: u6
     }
 }
 
-/// Waits for the end of a node that runs on what is not its directory any more.
-pub(crate) async fn ends(cluster: &mut Cluster, index: usize, says: &str) {
+/// Waits for the end of a node whose data directory is not the current one any more.
+pub(crate) async fn ends(cluster: &mut Cluster, index: usize, reason: &str) {
     let ended = cluster.nodes[index].process().ended_within(ENDS_WITHIN).await;
     let log = cluster.nodes[index].log_tail();
-    assert!(ended.is_some_and(|status| !status.success()), "it goes on:\n{log}");
-    assert!(log.contains(says), "it does not say why:\n{log}");
+    assert!(ended.is_some_and(|status| !status.success()), "it continues:\n{log}");
+    assert!(log.contains(reason), "the reason is missing:\n{log}");
 }
 
 pub(crate) fn is_marked(directory: &Path) -> bool {
@@ -89,7 +89,7 @@ async fn a_copy_that_is_started_beside_the_original_ends_and_the_original_serves
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_old_copy_that_is_put_back_ends_its_node_which_comes_back_as_a_learner_without_it() {
+async fn an_old_copy_that_is_restored_ends_its_node_which_can_join_again_without_it() {
     let mut cluster = Cluster::start(3).await;
     let writer = Writer::start(&cluster);
     writer.wait_for(20).await;
@@ -109,26 +109,26 @@ async fn an_old_copy_that_is_put_back_ends_its_node_which_comes_back_as_a_learne
     assert!(is_marked(&data));
     cluster.nodes[index].spawn();
     ends(&mut cluster, index, "is not its node's any more").await;
-    // The way back: removed, emptied, joined.
+    // The repair: remove the member, empty the directory, join again.
     let leader = cluster.leader().await;
     let admin = cluster.nodes[leader].admin();
-    insist(async || admin.remove(id).await.map_err(|refused| refused.to_string())).await;
+    retry(async || admin.remove(id).await.map_err(|refused| refused.to_string())).await;
     std::fs::remove_dir_all(&data).unwrap();
     std::fs::create_dir_all(&data).unwrap();
     cluster.start_node(index).await;
     let (seed, node) = (cluster.nodes[leader].peer_address.clone(), cluster.nodes[index].admin());
-    insist(async || node.join(&seed).await.map(drop).map_err(|error| error.to_string())).await;
+    retry(async || node.join(&seed).await.map(drop).map_err(|error| error.to_string())).await;
     let new = cluster.node_id(index).await;
-    assert!(new > id, "it has an id of before");
+    assert!(new > id, "it has an old id");
     assert!(!voters(&mut cluster).await.contains(&new), "it votes before it has the data");
-    insist(async || admin.promote(new).await.map_err(|refused| refused.to_string())).await;
+    retry(async || admin.promote(new).await.map_err(|refused| refused.to_string())).await;
     let mut client = cluster.leader_client().await;
     writer.finish(&mut client).await;
     cluster.equal_digests().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_copy_of_another_member_says_of_a_node_counts_for_nothing() {
+async fn the_report_of_a_copy_of_another_member_is_ignored() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let member = (leader + 1) % 3;
@@ -156,12 +156,12 @@ async fn what_a_copy_of_another_member_says_of_a_node_counts_for_nothing() {
         assert_eq!(figure(&cluster, leader, "ironkv_unconfirmed").await, 0);
     }
     let log = cluster.nodes[leader].log_tail();
-    assert!(!log.contains("data is old"), "it was heeded:\n{log}");
+    assert!(!log.contains("data is old"), "it was accepted:\n{log}");
     cluster.wait_writable().await;
 }
 
-/// Asks for a change until it is made: the members may still have to notice something.
-async fn insist(change: impl AsyncFn() -> Result<(), String>) {
+/// Repeats a change until it is made: members may have to notice something first.
+async fn retry(change: impl AsyncFn() -> Result<(), String>) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     while let Err(refused) = change().await {
         assert!(Instant::now() < deadline, "{refused}");

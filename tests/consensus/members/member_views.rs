@@ -1,5 +1,5 @@
-//! Which members answer, as each node tells its clients: the leader's view as long as a leader is
-//! heard, and nothing but itself afterwards.
+//! The members that answer, as each node reports them to its clients: the view of the leader while
+//! there is contact to it, and only itself afterwards.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use ironkv_tests::clients::reply::Reply;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Instant, sleep};
 
-/// What one node tells of the cluster.
+/// The reports of one node about the cluster.
 #[derive(Debug)]
 struct View {
     nodes: String,
@@ -39,15 +39,20 @@ impl View {
     }
 }
 
-/// Waits until a node tells what is wanted.
-async fn told(cluster: &Cluster, index: usize, what: &str, wanted: impl Fn(&View) -> bool) -> View {
+/// Waits until a node reports what is wanted.
+async fn wait_for_view(
+    cluster: &Cluster,
+    index: usize,
+    what: &str,
+    wanted: impl Fn(&View) -> bool,
+) -> View {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
         let view = View::of(cluster, index).await;
         if wanted(&view) {
             return view;
         }
-        assert!(Instant::now() < deadline, "node {index} does not tell {what}: {view:#?}");
+        assert!(Instant::now() < deadline, "node {index} does not report {what}: {view:#?}");
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -72,7 +77,7 @@ fn field<'a>(map: &'a Reply, name: &str) -> &'a Reply {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn every_node_tells_which_members_the_leader_hears_and_a_survivor_knows_of_itself_alone() {
+async fn every_node_reports_the_members_that_answer_the_leader_and_a_survivor_only_itself() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let (dead, other) = ((leader + 1) % 3, (leader + 2) % 3);
@@ -87,7 +92,7 @@ async fn every_node_tells_which_members_the_leader_hears_and_a_survivor_knows_of
     }
     let whole = |view: &View| names.iter().all(|name| view.link(name).1 == "connected");
     for index in 0..3 {
-        told(&cluster, index, "that all answer", whole).await;
+        wait_for_view(&cluster, index, "that all answer", whole).await;
         for name in &names {
             let (offset, health) = shard_node(&cluster, index, name).await;
             assert!(offset > 0 && health == "online", "{index}: {offset} {health}");
@@ -101,7 +106,7 @@ async fn every_node_tells_which_members_the_leader_hears_and_a_survivor_knows_of
             && view.info.contains("cluster_state:ok")
     };
     for index in [other, leader] {
-        let view = told(&cluster, index, "that a follower is dead", gone).await;
+        let view = wait_for_view(&cluster, index, "that a follower is dead", gone).await;
         for alive in [leader, other] {
             assert_eq!(view.link(&names[alive]).1, "connected", "{view:#?}");
             assert!(view.slots.contains(&names[alive]), "{view:#?}");
@@ -110,17 +115,17 @@ async fn every_node_tells_which_members_the_leader_hears_and_a_survivor_knows_of
         assert!(offset > 0 && health == "failed", "{offset} {health}");
     }
 
-    // The view is the next leader's afterwards.
+    // Afterwards the view is that of the next leader.
     let id = cluster.node_id(other).await;
     let moved = client.line(&format!("RAFT TRANSFER {id}")).await.expect("an answer");
     assert!(!moved.is_error(), "{moved:?}");
     for index in [leader, other] {
         let moved = |view: &View| view.link(&names[other]).0 == "master" && gone(view);
-        told(&cluster, index, "the next leader and the dead follower", moved).await;
+        wait_for_view(&cluster, index, "the next leader and the dead follower", moved).await;
     }
 
     cluster.nodes[other].process().kill();
-    let view = told(&cluster, leader, "that it knows of itself alone", |view| {
+    let view = wait_for_view(&cluster, leader, "that it knows of itself alone", |view| {
         let lost = |index: usize| view.link(&names[index]);
         [dead, other].into_iter().all(|index| {
             let (flags, link) = lost(index);
@@ -137,6 +142,6 @@ async fn every_node_tells_which_members_the_leader_hears_and_a_survivor_knows_of
     cluster.start_node(dead).await;
     cluster.start_node(other).await;
     for index in 0..3 {
-        told(&cluster, index, "that all answer again", whole).await;
+        wait_for_view(&cluster, index, "that all answer again", whole).await;
     }
 }

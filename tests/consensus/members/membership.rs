@@ -1,4 +1,4 @@
-//! Who belongs to the cluster, and that changing it loses nothing.
+//! The members of the cluster, and that changing them loses nothing.
 
 use std::time::Duration;
 
@@ -23,21 +23,21 @@ pub async fn remove(cluster: &mut Cluster, index: usize) {
     panic!("node {index} is not removed: {last}");
 }
 
-async fn hand_over(cluster: &mut Cluster, from: usize) {
+async fn transfer_away(cluster: &mut Cluster, from: usize) {
     for _ in 0..20 {
         if cluster.leader().await != from {
             return;
         }
-        // Refused when another got there first.
+        // Refused when another node became leader first.
         let _refused = cluster.nodes[from].admin().transfer(0).await;
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
-    panic!("node {from} does not hand over");
+    panic!("node {from} does not transfer its leadership");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn from_one_to_three_to_five_and_back_to_one_under_load() {
-    // Five processes on a busy machine are not all heard from within the usual time.
+    // Five processes on a busy machine do not all answer within the usual time.
     let calm = [("raft.election_timeout_min_ms", "3000"), ("raft.election_timeout_max_ms", "4000")];
     let mut cluster = Cluster::start_with(1, &calm).await;
     let writer = Writer::start(&cluster);
@@ -47,10 +47,10 @@ async fn from_one_to_three_to_five_and_back_to_one_under_load() {
         cluster.add_voter().await;
         assert_eq!(voters(&mut cluster).await.len(), members);
     }
-    // Clients talk to the first node, so the others go, whoever of them leads.
+    // Clients use the first node, so the others are removed, whichever of them leads.
     for index in 1..5 {
         writer.wait_for(20).await;
-        hand_over(&mut cluster, index).await;
+        transfer_away(&mut cluster, index).await;
         remove(&mut cluster, index).await;
         cluster.nodes[index].process().kill();
         assert_eq!(voters(&mut cluster).await.len(), 5 - index);
@@ -66,14 +66,14 @@ async fn from_one_to_three_to_five_and_back_to_one_under_load() {
     assert_eq!(before, after, "a restart changes the data");
 }
 
-/// The ids of those who vote, as the leader says.
+/// The ids of the voters, as the leader reports them.
 pub async fn voters(cluster: &mut Cluster) -> Vec<u64> {
     let leader = cluster.leader().await;
     admin::voters(&cluster.nodes[leader].admin().status().await.unwrap())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_leader_hands_over_before_it_is_removed() {
+async fn a_leader_transfers_its_leadership_before_it_is_removed() {
     let mut cluster = Cluster::start(3).await;
     let leader = cluster.leader().await;
     let writer = Writer::start(&cluster);
@@ -81,13 +81,13 @@ async fn a_leader_hands_over_before_it_is_removed() {
     let node_id = cluster.node_id(leader).await;
     let refused = cluster.nodes[leader].admin().remove(node_id).await;
     assert!(refused.is_err(), "a leader was removed while it led");
-    hand_over(&mut cluster, leader).await;
+    transfer_away(&mut cluster, leader).await;
     remove(&mut cluster, leader).await;
     cluster.nodes[leader].process().kill();
     writer.wait_for(20).await;
     let mut client = cluster.leader_client().await;
     writer.finish(&mut client).await;
-    // A node removed for good does not come back on its old disk.
+    // A removed node does not come back on its old disk.
     cluster.nodes[leader].spawn();
     let ended = cluster.nodes[leader].process().ended_within(Duration::from_secs(20)).await;
     let output = cluster.nodes[leader].process.as_ref().map(Process::output).unwrap_or_default();
@@ -102,14 +102,14 @@ async fn guards_keep_the_majority() {
     let only = cluster.node_id(0).await;
     assert!(cluster.nodes[0].admin().remove(only).await.is_err(), "the last voter was removed");
     assert!(cluster.nodes[0].admin().demote(only).await.is_err(), "the last voter was demoted");
-    assert!(cluster.nodes[0].admin().promote(99_999).await.is_err(), "nobody was promoted");
+    assert!(cluster.nodes[0].admin().promote(99_999).await.is_err(), "a missing node was promoted");
     cluster.add_voter().await;
     cluster.add_voter().await;
     let leader = cluster.leader().await;
     let (one, other) = ((leader + 1) % 3, (leader + 2) % 3);
     let id = cluster.node_id(one).await;
     cluster.nodes[other].process().kill();
-    // What it answered a moment before its end counts as little as its silence later.
+    // An answer shortly before its end counts as little as its silence later.
     for wait in [0, 2] {
         tokio::time::sleep(Duration::from_secs(wait)).await;
         let refused = cluster.nodes[leader].admin().remove(id).await;
@@ -120,7 +120,7 @@ async fn guards_keep_the_majority() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_empty_node_waits_and_belongs_to_nobody() {
+async fn an_empty_node_waits_and_belongs_to_no_cluster() {
     let mut cluster = Cluster::empty(&[]);
     let index = cluster.add_process().await;
     tokio::time::sleep(Duration::from_secs(3)).await;

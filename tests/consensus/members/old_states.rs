@@ -1,4 +1,4 @@
-//! Old states of data directories that are a majority, or seem to be one, and the ways on when no
+//! Old states of data directories that are a majority, or seem to be one, and the repairs when no
 //! majority is left.
 
 use std::path::PathBuf;
@@ -24,7 +24,7 @@ fn kept(cluster: &Cluster, index: usize) -> PathBuf {
     cluster.nodes[index].directory.join("kept")
 }
 
-/// Keeps the state of a node that does not run.
+/// Stores the state of a node that is not running.
 fn keep(cluster: &Cluster, index: usize) {
     copy(&cluster.nodes[index].data(), &kept(cluster, index));
 }
@@ -33,12 +33,11 @@ fn put_back(cluster: &Cluster, index: usize) {
     copy(&kept(cluster, index), &cluster.nodes[index].data());
 }
 
-/// What a node answers, if it does.
+/// The answer of a node, if there is one.
 async fn answer(cluster: &Cluster, index: usize, line: &str) -> Option<String> {
-    let patience = Duration::from_secs(2);
+    let limit = Duration::from_secs(2);
     let address = &cluster.nodes[index].resp_address;
-    let client =
-        ironkv_tests::clients::client::Client::connect_with_patience(address, patience).await;
+    let client = ironkv_tests::clients::client::Client::connect_with_timeout(address, limit).await;
     let reply = client.ok()?.line(line).await.ok()?;
     (!reply.is_error()).then(|| reply.text())
 }
@@ -47,7 +46,7 @@ async fn wait_unconfirmed(cluster: &Cluster, index: usize) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     while figure(cluster, index, "ironkv_unconfirmed").await != 1 {
         let log = cluster.nodes[index].log_tail();
-        assert!(Instant::now() < deadline, "it notices nothing:\n{log}");
+        assert!(Instant::now() < deadline, "it does not detect it:\n{log}");
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -55,7 +54,7 @@ async fn wait_unconfirmed(cluster: &Cluster, index: usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_cannot_reach_it() {
     let mut cluster = Cluster::start(1).await;
-    cluster.insist(0, "SET k old").await;
+    cluster.retry(0, "SET k old").await;
     let before = registered_after(&cluster, 0, 0).await;
     cluster.nodes[0].process().kill();
     keep(&cluster, 0);
@@ -64,12 +63,12 @@ async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_ca
     cluster.add_voter().await;
     cluster.add_voter().await;
     cluster.nodes[0].process().kill();
-    cluster.insist(1, "SET k newer").await;
+    cluster.retry(1, "SET k newer").await;
     put_back(&cluster, 0);
     let peers = [1, 2].map(|index: usize| cluster.nodes[index].peer_address.clone()).join(",");
     let settings = cluster.settings_of(0, &[("node.peers", &peers)]);
     cluster.nodes[0].configure(&settings).unwrap();
-    // Only the node itself can find out.
+    // Only the node itself can detect it.
     cluster.links.refuse(0, 503);
     cluster.nodes[0].spawn();
     let watched = Instant::now() + WATCHED;
@@ -82,11 +81,11 @@ async fn the_first_node_on_its_earliest_state_does_not_lead_though_the_others_ca
     }
     ends(&mut cluster, 0, "never drew").await;
     assert!(is_marked(&cluster.nodes[0].data()));
-    assert_eq!(cluster.insist(1, "GET k").await.text(), "newer");
+    assert_eq!(cluster.retry(1, "GET k").await.text(), "newer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_first_node_leads_again_at_once_though_its_learner_is_among_its_peers() {
+async fn a_first_node_leads_again_at_once_although_its_learner_is_among_its_peers() {
     let mut cluster = Cluster::start(1).await;
     let learner = cluster.add_process().await;
     let seed = cluster.nodes[0].peer_address.clone();
@@ -97,14 +96,15 @@ async fn a_first_node_leads_again_at_once_though_its_learner_is_among_its_peers(
     cluster.nodes[0].configure(&settings).unwrap();
     cluster.start_node(0).await;
     let started = Instant::now();
-    cluster.insist(0, "SET k 1").await;
+    cluster.retry(0, "SET k 1").await;
     assert!(started.elapsed() < Duration::from_secs(8), "it waited for all that may be silent");
 }
 
-/// Three nodes that do not run. The third has `k` = 2, the others were put back to when it was 1.
+/// Three nodes that are not running. The third has `k` = 2, the others were restored to the state
+/// with `k` = 1.
 async fn with_two_old_states() -> Cluster {
     let mut cluster = Cluster::start(3).await;
-    cluster.insist(0, "SET k 1").await;
+    cluster.retry(0, "SET k 1").await;
     let mut before = Vec::new();
     for index in 0..3 {
         before.push(registered_after(&cluster, index, 0).await);
@@ -117,7 +117,7 @@ async fn with_two_old_states() -> Cluster {
     for (index, before) in before.into_iter().enumerate().take(2) {
         registered_after(&cluster, index, before).await;
     }
-    cluster.insist(2, "SET k 2").await;
+    cluster.retry(2, "SET k 2").await;
     cluster.settle().await;
     cluster.kill_all();
     put_back(&cluster, 0);
@@ -133,7 +133,7 @@ async fn two_old_states_beside_the_newest_take_no_part_until_an_operator_readmit
         wait_unconfirmed(&cluster, index).await;
     }
     let id = cluster.node_id(0).await;
-    // What they were told outlives a restart, and the absence of the one that told them.
+    // What was reported to them survives a restart, and the absence of the node that reported it.
     cluster.kill_all();
     for index in 0..2 {
         cluster.start_node(index).await;
@@ -153,12 +153,12 @@ async fn two_old_states_beside_the_newest_take_no_part_until_an_operator_readmit
     assert!(done.status.success() && text(&done).contains("lost"), "{}", text(&done));
     cluster.start_node(0).await;
     cluster.start_node(2).await;
-    assert_eq!(cluster.insist(0, "GET k").await.text(), "2");
-    cluster.insist(2, "SET k 3").await;
-    // The other one is outvoted now.
+    assert_eq!(cluster.retry(0, "GET k").await.text(), "2");
+    cluster.retry(2, "SET k 3").await;
+    // The other one is in the minority now.
     ends(&mut cluster, 1, "never drew").await;
     assert!(is_marked(&cluster.nodes[1].data()));
-    assert_eq!(cluster.insist(2, "GET k").await.text(), "3");
+    assert_eq!(cluster.retry(2, "GET k").await.text(), "3");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -216,12 +216,12 @@ async fn the_one_node_that_is_left_of_three_begins_a_new_cluster_with_all_that_i
     cluster.start_node(0).await;
     cluster.nodes[0].wait_ready().await;
     assert_eq!(cluster.equal_digests().await, before);
-    // Another one that comes back after all is of another cluster.
+    // Another node that comes back later belongs to another cluster.
     cluster.start_node(1).await;
-    cluster.insist(0, "SET after 1").await;
+    cluster.retry(0, "SET after 1").await;
     sleep(LONG).await;
     assert_eq!(answer(&cluster, 1, "SET beside 1").await, None);
-    assert_eq!(cluster.insist(0, "EXISTS beside").await.integer(), Some(0));
+    assert_eq!(cluster.retry(0, "EXISTS beside").await.integer(), Some(0));
     cluster.nodes[1].process().kill();
     let new = cluster.add_voter().await;
     cluster.nodes[new].wait_ready().await;

@@ -1,4 +1,4 @@
-//! What a node takes for its removal, and the way back for one that was wrong.
+//! What makes a node believe that it was removed, and the repair when it was not.
 
 use std::path::Path;
 use std::process::Output;
@@ -21,7 +21,7 @@ async fn proxies_that_answer_403_and_503_remove_no_node() {
     for status in [403, 503] {
         let refused = cluster.links.refused();
         cluster.links.refuse_all(status);
-        // Long enough for every node to stand several times, and to ask the others.
+        // Long enough for every node to start several elections, and to ask the others.
         tokio::time::sleep(Duration::from_secs(6)).await;
         for node in &mut cluster.nodes {
             assert!(node.is_running(), "a status code ended a node:\n{}", node.log_tail());
@@ -55,7 +55,7 @@ fn is_marked(directory: &Path) -> bool {
     Meta::open(&RealDisk, directory).unwrap().facts().removed.is_some()
 }
 
-/// Voter or learner, it was away when it was removed.
+/// Voter and learner were not running when they were removed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_was_removed_while_it_was_down_learns_it_from_a_majority() {
     let mut cluster = Cluster::start(4).await;
@@ -75,11 +75,11 @@ async fn a_node_that_was_removed_while_it_was_down_learns_it_from_a_majority() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
-    // One of the two that are left is not enough to say so.
+    // One of the two that are left is not enough to confirm it.
     cluster.nodes[witness].process().pause();
     cluster.nodes[voter].spawn();
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert!(cluster.nodes[voter].is_running(), "one member's word removed a node");
+    assert!(cluster.nodes[voter].is_running(), "one member alone removed a node");
     cluster.nodes[witness].process().resume();
     let ended = cluster.nodes[voter].process().ended_within(Duration::from_secs(30)).await;
     assert!(ended.is_some(), "the removed voter does not learn it");
@@ -119,16 +119,16 @@ async fn a_member_that_was_marked_by_mistake_comes_back_and_a_removed_one_does_n
     assert!(text(&unmarked).contains("not marked"), "{}", text(&unmarked));
     let mark = |directory: &Path| {
         let meta = Meta::open(&RealDisk, directory).unwrap();
-        meta.update(|facts| facts.removed = Some("a proxy said so".to_owned())).unwrap();
+        meta.update(|facts| facts.removed = Some("a proxy removed it".to_owned())).unwrap();
     };
     mark(&directory);
     assert!(ends(&mut cluster, wrong).await, "a marked directory starts");
-    // Nobody to ask, and the wrong confirmation.
+    // No member answers, or the confirmation is wrong.
     for arguments in [["--member", "127.0.0.1:1"], ["--without-asking", "99"]] {
         let refused = readmit(&directory, &arguments);
         assert!(!refused.status.success() && is_marked(&directory), "{}", text(&refused));
     }
-    // The one that is named names the other.
+    // The named member names the other one.
     let done = readmit(&directory, &["--member", &member]);
     assert!(done.status.success() && !is_marked(&directory), "{}", text(&done));
     cluster.start_node(wrong).await;
@@ -141,10 +141,10 @@ async fn a_member_that_was_marked_by_mistake_comes_back_and_a_removed_one_does_n
     cluster.equal_digests().await;
     remove(&mut cluster, wrong).await;
     let ended = cluster.nodes[wrong].process().ended_within(Duration::from_secs(30)).await;
-    assert!(ended.is_some() && is_marked(&directory), "the removed node goes on");
+    assert!(ended.is_some() && is_marked(&directory), "the removed node continues");
     let refused = readmit(&directory, &["--member", &member]);
     assert!(!refused.status.success() && text(&refused).contains("was removed"));
-    // Without asking it starts, and stops when it has asked.
+    // Without asking it starts, and stops after it has asked.
     assert!(readmit(&directory, &["--without-asking", &id.to_string()]).status.success());
     assert!(ends(&mut cluster, wrong).await && is_marked(&directory));
 }

@@ -1,4 +1,4 @@
-//! What a node says when it cannot start.
+//! What a node reports when it cannot start.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ async fn refusal(cluster: &mut Cluster, index: usize) -> String {
     cluster.nodes[index].spawn();
     let ended = cluster.nodes[index].process().ended_within(Duration::from_secs(20)).await;
     let output = cluster.nodes[index].process.as_ref().map(Process::output).unwrap_or_default();
-    let status = ended.unwrap_or_else(|| panic!("it starts all the same:\n{output}"));
+    let status = ended.unwrap_or_else(|| panic!("it starts nevertheless:\n{output}"));
     assert!(!status.success(), "it ends with {status}:\n{output}");
     assert!(!output.contains("panicked"), "a panic is no message:\n{output}");
     output

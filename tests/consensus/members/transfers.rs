@@ -1,4 +1,4 @@
-//! Leadership that moves on request, again and again, while clients write.
+//! Leadership that is transferred on request repeatedly, while clients write.
 
 use std::time::Duration;
 
@@ -9,24 +9,24 @@ use tonic::Code;
 use crate::load::reader::Reader;
 use crate::load::writer::Writer;
 
-/// Asks the leader to hand over until it does; a fate that is unknown is a failure.
+/// Requests a transfer until it succeeds; an unknown outcome is a failure.
 async fn transfer(cluster: &mut Cluster, round: usize, explicit: bool) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
         let leader = cluster.leader().await;
         let target = if explicit { cluster.node_id((leader + 1) % 3).await } else { 0 };
         let Err(refused) = cluster.nodes[leader].admin().transfer(target).await else { return };
-        // A fresh leader has not heard from the others yet, and another may win a hand-over.
+        // A new leader has no contact to the others yet, and another node may become leader first.
         let plain = matches!(refused.code(), Code::FailedPrecondition | Code::Unavailable);
-        assert!(plain, "hand-over {round}: {refused}\n{}", cluster.logs());
-        assert!(Instant::now() < deadline, "hand-over {round} is always refused: {refused}");
+        assert!(plain, "transfer {round}: {refused}\n{}", cluster.logs());
+        assert!(Instant::now() < deadline, "transfer {round} is always refused: {refused}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn twenty_transfers_in_a_row_under_load_all_have_a_known_end() {
-    // Whoever waits for nobody does so until this time is over.
+async fn twenty_consecutive_transfers_under_load_have_a_known_outcome() {
+    // A request that waits without reason waits for this time.
     let mut cluster = Cluster::start_with(3, &[("raft.request_timeout_ms", "60000")]).await;
     let writers: Vec<Writer> = (0..3).map(|_| Writer::start(&cluster)).collect();
     let reader = Reader::start(&cluster, &writers[0]);
@@ -39,7 +39,7 @@ async fn twenty_transfers_in_a_row_under_load_all_have_a_known_end() {
         let mut client = cluster.leader_client().await;
         writer.finish(&mut client).await;
     }
-    let unanswered = reader.finish().await;
-    assert!(unanswered < 5, "{unanswered} reads hung although every node was there");
+    let without_answer = reader.finish().await;
+    assert!(without_answer < 5, "{without_answer} reads hung although every node was up");
     cluster.equal_digests().await;
 }

@@ -1,4 +1,4 @@
-//! Settings that change while the group runs, by `CONFIG SET` and by the file.
+//! Settings that change at run time, by `CONFIG SET` and by the file.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ async fn set(client: &mut Client, parameters: &str) {
     assert_eq!(format!("{reply:?}"), "+OK", "{parameters}");
 }
 
-/// Waits until a field of INFO is what `wanted` says.
+/// Waits until a field of INFO has the wanted value.
 async fn info(client: &mut Client, field: &str, wanted: impl Fn(&str) -> bool) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     loop {
@@ -55,7 +55,7 @@ async fn the_mode_of_reads_changes_at_once() {
     let alone = client.line("GET a").await.unwrap();
     assert!(alone.text().starts_with("CLUSTERDOWN"), "without a quorum: {alone:?}");
     cluster.links.heal();
-    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    assert_eq!(cluster.retry(follower, "GET a").await.text(), "1");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,11 +68,11 @@ async fn a_changed_file_reaches_the_running_group() {
     let changes = [("reads.mode", "stale"), ("reads.stale_lag_max_ms", "600000")];
     let settings = cluster.settings_of(follower, &changes);
     cluster.nodes[follower].configure(&settings).unwrap();
-    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    assert_eq!(cluster.retry(follower, "GET a").await.text(), "1");
     cluster.links.heal();
 }
 
-/// Waits until the status tells this of the configuration: keys that wait for a restart, and
+/// Waits until the status reports this about the configuration: keys that wait for a restart, and
 /// whether the file is refused.
 async fn unapplied(cluster: &Cluster, pending: &[&str], refused: bool) {
     let deadline = Instant::now() + SETTLE_LIMIT;
@@ -87,7 +87,7 @@ async fn unapplied(cluster: &Cluster, pending: &[&str], refused: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_status_tells_what_a_mounted_file_changed_without_effect() {
+async fn the_status_reports_changes_of_a_mounted_file_without_effect() {
     let mut cluster = Cluster::start(1).await;
     let (path, directory) = (cluster.nodes[0].config(), cluster.nodes[0].directory.clone());
     let running = std::fs::read_to_string(&path).unwrap();
@@ -132,7 +132,7 @@ async fn parameters_of_the_cluster_are_set_by_any_node_and_only_where_they_diffe
     let changed = admin.set_parameters(&wanted, &own).await.unwrap();
     assert_eq!(changed, ["maxmemory", "maxmemory-policy"]);
     for index in 0..3 {
-        let reply = cluster.insist(index, "CONFIG GET maxmemory*").await;
+        let reply = cluster.retry(index, "CONFIG GET maxmemory*").await;
         let text = format!("{reply:?}");
         assert!(text.contains("104857600") && text.contains("allkeys-lru"), "{index}: {text}");
     }
@@ -152,7 +152,7 @@ async fn parameters_of_the_cluster_are_set_by_any_node_and_only_where_they_diffe
     assert!(other.message().contains(&own), "{other:?}");
 }
 
-/// The two values that one CONFIG SET gives, as a node has them at one moment.
+/// The two values that one CONFIG SET sets, as a node has them at one time.
 async fn pair(client: &mut Client) -> Option<(String, String)> {
     let reply = client.line("CONFIG GET hash-max-listpack-*").await.ok()?;
     let words: Vec<String> = reply.elements()?.iter().map(Reply::text).collect();
@@ -160,7 +160,7 @@ async fn pair(client: &mut Client) -> Option<(String, String)> {
     Some((of("hash-max-listpack-entries")?, of("hash-max-listpack-value")?))
 }
 
-/// Looks at a node until it is told to stop; how often.
+/// Reads the values from a node until `stop` is set; returns how often.
 async fn watch_pairs(mut client: Client, stop: Arc<AtomicBool>) -> usize {
     let mut seen = 0;
     while !stop.load(Ordering::Relaxed)
@@ -232,6 +232,20 @@ async fn several_parameters_are_set_together_or_not_at_all_though_the_leader_die
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_shows_at_once_a_parameter_of_the_cluster_that_was_set_on_it() {
+    let mut cluster = Cluster::start(3).await;
+    let follower = cluster.follower().await;
+    let mut client = cluster.client(follower).await;
+    for round in 0..200 {
+        let samples = (round % 10 + 1).to_string();
+        set(&mut client, &format!("maxmemory-samples {samples}")).await;
+        let shown = client.line("CONFIG GET maxmemory-samples").await.unwrap();
+        let shown = shown.elements().and_then(|pair| pair.last()).map(Reply::text);
+        assert_eq!(shown.as_deref(), Some(samples.as_str()), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_smaller_log_limit_brings_a_checkpoint() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;
@@ -242,7 +256,7 @@ async fn a_smaller_log_limit_brings_a_checkpoint() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
+async fn a_running_checkpoint_keeps_to_the_rate_and_follows_its_change() {
     let mut cluster = Cluster::start(1).await;
     let mut client = cluster.leader_client().await;
     write_megabytes(&mut client, 4).await;
@@ -251,7 +265,7 @@ async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
     let started = Instant::now();
     let checkpoint = tokio::spawn(async move { admin.checkpoint().await });
     info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
-    // Four megabytes take a minute at this pace, and nobody waits for them.
+    // Four megabytes take a minute at this rate; the test does not wait for them.
     for number in 0..20 {
         sleep(Duration::from_millis(100)).await;
         let reply = client.line(&format!("SET meanwhile {number}")).await.unwrap();
@@ -259,9 +273,9 @@ async fn a_running_checkpoint_keeps_to_the_pace_and_is_let_go() {
     }
     info(&mut client, "rdb_bgsave_in_progress", |running| running == "1").await;
     set(&mut client, "checkpoint-bytes-per-second-max 0").await;
-    checkpoint.await.unwrap().expect("a checkpoint that was let go is finished");
+    checkpoint.await.unwrap().expect("a checkpoint without a limit is finished");
     assert!(started.elapsed() < Duration::from_secs(50), "the new pace came too late");
-    // The next one is held back again, and the process stops all the same.
+    // The next one is slow again, and the process stops nevertheless.
     set(&mut client, "checkpoint-bytes-per-second-max 64kb").await;
     let admin = cluster.nodes[0].admin();
     let cut_off = tokio::spawn(async move { admin.checkpoint().await });

@@ -1,4 +1,4 @@
-//! What a node says of itself is true in every role, and it always says it: to the operator by
+//! The status that a node reports is true in every role and always available: to the operator by
 //! `Status`, to probes by `/readyz`.
 
 use std::time::Duration;
@@ -9,10 +9,10 @@ use ironkv_tests::clients::http::get;
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Instant, sleep};
 
-/// Longer than a node takes silence for an election.
+/// Longer than the election timeout of a node.
 const LONG_SILENCE: Duration = Duration::from_secs(4);
 
-/// Waits until the status of a node is what `wanted` says.
+/// Waits until the status of a node is as `wanted` requires.
 async fn status(
     cluster: &Cluster,
     index: usize,
@@ -46,7 +46,7 @@ fn member(status: &StatusResponse, node_id: u64) -> MemberStatus {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_only_voter_is_its_own_quorum_for_good() {
+async fn the_only_voter_is_always_its_own_quorum() {
     let cluster = Cluster::start(1).await;
     sleep(LONG_SILENCE).await;
     let status = cluster.nodes[0].admin().status().await.unwrap();
@@ -63,17 +63,17 @@ async fn a_follower_without_its_leader_is_not_ready() {
     is_ready(&cluster, follower, false, "no leader").await;
     is_ready(&cluster, leader, true, "ok").await;
     let gone = |status: &StatusResponse| !member(status, follower_id).reachable;
-    let told = status(&cluster, leader, "without a follower", gone).await;
-    assert!(told.quorum_acknowledged_ms_ago.is_some_and(|ms| ms < 2000), "{told:?}");
-    // What the leader sees it tells the others; only its majority is its own.
+    let report = status(&cluster, leader, "without a follower", gone).await;
+    assert!(report.quorum_acknowledged_ms_ago.is_some_and(|ms| ms < 2000), "{report:?}");
+    // The leader reports what it sees to the others, except whether it has a majority.
     let other = (0..3).find(|index| ![leader, follower].contains(index)).unwrap();
-    let told = status(&cluster, other, "without the other follower", gone).await;
-    assert_eq!(told.role(), Role::Follower);
-    assert_eq!(told.quorum_acknowledged_ms_ago, None);
+    let report = status(&cluster, other, "without the other follower", gone).await;
+    assert_eq!(report.role(), Role::Follower);
+    assert_eq!(report.quorum_acknowledged_ms_ago, None);
     let level = |member: &MemberStatus| member.reachable && member.caught_up;
-    assert_eq!(told.members.iter().filter(|member| level(member)).count(), 2, "{told:?}");
-    let told = cluster.nodes[follower].admin().status().await.unwrap();
-    assert_eq!(told.members.iter().filter(|member| member.reachable).count(), 1, "{told:?}");
+    assert_eq!(report.members.iter().filter(|member| level(member)).count(), 2, "{report:?}");
+    let report = cluster.nodes[follower].admin().status().await.unwrap();
+    assert_eq!(report.members.iter().filter(|member| member.reachable).count(), 1, "{report:?}");
     cluster.links.heal();
     is_ready(&cluster, follower, true, "ok").await;
     status(&cluster, leader, "with all", |status| member(status, follower_id).reachable).await;
@@ -85,8 +85,8 @@ async fn a_leader_without_its_followers_is_not_ready() {
     let leader = cluster.leader().await;
     cluster.links.isolate(&[leader], 3);
     is_ready(&cluster, leader, false, "no majority").await;
-    let told = cluster.nodes[leader].admin().status().await.unwrap();
-    assert!(told.quorum_acknowledged_ms_ago.is_some_and(|ms| ms > 2000), "{told:?}");
+    let report = cluster.nodes[leader].admin().status().await.unwrap();
+    assert!(report.quorum_acknowledged_ms_ago.is_some_and(|ms| ms > 2000), "{report:?}");
     let next = cluster.leader_except(leader).await;
     is_ready(&cluster, next, true, "ok").await;
     cluster.links.heal();
@@ -103,9 +103,9 @@ async fn a_survivor_answers_without_a_quorum_and_after_its_restart() {
     is_ready(&cluster, survivor, false, "no leader").await;
     cluster.nodes[survivor].process().kill();
     cluster.start_node(survivor).await;
-    let told = cluster.nodes[survivor].admin().status().await.unwrap();
-    assert_eq!((told.members.len(), told.ready), (3, false));
-    assert!(told.cluster_id.is_some() && !told.version.is_empty());
+    let report = cluster.nodes[survivor].admin().status().await.unwrap();
+    assert_eq!((report.members.len(), report.ready), (3, false));
+    assert!(report.cluster_id.is_some() && !report.version.is_empty());
     is_ready(&cluster, survivor, false, "no leader").await;
 }
 
@@ -119,10 +119,10 @@ async fn a_learner_is_ready_when_it_has_caught_up() {
     let seed = cluster.nodes[0].peer_address.clone();
     let node_id = cluster.nodes[learner].admin().join(&seed).await.unwrap();
     is_ready(&cluster, learner, true, "ok").await;
-    let told = cluster.nodes[learner].admin().status().await.unwrap();
-    assert_eq!((told.role(), told.node_id), (Role::Learner, node_id));
+    let report = cluster.nodes[learner].admin().status().await.unwrap();
+    assert_eq!((report.role(), report.node_id), (Role::Learner, node_id));
     cluster.links.isolate(&[learner], 2);
-    // One entry each: a client that waits for every answer.
+    // One entry each: the client waits for every answer.
     let mut client = cluster.client(0).await;
     for number in 0..1200 {
         client.line(&format!("SET key {number}")).await.unwrap();
@@ -134,7 +134,7 @@ async fn a_learner_is_ready_when_it_has_caught_up() {
     is_ready(&cluster, learner, false, "no leader").await;
     cluster.links.heal();
     let level = |status: &StatusResponse| member(status, node_id).caught_up;
-    let told = status(&cluster, 0, "level with its learner", level).await;
-    assert_eq!(admin::voters(&told), [told.node_id]);
+    let report = status(&cluster, 0, "level with its learner", level).await;
+    assert_eq!(admin::voters(&report), [report.node_id]);
     is_ready(&cluster, learner, true, "ok").await;
 }

@@ -1,4 +1,4 @@
-//! TLS between nodes: both sides show a certificate, and all of them can be replaced under load.
+//! TLS between nodes: both sides present a certificate, and all of them can be replaced under load.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::load::writer::Writer;
 
-/// Files are looked at every two seconds.
+/// Files are checked every two seconds.
 const RELOAD_LIMIT: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -32,18 +32,18 @@ async fn nodes_elect_replicate_and_forward_over_tls() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_shows_no_certificate_or_a_strangers_is_refused() {
+async fn peers_without_a_valid_certificate_are_refused() {
     let mut cluster = Cluster::start_with_peer_tls(1).await;
     let authority = cluster.authority.take().unwrap();
     let (address, stranger) = (cluster.nodes[0].grpc_address.clone(), Authority::new());
-    let nobody = Admin::with_tls(&address, authority.client(None));
+    let anonymous = Admin::with_tls(&address, authority.client(None));
     let wrong = Admin::with_tls(&address, trusting(&[&authority], Some(&stranger.issue())));
-    for (admin, who) in [(Admin::at(&address), "plain"), (nobody, "no one"), (wrong, "stranger")] {
+    for (admin, who) in [(Admin::at(&address), "plain"), (anonymous, "none"), (wrong, "stranger")] {
         let answer = admin.status().await;
         assert!(answer.is_err(), "{who} is answered: {answer:?}");
     }
 
-    // A node that trusts the cluster but whose certificate is a stranger's, and the reverse.
+    // A node that trusts the cluster but has a foreign certificate, and the reverse.
     cluster.authority = Some(stranger);
     let outsider = cluster.add_process().await;
     let seed = cluster.nodes[0].peer_address.clone();
@@ -71,7 +71,7 @@ async fn authority_and_certificates_are_replaced_under_writes() {
     let new = Authority::new();
     let writer = Writer::start(&cluster);
     writer.wait_for(50).await;
-    // Everybody trusts both, then everybody shows the new, then nobody trusts the old.
+    // All nodes trust both, then all present the new one, then none trusts the old one.
     let steps = [(&old, vec![&old, &new]), (&new, vec![&old, &new]), (&new, vec![&new])];
     for (step, (own, trusted)) in steps.iter().enumerate() {
         for index in 0..3 {
@@ -84,7 +84,7 @@ async fn authority_and_certificates_are_replaced_under_writes() {
                 assert!(Instant::now() < deadline, "{}", node.log_tail());
                 sleep(Duration::from_millis(50)).await;
             }
-            // All its connections are made anew with what it shows and trusts now.
+            // A restart makes all its connections again, with the new files.
             node.process().kill();
             cluster.start_node(index).await;
             cluster.settle().await;
@@ -93,7 +93,7 @@ async fn authority_and_certificates_are_replaced_under_writes() {
     }
     let stale =
         Admin::with_tls(&cluster.nodes[0].grpc_address, trusting(&[&new], Some(&old.issue())));
-    assert!(stale.status().await.is_err(), "the old authority still opens the door");
+    assert!(stale.status().await.is_err(), "the old authority is still trusted");
     let mut client = cluster.leader_client().await;
     writer.finish(&mut client).await;
     cluster.equal_digests().await;

@@ -1,12 +1,12 @@
-//! Replicas compare what they hold while they run.
+//! Replicas compare their data at run time.
 
 use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Duration, Instant, sleep};
 
-/// Random choices are part of the entry; a node that draws its own numbers holds other data, and
-/// the leader says so.
+/// Random choices are part of the entry; a node that uses its own random numbers gets different
+/// data, and the leader reports it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_are_compared_while_they_run_and_hold_the_same() {
+async fn replicas_are_compared_at_run_time_and_are_equal() {
     let mut cluster = Cluster::start_with(3, &[("cluster.digest_interval_s", "1")]).await;
     let mut client = cluster.leader_client().await;
     for number in 0..200 {

@@ -1,4 +1,4 @@
-//! An entry that ends every node which executes it, and the way out.
+//! An entry that ends every node which executes it, and the repair.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,12 +13,11 @@ use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use ironkv_tests::process::ironkv_command;
 use tokio::time::{Instant, sleep};
 
-/// A group entry with one item of a kind that no version has: version, time, seed, count, kind,
-/// length.
+/// A group entry with one item of an unknown kind: version, time, seed, count, kind, length.
 const POISON: &[u8] =
     &[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 250, 0, 0, 0, 0];
 
-/// Adds the entry behind all others, as a leader that could execute it would have; its index.
+/// Appends the entry to the log, as a leader that can execute it would; returns its index.
 async fn poison(directory: &Path) -> u64 {
     let options = LogOptions { segment_bytes: 4 << 20, ..LogOptions::default() };
     let log = directory.join("data/group-0/log");
@@ -36,7 +35,8 @@ async fn poison(directory: &Path) -> u64 {
     position.index
 }
 
-/// Until the last entry that a new cluster writes by itself has come: the logs then end alike.
+/// Waits for the last entry that a new cluster writes by itself, so that the logs have the same
+/// end.
 async fn wait_for_the_highest_level(cluster: &Cluster) {
     let deadline = Instant::now() + SETTLE_LIMIT;
     for node in &cluster.nodes {
@@ -62,8 +62,8 @@ fn recover(directory: &Path, index: u64, checksum: Option<&str>) -> (bool, Strin
     (output.status.success(), String::from_utf8_lossy(&text).into_owned())
 }
 
-/// As a supervisor does: every node is started again whenever it has ended, until a majority has
-/// ended twice. The third may never learn that the entry is committed.
+/// Restarts every node that has ended, like a supervisor, until a majority has ended twice. The
+/// third may never learn that the entry is committed.
 async fn end_again_and_again(cluster: &mut Cluster) {
     let deadline = Instant::now() + 2 * SETTLE_LIMIT;
     let mut ends = [0; 3];
@@ -80,7 +80,7 @@ async fn end_again_and_again(cluster: &mut Cluster) {
                 ends[node.index] += 1;
             }
         }
-        assert!(Instant::now() < deadline, "some go on: {ends:?}");
+        assert!(Instant::now() < deadline, "some continue: {ends:?}");
     }
     stop(cluster).await;
 }
@@ -107,25 +107,25 @@ async fn an_entry_that_ends_every_node_is_skipped_on_all_of_them() {
         index = here;
     }
     end_again_and_again(&mut cluster).await;
-    let (shown, said) = recover(&directories[0], index, None);
-    assert!(shown, "{said}");
-    let checksum = said.lines().find_map(|line| line.strip_prefix("checksum  ")).unwrap();
-    let (done, said) = recover(&directories[0], index, Some("0123456789abcdef"));
-    assert!(!done && said.contains("it is another entry"), "{said}");
+    let (shown, text) = recover(&directories[0], index, None);
+    assert!(shown, "{text}");
+    let checksum = text.lines().find_map(|line| line.strip_prefix("checksum  ")).unwrap();
+    let (done, text) = recover(&directories[0], index, Some("0123456789abcdef"));
+    assert!(!done && text.contains("it is another entry"), "{text}");
     for directory in &directories {
-        let (done, said) = recover(directory, index, Some(checksum));
-        assert!(done, "{said}");
+        let (done, text) = recover(directory, index, Some(checksum));
+        assert!(done, "{text}");
     }
     cluster.start_all().await;
     cluster.wait_writable().await;
     cluster.equal_digests().await;
     let mut client = cluster.leader_client().await;
     assert_eq!(client.line("GET before").await.unwrap().text(), "1");
-    // What a checkpoint holds was executed or skipped for good.
+    // What a checkpoint contains was executed or skipped permanently.
     cluster.nodes[0].admin().checkpoint().await.unwrap();
     stop(&mut cluster).await;
-    let (done, said) = recover(&directories[0], index, Some(checksum));
-    assert!(!done && said.contains("holds the effect"), "{said}");
+    let (done, text) = recover(&directories[0], index, Some(checksum));
+    assert!(!done && text.contains("holds the effect"), "{text}");
     cluster.start_all().await;
     cluster.equal_digests().await;
 }

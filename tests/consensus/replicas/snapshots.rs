@@ -1,4 +1,4 @@
-//! Checkpoints: a log that is purged, and nodes that are too far behind for it.
+//! Checkpoints: a purged log, and nodes that are too far behind for it.
 
 use ironkv_tests::cluster::Cluster;
 
@@ -47,8 +47,8 @@ async fn a_follower_too_far_behind_for_the_log_catches_up_by_snapshot() {
     cluster.equal_digests().await;
     let status = cluster.nodes[follower].admin().status().await.unwrap();
     let applied = status.applied.map_or(0, |log_id| log_id.index);
-    assert!(applied > last, "the follower stands where it stood: {applied}");
-    // And it can restart from what it was sent.
+    assert!(applied > last, "the follower has not advanced: {applied}");
+    // It can restart from the snapshot.
     cluster.nodes[follower].process().kill();
     cluster.start_node(follower).await;
     cluster.equal_digests().await;

@@ -1,4 +1,4 @@
-//! Reads of READONLY connections are never older than the bound, whatever is heard of the leader.
+//! Reads of READONLY connections are never older than the bound, whatever messages arrive.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use ironkv_tests::cluster::{Cluster, SETTLE_LIMIT};
 use tokio::time::{Instant, sleep};
 
 const BOUND: Duration = Duration::from_millis(1000);
-/// For the way of requests and answers.
+/// For the time that requests and answers take.
 const SLACK: Duration = Duration::from_millis(500);
 
 async fn cluster(nodes: usize) -> Cluster {
@@ -59,7 +59,7 @@ fn value(reply: &Reply) -> Option<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn heartbeats_beside_a_log_that_stands_still_make_no_read_fresh() {
+async fn heartbeats_without_log_entries_make_no_read_fresh() {
     let mut cluster = cluster(3).await;
     let leader = cluster.leader().await;
     let follower = (leader + 1) % 3;
@@ -79,7 +79,7 @@ async fn heartbeats_beside_a_log_that_stands_still_make_no_read_fresh() {
         let set = writer.line(&format!("SET round {round}")).await.unwrap();
         assert!(!set.is_error(), "{set:?}");
         acknowledged.push(Instant::now());
-        // What a read that begins now must see.
+        // The value that a read which begins now must see.
         let due = Instant::now() - BOUND - SLACK;
         let least = acknowledged.iter().rposition(|at| *at < due).unwrap_or(0) as i64;
         match value(&reader.line("GET round").await.unwrap()) {

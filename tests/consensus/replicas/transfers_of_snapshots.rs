@@ -1,4 +1,4 @@
-//! Snapshots that break, are replaced by others, or are not what they say.
+//! Snapshots that break, are superseded, or are not what they claim.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ async fn write_megabytes(cluster: &mut Cluster, megabytes: usize) {
     }
 }
 
-/// Somebody who speaks to a node as its leader does.
+/// A client that sends messages to a node like its leader.
 struct FalseLeader {
     client: RaftServiceClient<Channel>,
     route: Route,
@@ -97,7 +97,7 @@ async fn a_snapshot_that_is_no_checkpoint_is_refused_and_ends_no_node() {
         assert_eq!(refused.code(), Code::DataLoss, "{refused:?}");
     }
     cluster.leader_client().await.line("SET a 1").await.unwrap();
-    assert_eq!(cluster.insist(follower, "GET a").await.text(), "1");
+    assert_eq!(cluster.retry(follower, "GET a").await.text(), "1");
     assert!(cluster.nodes[follower].is_running());
     cluster.equal_digests().await;
 }
@@ -113,8 +113,8 @@ async fn a_piece_whose_beginning_is_gone_is_refused_at_once() {
     assert_eq!(leader.progress("1-a").await, (0, SnapshotHold::Unspecified));
 }
 
-/// Questions about other snapshots, cuts, newer checkpoints and new leaders while a node that is
-/// far behind is sent one.
+/// Requests about other snapshots, cuts, newer checkpoints and new leaders while a snapshot is sent
+/// to a node that is far behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_catches_up_through_broken_and_superseded_snapshots_without_ending() {
     let mut cluster = Cluster::start_with(3, &SETTINGS).await;

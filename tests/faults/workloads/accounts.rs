@@ -1,4 +1,4 @@
-//! What is counted at the end: a set, a counter and a queue.
+//! Workloads that are counted at the end: a set, a counter and a queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,12 +7,12 @@ use ironkv_tests::checkers::accounts::{QueueCall, check_counter, check_queue, ch
 use ironkv_tests::checkers::history::History;
 use ironkv_tests::clients::client::Client;
 use ironkv_tests::clients::reply::Reply;
-use ironkv_tests::clients::session::Fate;
+use ironkv_tests::clients::session::Outcome;
 use parking_lot::Mutex;
 
 use crate::load::Context;
 
-/// Elements added, a number counted up, a queue filled and emptied.
+/// Elements added to a set, increments of a counter, a queue filled and emptied.
 #[derive(Debug, Clone)]
 pub struct Accounts {
     context: Context,
@@ -49,12 +49,12 @@ impl Accounts {
             let mut client = self.adds.client();
             let pending = client.invoke(element.clone());
             match session.line(&format!("SADD {} {element}", self.key("set"))).await {
-                Fate::Done(reply) => {
+                Outcome::Done(reply) => {
                     assert_eq!(reply, Reply::Integer(1), "SADD of a new element");
                     pending.returned(());
                 }
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
         }
     }
@@ -66,10 +66,10 @@ impl Accounts {
             let mut client = self.counts.client();
             let pending = client.invoke(by);
             match session.line(&format!("INCRBY {} {by}", self.key("counter"))).await {
-                Fate::Done(Reply::Integer(_)) => pending.returned(()),
-                Fate::Done(reply) => panic!("INCRBY answers {reply:?}"),
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Done(Reply::Integer(_)) => pending.returned(()),
+                Outcome::Done(reply) => panic!("INCRBY answers {reply:?}"),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
         }
     }
@@ -87,16 +87,16 @@ impl Accounts {
             };
             let pending = client.invoke(call);
             match session.line(&line).await {
-                Fate::Done(Reply::Error(error)) => panic!("{line} answers {error:?}"),
-                Fate::Done(reply) if push || reply.is_null() => pending.returned(None),
-                Fate::Done(reply) => pending.returned(Some(reply.text())),
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Done(Reply::Error(error)) => panic!("{line} answers {error:?}"),
+                Outcome::Done(reply) if push || reply.is_null() => pending.returned(None),
+                Outcome::Done(reply) => pending.returned(Some(reply.text())),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
         }
     }
 
-    /// Reads what is there when all clients have stopped.
+    /// Reads the final state when all clients have stopped.
     pub async fn read_the_end(&self, client: &mut Client) {
         let set = client.command(&["SMEMBERS", &self.key("set")]).await.unwrap();
         let counter = client.command(&["GET", &self.key("counter")]).await.unwrap();

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ironkv_tests::checkers::history::History;
 use ironkv_tests::checkers::list_append::{self, Step, check};
 use ironkv_tests::clients::reply::Reply;
-use ironkv_tests::clients::session::{Fate, Session, judge};
+use ironkv_tests::clients::session::{Outcome, Session, outcome_of};
 
 use crate::load::Context;
 
-/// A list is left for a new one after about this many appends.
+/// A new list replaces an old one after about this many appends.
 const APPENDS_A_LIST: u64 = 60;
 const LISTS: u64 = 4;
 
@@ -21,7 +21,7 @@ pub struct Lists {
     context: Context,
     history: History<Vec<Step>, list_append::Lists>,
     values: Arc<AtomicU64>,
-    /// Without it the steps of a transaction are sent one by one: a control that must be caught.
+    /// If false, the steps of a transaction are sent one by one: a control that must be detected.
     pub atomic: bool,
 }
 
@@ -43,10 +43,10 @@ impl Lists {
             let mut client = self.history.client();
             let pending = client.invoke(steps.clone());
             match self.execute(&mut session, &steps).await {
-                Fate::Done(Reply::Array(replies)) => pending.returned(lists(&steps, &replies)),
-                Fate::Done(reply) => panic!("EXEC answers {reply:?}"),
-                Fate::Refused(_) => pending.failed(),
-                Fate::Unknown(_) => pending.unknown(),
+                Outcome::Done(Reply::Array(replies)) => pending.returned(lists(&steps, &replies)),
+                Outcome::Done(reply) => panic!("EXEC answers {reply:?}"),
+                Outcome::Refused(_) => pending.failed(),
+                Outcome::Unknown(_) => pending.unknown(),
             }
             if rand::random_range(0..20) == 0 {
                 session.leave();
@@ -85,7 +85,7 @@ impl Lists {
         steps
     }
 
-    async fn execute(&self, session: &mut Session, steps: &[Step]) -> Fate {
+    async fn execute(&self, session: &mut Session, steps: &[Step]) -> Outcome {
         let words = |step: &Step| match step {
             Step::Append { key, value } => {
                 vec!["RPUSH".to_owned(), self.key(*key), value.to_string()]
@@ -99,17 +99,17 @@ impl Lists {
             let mut replies = Vec::new();
             for command in commands {
                 match session.ask(&command).await {
-                    Fate::Done(reply) => replies.push(reply),
+                    Outcome::Done(reply) => replies.push(reply),
                     other => return other,
                 }
             }
-            return Fate::Done(Reply::Array(replies));
+            return Outcome::Done(Reply::Array(replies));
         }
         commands.insert(0, vec!["MULTI".to_owned()]);
         commands.push(vec!["EXEC".to_owned()]);
         match session.ask_all(&commands).await {
-            Ok(mut replies) => judge(replies.pop().expect("a reply to EXEC")),
-            Err(fate) => fate,
+            Ok(mut replies) => outcome_of(replies.pop().expect("a reply to EXEC")),
+            Err(outcome) => outcome,
         }
     }
 

@@ -8,7 +8,7 @@ use ironkv_tests::checkers::cas::{Call, CasRegister, Value};
 use ironkv_tests::checkers::history::{Client, History};
 use ironkv_tests::checkers::linearizability::{TIME_LIMIT, Verdict, check};
 use ironkv_tests::clients::reply::Reply;
-use ironkv_tests::clients::session::{Fate, Session, judge};
+use ironkv_tests::clients::session::{Outcome, Session, outcome_of};
 
 use super::Generations;
 use crate::load::Context;
@@ -65,10 +65,10 @@ impl Locks {
 async fn write(session: &mut Session, client: &mut Client<Call, Value>, key: &str, value: u64) {
     let pending = client.invoke(Call::Write(value));
     match session.line(&format!("SET {key} {value}")).await {
-        Fate::Done(reply) if !reply.is_error() => pending.returned(Value::Written),
-        Fate::Done(reply) => panic!("SET answers {reply:?}"),
-        Fate::Refused(_) => pending.failed(),
-        Fate::Unknown(_) => pending.unknown(),
+        Outcome::Done(reply) if !reply.is_error() => pending.returned(Value::Written),
+        Outcome::Done(reply) => panic!("SET answers {reply:?}"),
+        Outcome::Refused(_) => pending.failed(),
+        Outcome::Unknown(_) => pending.unknown(),
     }
 }
 
@@ -76,7 +76,7 @@ async fn watch(session: &mut Session, client: &mut Client<Call, Value>, key: &st
     let pending = client.invoke(Call::Read);
     let look = [vec!["WATCH", key], vec!["GET", key]];
     let from = match session.ask_all(&look).await {
-        Err(Fate::Unknown(_)) => return pending.unknown(),
+        Err(Outcome::Unknown(_)) => return pending.unknown(),
         Err(_) => return pending.failed(),
         Ok(replies) if replies.iter().any(Reply::is_error) => {
             session.leave();
@@ -89,12 +89,12 @@ async fn watch(session: &mut Session, client: &mut Client<Call, Value>, key: &st
     let to_text = to.to_string();
     let pending = client.invoke(Call::CompareAndSet { from, to });
     let swap = [vec!["MULTI"], vec!["SET", key, &to_text], vec!["EXEC"]];
-    match session.ask_all(&swap).await.map(|mut replies| judge(replies.remove(2))) {
-        Ok(Fate::Done(Reply::Array(_))) => pending.returned(Value::Swapped(true)),
-        // Somebody was faster: nothing was done.
-        Ok(Fate::Done(reply)) if reply.is_null() => pending.failed(),
-        Ok(Fate::Done(reply)) => panic!("EXEC answers {reply:?}"),
-        Ok(Fate::Refused(_)) | Err(Fate::Refused(_)) => pending.failed(),
-        Ok(Fate::Unknown(_)) | Err(_) => pending.unknown(),
+    match session.ask_all(&swap).await.map(|mut replies| outcome_of(replies.remove(2))) {
+        Ok(Outcome::Done(Reply::Array(_))) => pending.returned(Value::Swapped(true)),
+        // Another client was faster: nothing was executed.
+        Ok(Outcome::Done(reply)) if reply.is_null() => pending.failed(),
+        Ok(Outcome::Done(reply)) => panic!("EXEC answers {reply:?}"),
+        Ok(Outcome::Refused(_)) | Err(Outcome::Refused(_)) => pending.failed(),
+        Ok(Outcome::Unknown(_)) | Err(_) => pending.unknown(),
     }
 }

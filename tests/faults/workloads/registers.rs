@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use ironkv_tests::checkers::history::History;
 use ironkv_tests::checkers::registers::{Answer, Call, check};
-use ironkv_tests::clients::session::Fate;
+use ironkv_tests::clients::session::Outcome;
 
 use super::Generations;
 use crate::load::{Context, Pace};
 
 const KEYS: usize = 3;
 
-/// Operations of a history that are printed when it is wrong.
+/// Operations of a wrong history that are printed.
 const OPERATIONS_SHOWN: usize = 500;
 
 /// Registers that are read and written.
@@ -52,21 +52,21 @@ impl Registers {
             if rand::random_range(0..2) == 0 {
                 let pending = client.invoke(Call::Read);
                 match session.line(&format!("GET {key}")).await {
-                    Fate::Done(reply) if reply.is_null() => pending.returned(None),
-                    Fate::Done(reply) => pending.returned(
+                    Outcome::Done(reply) if reply.is_null() => pending.returned(None),
+                    Outcome::Done(reply) => pending.returned(
                         Some(reply.integer().expect("a value")).map(|value| value as u64),
                     ),
-                    Fate::Refused(_) => pending.failed(),
-                    Fate::Unknown(_) => pending.unknown(),
+                    Outcome::Refused(_) => pending.failed(),
+                    Outcome::Unknown(_) => pending.unknown(),
                 }
             } else {
                 let value = self.values.fetch_add(1, Ordering::Relaxed);
                 let pending = client.invoke(Call::Write(value));
                 match session.line(&format!("SET {key} {value}")).await {
-                    Fate::Done(reply) if !reply.is_error() => pending.returned(None),
-                    Fate::Done(reply) => panic!("SET answers {reply:?}"),
-                    Fate::Refused(_) => pending.failed(),
-                    Fate::Unknown(_) => pending.unknown(),
+                    Outcome::Done(reply) if !reply.is_error() => pending.returned(None),
+                    Outcome::Done(reply) => panic!("SET answers {reply:?}"),
+                    Outcome::Refused(_) => pending.failed(),
+                    Outcome::Unknown(_) => pending.unknown(),
                 }
             }
             if rand::random_range(0..20) == 0 {

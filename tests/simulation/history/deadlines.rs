@@ -1,8 +1,8 @@
-//! Keys with deadlines, and what the clients of all nodes may see of them.
+//! Keys with deadlines, and what clients of all nodes may see of them.
 //!
-//! Each key is set once, with a deadline. Then clients of all nodes read it, prolong it (PEXPIRE),
-//! keep it (PERSIST) and try to set it anew (SET NX). The rules of [`check_key`] hold for
-//! linearizable operations whatever single clock is wrong.
+//! Each key is set once, with a deadline. Then clients of all nodes read it, extend its deadline
+//! (PEXPIRE), remove the deadline (PERSIST) and try to set it again (SET NX). The rules of
+//! [`check_key`] hold for linearizable operations whichever single clock is wrong.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,22 +16,22 @@ use crate::client::{Answer, SimulatedClient};
 use crate::history::workload::{ANSWER_WITHIN, Record};
 use crate::random::Random;
 
-/// How much too early a key may be gone: followers hear of the leader's time a little later, and
-/// nothing makes time run ahead of a majority's clocks.
+/// How much too early a key may expire: followers learn the leader's time a little later, and
+/// nothing makes the time run ahead of the clocks of a majority.
 const EARLY_MS_MAX: u64 = 100;
 
-/// How much too late a key may be there: while an entry is on its way for long, or a majority was
-/// restarted and a clock is wrong, reads take the time of the last entry.
+/// How much too late a key may still exist: while an entry is in flight for long, or after a
+/// restart of a majority with a wrong clock, reads use the time of the last entry.
 const LATE_MS_MAX: u64 = 8000;
 
-/// Keys that are used at a time.
+/// Keys that are in use at the same time.
 const KEYS: u64 = 4;
 
-/// A key is left for a new one after so many milliseconds.
+/// After so many milliseconds a new key replaces an old one.
 const KEY_MS: u64 = 2500;
 
 const SET: &str = "set";
-const SET_ANEW: &str = "set anew";
+const SET_AGAIN: &str = "set again";
 
 /// One operation that was executed, or may have been.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,16 +43,16 @@ enum Seen {
     /// A read or a change found no key.
     Gone,
     /// SET NX found no key and set another value.
-    SetAnew,
+    SetAgain,
     /// A read found that other value.
-    Anew,
+    SecondValue,
     /// PERSIST found a deadline and removed it.
     Kept,
     /// PEXPIRE found a key.
     Moved,
-    /// A change was answered without saying more than that the key is there.
+    /// A change succeeded and only shows that the key exists.
     There,
-    /// A change was not answered.
+    /// A change had no answer.
     Unknown,
 }
 
@@ -90,7 +90,7 @@ impl Deadlines {
         }
     }
 
-    /// Judges all keys.
+    /// Checks all keys.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (key, operations) in &*self.keys.borrow() {
             check_key(operations, self.early_ms_max(operations))
@@ -125,7 +125,7 @@ impl Deadlines {
         self.keys.borrow().values().map(Vec::len).sum()
     }
 
-    /// How many were seen expired.
+    /// How many keys were seen expired.
     pub(crate) fn expired(&self) -> usize {
         let gone =
             |operations: &&Vec<Operation>| operations.iter().any(|one| one.seen == Seen::Gone);
@@ -146,12 +146,12 @@ fn check_key(operations: &[Operation], early_ms_max: u64) -> Result<(), String> 
     let [Operation { began_ms: set_began, ended_ms: set_ended, seen: Seen::Set(ttl_ms) }] =
         sets[..]
     else {
-        // It is unknown whether the key was ever there.
+        // It is unknown whether the key ever existed.
         return Ok(());
     };
     let moved = !find(&|seen| matches!(seen, Seen::Moved | Seen::Unknown)).is_empty();
     let kept = find(&|seen| seen == Seen::Kept);
-    let gone = find(&|seen| matches!(seen, Seen::Gone | Seen::SetAnew | Seen::Anew));
+    let gone = find(&|seen| matches!(seen, Seen::Gone | Seen::SetAgain | Seen::SecondValue));
     let there = find(&|seen| matches!(seen, Seen::Alive | Seen::Kept | Seen::Moved));
     for gone in gone.iter().filter(|gone| gone.began_ms > set_ended) {
         if let Some(back) = there.iter().find(|there| there.began_ms > gone.ended_ms) {
@@ -173,7 +173,7 @@ fn check_key(operations: &[Operation], early_ms_max: u64) -> Result<(), String> 
     }
 }
 
-/// Sets, reads and changes keys with deadlines until the chaos is over.
+/// Sets, reads and changes keys with deadlines until the faults end.
 pub(crate) async fn use_deadlines(mut client: SimulatedClient, record: Record, mut random: Random) {
     while record.running.get() {
         let key = now_ms() / KEY_MS * KEYS + random.below(KEYS);
@@ -183,13 +183,13 @@ pub(crate) async fn use_deadlines(mut client: SimulatedClient, record: Record, m
         let ttl_ms = (10 + random.below(1500)).to_string();
         let words: Vec<&str> = match random.below(20) {
             _ if first => {
-                // Nothing else is done with the key before.
+                // This is the first operation on the key.
                 record.deadlines.keys.borrow_mut().insert(key, Vec::new());
                 vec!["SET", &name, SET, "PX", &ttl_ms]
             }
             0 => vec!["PERSIST", &name],
             1 => vec!["PEXPIRE", &name, &ttl_ms, "GT"],
-            2 => vec!["SET", &name, SET_ANEW, "NX"],
+            2 => vec!["SET", &name, SET_AGAIN, "NX"],
             3..=6 => vec!["PTTL", &name],
             _ => vec!["GET", &name],
         };
@@ -210,13 +210,13 @@ pub(crate) async fn use_deadlines(mut client: SimulatedClient, record: Record, m
 
 fn seen(words: &[&str], reply: &Reply) -> Seen {
     match (words[0], reply) {
-        ("SET", Reply::Status(_)) if words.contains(&"NX") => Seen::SetAnew,
+        ("SET", Reply::Status(_)) if words.contains(&"NX") => Seen::SetAgain,
         ("SET", Reply::Status(_)) => Seen::Set(words[4].parse().unwrap_or(0)),
         ("SET", Reply::Null) => Seen::There,
         ("GET", Reply::Bulk(value)) if value == SET => Seen::Alive,
-        ("GET", Reply::Bulk(_)) => Seen::Anew,
+        ("GET", Reply::Bulk(_)) => Seen::SecondValue,
         ("GET", Reply::Null) | ("PTTL", Reply::Integer(-2)) => Seen::Gone,
-        // Which of the two values it is, is unknown.
+        // It is unknown which of the two values exists.
         ("PTTL", Reply::Integer(_)) => Seen::There,
         ("PERSIST", Reply::Integer(1)) => Seen::Kept,
         ("PEXPIRE", Reply::Integer(1)) => Seen::Moved,
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_deadlines_tell_right_from_wrong() {
+    fn the_rules_of_deadlines_accept_right_and_refuse_wrong_histories() {
         let set = at(0, 10, Seen::Set(1000));
         let check = |operations: &[Operation]| {
             check_key(&[&[set], operations].concat(), EARLY_MS_MAX).is_ok()

@@ -1,4 +1,4 @@
-//! What simulated clients do, and the record of it.
+//! The operations of simulated clients, and their record.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -33,7 +33,7 @@ pub(crate) struct Record {
     pub(crate) locks: Locks,
     pub(crate) deadlines: Deadlines,
     next_value: Rc<Cell<u64>>,
-    /// False once the chaos is over: clients stop.
+    /// False after the faults: clients stop.
     pub(crate) running: Rc<Cell<bool>>,
     /// Whether long values are written too.
     pub(crate) writes_much: Rc<Cell<bool>>,
@@ -64,7 +64,7 @@ impl Record {
         self.registers.iter().chain(&self.long_registers)
     }
 
-    /// Judges all histories.
+    /// Checks all histories.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (number, register) in self.all_registers().enumerate() {
             registers::check(&register.operations())
@@ -81,7 +81,7 @@ impl Record {
         registers + self.lists.counts().0 + self.locks.returned() + self.deadlines.returned()
     }
 
-    /// All that was asked and answered, for comparing two runs of one seed.
+    /// All requests and answers, to compare two runs of one seed.
     pub(crate) fn trace(&self) -> String {
         let registers = self.all_registers().map(|one| format!("{:?}", one.operations()));
         let mut trace: Vec<_> = registers.collect();
@@ -92,7 +92,7 @@ impl Record {
     }
 }
 
-/// Reads and writes registers until the chaos is over.
+/// Reads and writes registers until the faults end.
 pub(crate) async fn use_registers(mut client: SimulatedClient, record: Record, mut random: Random) {
     while record.running.get() {
         let number = random.below(REGISTERS);
@@ -104,7 +104,7 @@ pub(crate) async fn use_registers(mut client: SimulatedClient, record: Record, m
     }
 }
 
-/// Reads and writes registers with long values until the chaos is over.
+/// Reads and writes registers with long values until the faults end.
 pub(crate) async fn use_long_registers(
     mut client: SimulatedClient,
     record: Record,
@@ -122,7 +122,7 @@ pub(crate) async fn use_long_registers(
     }
 }
 
-/// Whether it was answered. Registers above the short ones are long.
+/// Returns whether it was answered. Registers above the short ones are long.
 async fn use_register(
     client: &mut SimulatedClient,
     record: &Record,
@@ -168,7 +168,7 @@ async fn use_register(
     true
 }
 
-/// Appends to and reads several lists in one transaction until the chaos is over.
+/// Appends to and reads several lists in one transaction until the faults end.
 pub(crate) async fn use_lists(mut client: SimulatedClient, record: Record, mut random: Random) {
     while record.running.get() {
         let steps: Vec<Step> = (0..=random.below(3))
@@ -185,7 +185,7 @@ pub(crate) async fn use_lists(mut client: SimulatedClient, record: Record, mut r
     }
 }
 
-/// Whether it was answered.
+/// Returns whether it was answered.
 async fn use_several_lists(
     client: &mut SimulatedClient,
     record: &Record,
@@ -207,8 +207,8 @@ async fn use_several_lists(
     false
 }
 
-/// Once the chaos is over: writes each register, then reads all that there is, and asks again until
-/// it is answered. So the histories tell what was lost.
+/// After the faults: writes each register, then reads everything, and repeats both until they are
+/// answered, so that the histories show what was lost.
 pub(crate) async fn use_everything_once(mut client: SimulatedClient, record: Record) {
     while record.running.get() {
         tokio::time::sleep(ASK_AGAIN).await;

@@ -1,5 +1,5 @@
 //! The nemesis of the membership: machines join, are promoted, demoted, removed and replaced, and
-//! leadership is transferred, at random. What it asks for may be refused, and its fate may stay
+//! leadership is transferred, at random. Its requests may be refused, and their outcome may stay
 //! unknown.
 
 use std::cell::RefCell;
@@ -11,14 +11,14 @@ use ironkv::consensus::{Change, ChangeError, Expected, Group, expected_from_prot
 use crate::random::Random;
 use crate::world::World;
 
-/// What is made, by the names under which it is counted.
+/// The changes, by the names under which they are counted.
 pub(crate) const KINDS: [&str; 6] = ["add", "promote", "demote", "remove", "replace", "transfer"];
 
 type Answer = Rc<RefCell<Option<bool>>>;
 
 /// See the module.
 pub(crate) struct Changes {
-    /// Never fewer voters than this by a change.
+    /// No change leaves fewer voters than this.
     voters_min: usize,
     asked: Vec<(&'static str, Answer)>,
 }
@@ -28,7 +28,7 @@ impl Changes {
         Self { voters_min, asked: Vec::new() }
     }
 
-    /// Asks for one change and does not wait for it.
+    /// Requests one change and does not wait for it.
     pub(crate) fn ask(&mut self, world: &mut World, random: &mut Random) {
         let all = world.hosts.len() as u64;
         let [asked, target] = [random.below(all), random.below(all)].map(|host| host as usize);
@@ -70,8 +70,8 @@ impl Changes {
         self.asked.push((kind, answer));
     }
 
-    /// Has a node that ended because its files have decayed removed, so that its machine begins
-    /// anew.
+    /// Removes a node that ended because its files have decayed, so that its machine joins again
+    /// with an empty disk.
     pub(crate) fn replace_damaged(&mut self, world: &mut World, random: &mut Random) {
         let hosts = world.hosts.iter();
         let damaged = hosts.map(|host| &host.membership).find(|machine| machine.is_damaged());
@@ -82,7 +82,7 @@ impl Changes {
             let removed = group.change(Change::Remove(id), Expected::Any, false).await;
             let gone = match &removed {
                 Ok(_) => true,
-                // An earlier attempt was made after all.
+                // An earlier attempt had succeeded.
                 Err(ChangeError::Refused(text)) => text.contains("is not a member"),
                 Err(_) => false,
             };
@@ -94,7 +94,7 @@ impl Changes {
         self.asked.push(("replace damaged", answer));
     }
 
-    /// The changes that were made, as far as that became known.
+    /// The changes that were made, as far as known.
     pub(crate) fn made(&self) -> impl Iterator<Item = &'static str> {
         let made = self.asked.iter().filter(|(_, answer)| *answer.borrow() == Some(true));
         made.map(|(kind, _)| *kind)
@@ -105,7 +105,7 @@ async fn transfer(group: Group, target: Option<NodeId>) -> bool {
     group.transfer_leader(target, Expected::Any, false).await.is_ok()
 }
 
-/// A change that takes a voter away, unless too few would be left.
+/// A change that removes a voter, unless too few would be left.
 async fn reduce(
     group: Group,
     id: NodeId,

@@ -1,5 +1,5 @@
-//! Bits that flip in files of a node that leads later: noticed when they are read, never served,
-//! and the writes that were acknowledged survive.
+//! Flipped bits in files of a node that becomes leader later: they are detected when they are read
+//! and never served, and the acknowledged writes survive.
 
 use std::path::{Path, PathBuf};
 
@@ -16,10 +16,10 @@ const GROUP: &str = "/data/group-0";
 /// Where frames begin in a segment.
 const FRAMES_AT: u64 = 4096;
 
-/// So much before its end a log may still be torn by a power cut, rather than damaged.
+/// So close to its end, a log may be torn by a power cut, rather than damaged.
 const TAIL_BYTES: u64 = 16_384;
 
-/// Keys that fill the log several times over.
+/// Enough keys to fill the log several times.
 const KEYS: usize = 48;
 const VALUE_BYTES: usize = 65_000;
 
@@ -30,7 +30,7 @@ pub(crate) fn checkpoints(disk: &MemoryDisk) -> Vec<PathBuf> {
     files
 }
 
-/// Each segment of a log with the place behind its last byte that is not zero, in order.
+/// Each segment of a log with the position after its last byte that is not zero, in order.
 pub(crate) fn segments(disk: &MemoryDisk) -> Vec<(PathBuf, u64)> {
     let files = disk.list(&Path::new(GROUP).join("log")).expect("a log");
     let segments = files.into_iter().filter(|path| path.to_string_lossy().contains("/segment-"));
@@ -44,7 +44,7 @@ pub(crate) fn segments(disk: &MemoryDisk) -> Vec<(PathBuf, u64)> {
     segments.filter_map(end).collect()
 }
 
-/// Flips a bit somewhere in the log or in a checkpoint; whether there was anything to flip.
+/// Flips a bit somewhere in the log or in a checkpoint; returns whether there was anything to flip.
 pub(crate) fn decay(disk: &MemoryDisk, random: &mut Random) -> bool {
     let mut places: Vec<(PathBuf, u64, u64)> = Vec::new();
     for path in checkpoints(disk) {
@@ -95,7 +95,7 @@ fn check_keys(world: &mut World, host: usize, seed: u64) {
 }
 
 #[test]
-fn a_decayed_checkpoint_of_a_later_leader_is_not_taken_and_is_written_anew() {
+fn a_decayed_checkpoint_of_a_later_leader_is_not_installed_and_is_written_again() {
     for seed in 0..2 {
         let mut world = forgetful(seed);
         let old = world.leader();
@@ -112,14 +112,14 @@ fn a_decayed_checkpoint_of_a_later_leader_is_not_taken_and_is_written_anew() {
         disk.flip(&file, middle, 0x10).expect("a file");
         world.crash(old, seed);
         world.repair();
-        // The two are a majority only once one has what the other one has.
+        // The two are a majority only when each has all entries.
         assert_eq!(world.run(behind, &["SET", "after", "v"]), Reply::OK);
         assert_eq!(world.leader_of(&[decayed, behind]), decayed, "seed {seed}");
         check_keys(&mut world, behind, seed);
         world.sim.bounce(NODES[old]);
         world.step(LONG).expect("no node fails");
         check_keys(&mut world, old, seed);
-        // What is on the disk now is good.
+        // The data on the disk is valid now.
         world.crash(decayed, seed);
         world.sim.bounce(NODES[decayed]);
         world.step(LONG).expect("it starts");
@@ -172,7 +172,7 @@ fn a_decayed_log_of_a_later_leader_ends_it_before_it_is_sent_and_nothing_is_lost
         world.repair();
         let ended = world.step(2 * LONG).expect_err("nothing is noticed, so this shows nothing");
         assert!(ended.contains("is damaged at byte"), "seed {seed}: {ended}");
-        world.step(LONG).expect("the others go on");
+        world.step(LONG).expect("the others continue");
         check_keys(&mut world, behind, seed);
         world.sim.bounce(NODES[decayed]);
         let refused = world.step(LONG).expect_err("it starts again on a decayed log");
@@ -182,7 +182,7 @@ fn a_decayed_log_of_a_later_leader_ends_it_before_it_is_sent_and_nothing_is_lost
     }
 }
 
-/// Takes a node out of the cluster and has it join again with an empty disk.
+/// Removes a node from the cluster and lets it join again with an empty disk.
 fn replace(world: &mut World, host: usize, by: usize) {
     let id = world.hosts[host].membership.node_id().expect("it was a member");
     let removed = world.ask(by, move |group| async move {

@@ -1,4 +1,4 @@
-//! The nemesis: seeded faults, then an end to them.
+//! The nemesis: seeded faults, then an end of all faults.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,16 +11,17 @@ use crate::world::{FORMING, World};
 
 const CHAOS: Duration = Duration::from_secs(12);
 
-/// Longest time after the chaos until all is well again.
+/// Longest time after the faults until everything works again.
 const HEALING: Duration = Duration::from_secs(60);
 
 /// The machine whose files decay.
 const DECAYING: usize = 1;
 
-/// Room on a disk that is nearly full: some for a segment of the log and a checkpoint.
+/// Free bytes on a disk that is nearly full: enough for some of a segment of the log and a
+/// checkpoint.
 const ROOM_BYTES_MAX: u64 = 2 << 20;
 
-/// For so long a leader believes a clock that it does not hear of any more.
+/// For so long a leader uses the last report of a clock.
 const FORGETTING: Duration = Duration::from_millis(1200);
 
 /// A second, a minute, a day, a year.
@@ -29,7 +30,7 @@ const STEPS_MS: [i64; 4] = [1000, 60_000, 86_400_000, 31_536_000_000];
 /// A tenth too fast or too slow.
 const DRIFT_US: i64 = 100_000;
 
-/// What is done to the cluster, by the names under which it is counted.
+/// The faults, by the names under which they are counted.
 pub(crate) const FAULTS: [&str; 11] = [
     "crash",
     "isolation",
@@ -61,7 +62,7 @@ impl<'a> Faults<'a> {
         Self { world, random, plan, changes, made: BTreeMap::new(), clock_is_behind: false }
     }
 
-    /// Chaos, then peace.
+    /// Runs a phase with faults and one without.
     pub(crate) fn run(&mut self) -> Result<(), String> {
         self.world.step(FORMING)?;
         self.world.cluster.keep_learners(self.plan.members_change);
@@ -166,7 +167,7 @@ impl<'a> Faults<'a> {
         Ok(())
     }
 
-    /// Bits flip on always the same machine, so that a majority is sound.
+    /// Bits flip always on the same machine, so that a majority is undamaged.
     fn let_decay(&mut self) {
         let host = &self.world.hosts[DECAYING];
         host.membership.let_decay();
@@ -175,7 +176,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// One disk fills up, or all of them; later, as the seed says, there is room again.
+    /// One disk becomes full, or all of them; later, depending on the seed, there is space again.
     fn fill_disks(&mut self, victim: usize) -> Result<(), String> {
         let all = self.random.below(3) == 0;
         self.count(if all { "full disks" } else { "full disk" });
@@ -203,7 +204,8 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// The power of all machines goes at once, and one hears nothing for a while when it is back.
+    /// The power of all machines is cut at once, and one of them gets no messages for a while
+    /// afterwards.
     fn blackout(&mut self, paused: usize) -> Result<(), String> {
         if self.clock_is_behind {
             self.world.record.deadlines.time_is_uncertain();
@@ -227,7 +229,7 @@ impl<'a> Faults<'a> {
     /// A step of a second to a year, or a drift. One clock at a time: two are a majority.
     fn wrong_clock(&mut self, victim: usize) -> Result<(), String> {
         self.world.hosts.iter().for_each(|host| host.clock.skew(0));
-        // Until the leader has heard, or has forgotten, what the other one said.
+        // Until the leader has received, or no longer uses, the report of the other one.
         self.world.step(FORGETTING)?;
         self.world.record.deadlines.time_is_certain();
         let clock = &self.world.hosts[victim].clock;

@@ -1,13 +1,13 @@
-//! Which kinds of faults a seed draws from: not every kind in every run, so that each meets others
-//! and each gets time of its own.
+//! The kinds of faults of a seed: not every kind in every run, so that each is combined with others
+//! and each has enough time.
 
 use crate::host::SPARES;
 
-/// So that a disk is really full before writes are refused, now and then.
+/// Small enough that a disk is sometimes full before writes are refused.
 const SMALL_DISKS: [(&str, &str); 2] =
     [("data.free_bytes_min", "65536"), ("log.spare_segments", "1")];
 
-/// So that nearly every request travels in pieces.
+/// Small enough that nearly every request is proposed in pieces.
 const SMALL_PIECES: [(&str, &str); 1] = [("limits.entry_piece_bytes", "24")];
 
 /// See the module.
@@ -15,11 +15,11 @@ const SMALL_PIECES: [(&str, &str); 1] = [("limits.entry_piece_bytes", "24")];
 pub(crate) struct Plan {
     /// Machines join and leave the cluster.
     pub(crate) members_change: bool,
-    /// Fewer voters than this are not made by a change.
+    /// No change leaves fewer voters than this.
     pub(crate) voters_min: usize,
-    /// Disks are full for a while, and much is written.
+    /// Disks are full for a while, and many bytes are written.
     pub(crate) disks_fill: bool,
-    /// The files of one machine decay; its node is replaced when it notices that.
+    /// The files of one machine decay; its node is replaced after it has detected that.
     pub(crate) disk_decays: bool,
 }
 
@@ -27,14 +27,14 @@ impl Plan {
     pub(crate) const fn of(seed: u64) -> Self {
         Self {
             members_change: seed % 2 == 1,
-            // What decayed may have been the only copy.
+            // The decayed copy may have been the only one.
             voters_min: if seed % 4 == 3 && seed % 5 != 4 { 1 } else { 3 },
             disks_fill: seed % 3 == 2,
             disk_decays: seed % 5 == 4,
         }
     }
 
-    /// Machines beside those that the cluster begins with.
+    /// Machines besides those with which the cluster begins.
     pub(crate) const fn spares(self) -> &'static [&'static str] {
         if self.members_change { &SPARES } else { &[] }
     }
@@ -50,7 +50,7 @@ impl Plan {
         }
     }
 
-    /// Whether clocks are set wrong, one at a time: of two voters one is no minority.
+    /// Whether clocks become wrong, one at a time: of two voters one is not a minority.
     pub(crate) const fn clocks_go_wrong(self) -> bool {
         self.voters_min >= 3
     }

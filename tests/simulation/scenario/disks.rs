@@ -12,7 +12,7 @@ use crate::world::{LONG, World};
 
 const LOG: &str = "/data/group-0/log";
 
-/// Longer than a stall may last, a hand-over and an election.
+/// Longer than a stall may last, plus a leadership transfer and an election.
 const STALL: Duration = Duration::from_secs(8);
 
 /// Puts an entry into the log.
@@ -27,7 +27,7 @@ fn end_of_log(disk: &MemoryDisk) -> (PathBuf, u64) {
     segments(disk).pop().expect("a frame")
 }
 
-/// Makes a disk lose the last frame of the log though it was flushed, as one that lies does.
+/// Makes a disk lose the last frame of the log although it was flushed.
 fn lose_the_last_frame(disk: &MemoryDisk) {
     let (segment, end) = end_of_log(disk);
     disk.flip(&segment, end, 0xff).expect("a file");
@@ -36,7 +36,7 @@ fn lose_the_last_frame(disk: &MemoryDisk) {
 }
 
 #[test]
-fn a_leader_whose_disk_hangs_hands_over_and_may_lead_again_when_it_answers() {
+fn a_leader_whose_disk_hangs_transfers_its_leadership_and_may_lead_again_when_the_disk_works() {
     for seed in 0..4 {
         let mut world = World::calm(seed);
         let old = world.leader();
@@ -49,9 +49,9 @@ fn a_leader_whose_disk_hangs_hands_over_and_may_lead_again_when_it_answers() {
         let own = world.ask(old, async |group| group.identity().map(|it| it.node_id));
         assert!(leads.is_some() && leads != own, "seed {seed}: the disk hangs and it still leads");
         let written = world.ask(other, |group| write(group, 7));
-        assert_eq!(written, Ok(()), "seed {seed}: writes go on");
+        assert_eq!(written, Ok(()), "seed {seed}: writes continue");
         let stalled = world.ask(old, async |group| group.status().disk_stalled);
-        assert!(stalled, "seed {seed}: it does not say so");
+        assert!(stalled, "seed {seed}: it does not report it");
         world.hosts[old].disk.hang(false);
         world.step(STALL).expect("no node fails");
         let (stalled, unflushed) = world.ask(old, async |group| {
@@ -59,7 +59,7 @@ fn a_leader_whose_disk_hangs_hands_over_and_may_lead_again_when_it_answers() {
             (status.disk_stalled, status.log_unflushed_bytes)
         });
         assert!(!stalled && unflushed == 0, "seed {seed}: it does not recover");
-        // Alone with one other, it has to vote, or to lead.
+        // With only one other node left, it must vote or lead.
         world.isolate(other);
         world.step(LONG).expect("no node fails");
         let written = world.ask(old, |group| write(group, 8));
@@ -68,22 +68,22 @@ fn a_leader_whose_disk_hangs_hands_over_and_may_lead_again_when_it_answers() {
 }
 
 #[test]
-fn a_follower_that_lost_what_it_acknowledged_is_noticed_and_gets_it_again() {
+fn a_follower_that_lost_what_it_acknowledged_is_detected_and_gets_it_again() {
     for seed in 0..4 {
         let mut world = World::calm(seed);
         let leading = world.leader();
         let follower = (leading + 1) % NODES.len();
         let written = world.ask(leading, |group| write(group, 6));
         assert_eq!(written, Ok(()));
-        // Not so long that the mark would refuse the start.
+        // So short that the mark does not refuse the start.
         world.step(Duration::from_millis(200)).expect("no node fails");
         world.crash(follower, seed);
         lose_the_last_frame(&world.hosts[follower].disk);
         world.sim.bounce(NODES[follower]);
         world.step(LONG).expect("no node fails");
-        assert_eq!(world.leader(), leading, "seed {seed}: another leader counts anew");
+        assert_eq!(world.leader(), leading, "seed {seed}: another leader starts from zero");
         let found = world.ask(leading, async |group| group.status().log_reversions);
-        assert_eq!(found, 1, "seed {seed}: nothing is noticed, or again and again");
+        assert_eq!(found, 1, "seed {seed}: it is not detected exactly once");
         let written = world.ask(leading, |group| write(group, 7));
         assert_eq!(written, Ok(()));
         world.step(LONG).expect("no node fails");
@@ -94,7 +94,7 @@ fn a_follower_that_lost_what_it_acknowledged_is_noticed_and_gets_it_again() {
 }
 
 #[test]
-fn a_node_that_is_told_to_drop_what_it_applied_stops_and_never_serves_again() {
+fn a_node_that_must_drop_what_it_applied_stops_and_never_serves_again() {
     for seed in 0..4 {
         let mut world = World::calm(seed);
         let leading = world.leader();
@@ -111,10 +111,10 @@ fn a_node_that_is_told_to_drop_what_it_applied_stops_and_never_serves_again() {
         world.step(LONG).expect("no node fails");
         for value in 7..10 {
             let written = world.ask(lost[0], move |group| write(group, value));
-            assert_eq!(written, Ok(()), "seed {seed}: the majority goes on without its entry");
+            assert_eq!(written, Ok(()), "seed {seed}: the majority continues without its entry");
         }
         world.repair();
-        let ended = world.step(2 * LONG).expect_err("it goes on with another history");
+        let ended = world.step(2 * LONG).expect_err("it continues with another history");
         assert!(ended.contains("was committed here"), "seed {seed}: {ended}");
         world.sim.bounce(NODES[kept]);
         let ended = world.step(LONG).expect_err("it serves again");
@@ -123,7 +123,7 @@ fn a_node_that_is_told_to_drop_what_it_applied_stops_and_never_serves_again() {
 }
 
 #[test]
-fn a_leader_never_sends_what_its_disk_has_garbled() {
+fn a_leader_never_sends_entries_that_its_disk_has_damaged() {
     for seed in 0..4 {
         let mut world = World::calm(seed);
         let leading = world.leader();

@@ -1,4 +1,4 @@
-//! A node whose clock is wrong leads only when no other can, and then it does.
+//! A node with a wrong clock leads only when no other node can.
 
 use std::time::Duration;
 
@@ -6,19 +6,19 @@ use crate::host::NODES;
 use crate::scenario::disks::write;
 use crate::world::{LONG, World};
 
-/// Twelve times what a clock may be off for its node to lead.
+/// Twelve times the clock offset with which a node may still lead.
 const WRONG_MS: i64 = 60_000;
 
-/// Until a node has heard that its clock is wrong.
+/// Time for a node to learn that its clock is wrong.
 const HEARING: Duration = Duration::from_secs(1);
 
-/// Shorter than the time that others are given to come to lead, longer than an election.
+/// Shorter than the time that other nodes get to become leader, longer than an election.
 const TOO_EARLY: Duration = Duration::from_millis(3500);
 
-/// More than that time, and some elections.
+/// Longer than that time and some elections.
 const LONG_ENOUGH: Duration = Duration::from_secs(20);
 
-/// Those of these that lead and are not alone with that opinion.
+/// The nodes among these that lead and are accepted as leader by others.
 fn leading(world: &mut World, hosts: &[usize]) -> Vec<usize> {
     let leads = |host: &&usize| world.ask(**host, async |group| group.is_leader());
     hosts.iter().filter(leads).copied().collect()
@@ -28,7 +28,8 @@ fn clock_is_wrong(world: &mut World, host: usize) -> bool {
     world.ask(host, async |group| group.status().clock_wrong)
 }
 
-/// The leader's clock is right, those of the two others are a minute off, each on its side.
+/// The leader's clock is right; the clocks of the two others are a minute off, in different
+/// directions.
 fn two_wrong_clocks(seed: u64) -> (World, usize, [usize; 2]) {
     let mut world = World::calm(seed);
     let right = world.leader();
@@ -48,9 +49,9 @@ fn nodes_with_wrong_clocks_lead_when_the_only_other_one_is_dead_and_give_way_whe
         let (mut world, right, wrong) = two_wrong_clocks(seed);
         world.crash(right, seed);
         world.step(TOO_EARLY).expect("no node fails");
-        assert!(leading(&mut world, &wrong).is_empty(), "seed {seed}: one stands before it must");
+        assert!(leading(&mut world, &wrong).is_empty(), "seed {seed}: elected too early");
         let written = world.ask(wrong[0], |group| write(group, 7));
-        assert_eq!(written, Ok(()), "seed {seed}: no node leads though two of three are there");
+        assert_eq!(written, Ok(()), "seed {seed}: no node leads although two of three are up");
         world.sim.bounce(NODES[right]);
         world.step(LONG_ENOUGH).expect("no node fails");
         assert_eq!(world.leader(), right, "seed {seed}: the leadership stays with a wrong clock");
@@ -65,13 +66,13 @@ fn nodes_with_wrong_clocks_lead_when_the_only_other_one_is_cut_off() {
         let (mut world, right, wrong) = two_wrong_clocks(seed);
         world.isolate(right);
         world.step(TOO_EARLY).expect("no node fails");
-        assert!(leading(&mut world, &wrong).is_empty(), "seed {seed}: one stands before it must");
+        assert!(leading(&mut world, &wrong).is_empty(), "seed {seed}: elected too early");
         let written = world.ask(wrong[0], |group| write(group, 7));
-        assert_eq!(written, Ok(()), "seed {seed}: no node leads though two of three are there");
+        assert_eq!(written, Ok(()), "seed {seed}: no node leads although two of three are up");
     }
 }
 
-/// The one with the right clock lacks entries, so no other votes for it.
+/// The node with the right clock lacks entries, so no other node votes for it.
 #[test]
 fn a_node_with_a_wrong_clock_leads_when_the_other_lacks_what_was_acknowledged() {
     for seed in 0..3 {
@@ -87,7 +88,7 @@ fn a_node_with_a_wrong_clock_leads_when_the_other_lacks_what_was_acknowledged() 
         world.crash(leader, seed);
         world.repair();
         let written = world.ask(behind, async |group| {
-            // What went to the dead leader has an unknown fate.
+            // Requests to the dead leader have an unknown outcome.
             for _ in 0..5 {
                 if write(group.clone(), 7).await.is_ok() {
                     return true;
@@ -95,7 +96,7 @@ fn a_node_with_a_wrong_clock_leads_when_the_other_lacks_what_was_acknowledged() 
             }
             false
         });
-        assert!(written, "seed {seed}: no node leads though two of three are there");
+        assert!(written, "seed {seed}: no node leads although two of three are up");
         world.step(LONG).expect("no node fails");
         assert_eq!(leading(&mut world, &[wrong, behind]), [wrong], "seed {seed}");
         let value = world.ask(behind, async |group| group.status().applied);

@@ -1,4 +1,4 @@
-//! Copies and old states of a data directory: noticed, and never counted.
+//! Copies and old states of a data directory: they are detected and never counted.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::random::Random;
 use crate::scenario::disks::write;
 use crate::world::{FORMING, LONG, World};
 
-/// How a node ends whose directory is not the one that the cluster knows.
+/// The reason with which a node ends on a directory that is not the one of the cluster.
 const NOT_ITS_OWN: &str = "never drew";
 
 /// Longer than the life of an incarnation.
 const RENEWAL: Duration = Duration::from_secs(75);
 
-/// A calm cluster in which every incarnation is registered, and its leader.
+/// A cluster without faults in which every incarnation is registered, and its leader.
 fn registered(seed: u64) -> (World, usize) {
     let mut world = World::calm(seed);
     world.step(LONG).expect("no node fails");
@@ -23,14 +23,14 @@ fn registered(seed: u64) -> (World, usize) {
     (world, leading)
 }
 
-/// Starts a node anew and lets its next incarnation be registered.
+/// Restarts a node and lets its next incarnation be registered.
 fn restart(world: &mut World, host: usize, seed: u64) {
     world.crash(host, seed);
     world.sim.bounce(NODES[host]);
     world.step(LONG).expect("no node fails");
 }
 
-/// Puts an old state of a disk back and starts the node on it.
+/// Restores an old state of a disk and starts the node on it.
 fn put_back(world: &mut World, host: usize, old: &MemoryDisk, seed: u64) {
     world.crash(host, seed);
     world.hosts[host].disk.put_back(old);
@@ -41,30 +41,30 @@ fn unconfirmed(world: &mut World, host: usize) -> Option<String> {
     world.ask(host, async |group| group.status().unconfirmed)
 }
 
-/// Every node takes part, and what one writes reaches all.
+/// Every node takes part, and a write of one node reaches all.
 fn all_take_part(world: &mut World, value: u32, label: &str) {
     for host in 0..NODES.len() {
-        assert_eq!(unconfirmed(world, host), None, "{label}: node {host} is in doubt");
+        assert_eq!(unconfirmed(world, host), None, "{label}: node {host} is unconfirmed");
         let written = world.ask(host, move |group| write(group, value));
         assert_eq!(written, Ok(()), "{label}: node {host}");
     }
 }
 
 #[test]
-fn a_copy_beside_the_original_ends_and_the_original_goes_on() {
+fn a_copy_beside_the_original_ends_and_the_original_continues() {
     for seed in 0..3 {
         let (mut world, leading) = registered(seed);
-        // The leader, and followers.
+        // The leader and, with other seeds, the followers.
         let original = (leading + seed as usize) % NODES.len();
         world.start_copy(original);
-        let ended = world.step(2 * LONG).expect_err("the copy goes on");
+        let ended = world.step(2 * LONG).expect_err("the copy continues");
         assert!(ended.contains(NOT_ITS_OWN), "seed {seed}: {ended}");
         all_take_part(&mut world, 6, &format!("seed {seed}"));
     }
 }
 
 #[test]
-fn an_old_state_that_is_put_back_ends_its_node_for_good() {
+fn an_old_state_that_is_restored_ends_its_node_permanently() {
     for seed in 0..3 {
         let (mut world, leading) = registered(seed);
         let node = (leading + 1) % NODES.len();
@@ -81,7 +81,7 @@ fn an_old_state_that_is_put_back_ends_its_node_for_good() {
 }
 
 #[test]
-fn an_old_state_is_noticed_though_its_node_was_not_restarted_since() {
+fn an_old_state_is_detected_without_a_restart_of_its_node_in_between() {
     let (mut world, leading) = registered(0);
     let node = (leading + 1) % NODES.len();
     let old = world.hosts[node].disk.copy();
@@ -103,16 +103,16 @@ fn an_old_voter_and_a_peer_without_the_entry_lose_nothing_that_was_acknowledged(
         world.isolate(behind);
         let written = world.ask(leading, |group| write(group, 9));
         assert_eq!(written, Ok(()), "seed {seed}");
-        // Only the leader is left of those that acknowledged, and it is cut off.
+        // Only the leader is left of those that acknowledged, and it is isolated.
         put_back(&mut world, node, &old, seed);
         world.repair();
         world.isolate(leading);
-        world.step(3 * LONG).expect("one voter's word ends no node");
+        world.step(3 * LONG).expect("one voter alone ends no node");
         for host in [node, behind] {
             let leads = world.ask(host, async |group| group.is_leader());
             assert!(!leads, "seed {seed}: a majority without the entry has a leader");
         }
-        assert!(unconfirmed(&mut world, node).is_some(), "seed {seed}: it notices nothing");
+        assert!(unconfirmed(&mut world, node).is_some(), "seed {seed}: it does not detect it");
         world.repair();
         let ended = world.step(3 * LONG).expect_err("it takes part again");
         assert!(ended.contains(NOT_ITS_OWN), "seed {seed}: {ended}");
@@ -122,7 +122,7 @@ fn an_old_voter_and_a_peer_without_the_entry_lose_nothing_that_was_acknowledged(
 }
 
 #[test]
-fn restarts_at_any_moment_of_a_registration_are_no_copies() {
+fn restarts_at_any_time_of_a_registration_are_no_copies() {
     for seed in 0..3 {
         let (mut world, leading) = registered(seed);
         let mut random = Random::new(seed);
@@ -130,7 +130,7 @@ fn restarts_at_any_moment_of_a_registration_are_no_copies() {
             let node = if round % 4 == 3 { leading } else { (leading + 1) % NODES.len() };
             world.crash(node, seed + round);
             world.sim.bounce(NODES[node]);
-            // From before anything is told to after the registration.
+            // From before the first message until after the registration.
             let pause = Duration::from_millis(random.next() % 2500);
             world.step(pause).expect("no node fails");
         }

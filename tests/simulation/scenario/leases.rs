@@ -1,4 +1,4 @@
-//! Nodes that were started with different timings.
+//! Nodes with different timings.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ fn flag(key: &str, value: &str) -> (String, String) {
     (key.to_owned(), value.to_owned())
 }
 
-/// The first node begins the cluster and leads; its settings allow a lease of 4.2 s. The others
-/// elect another one after 1.2 s.
+/// The first node creates the cluster and leads; its settings allow a lease of 4.2 s. The others
+/// elect another leader after 1.2 s.
 #[test]
 fn a_leader_with_longer_timings_than_its_followers_answers_nothing_stale() {
     for seed in 0..3 {
@@ -37,7 +37,8 @@ fn a_leader_with_longer_timings_than_its_followers_answers_nothing_stale() {
         };
         world.call(0, set("old"));
         world.isolate(0);
-        // Another node leads and changes the key; the first one still takes itself for the leader.
+        // Another node leads and changes the key; the first one still believes that it is the
+        // leader.
         world.call(1, set("new"));
         let read = world.hosts[0].call(async |mut client| client.call(&["GET", "key"]).await);
         world.step(Duration::from_secs(1)).expect("no node fails");
@@ -46,9 +47,9 @@ fn a_leader_with_longer_timings_than_its_followers_answers_nothing_stale() {
     }
 }
 
-/// The lease that a node granted before its restart was granted by its settings of then.
+/// The settings at that time determine a lease that the node granted before its restart.
 #[test]
-fn a_restart_with_shorter_timings_keeps_what_was_promised_before() {
+fn a_restart_with_shorter_timings_keeps_the_leases_granted_before() {
     let long = [
         flag("raft.election_timeout_min_ms", "11000"),
         flag("raft.election_timeout_max_ms", "12000"),
@@ -66,8 +67,8 @@ fn a_restart_with_shorter_timings_keeps_what_was_promised_before() {
         world.crash(VOTER, seed);
         world.isolate(VOTER);
         world.sim.bounce(NODES[VOTER]);
-        // Longer than any lease of the new settings, shorter than that of the old ones. A second
-        // restart forgets no more than the first.
+        // Longer than any lease of the new settings, shorter than a lease of the old ones. A second
+        // restart keeps the old lease as well.
         for _ in 0..2 {
             world.step(Duration::from_millis(2000)).expect("no node fails");
             let granted = world.ask(VOTER, move |group| ask_vote(group, term, 1));
@@ -83,6 +84,6 @@ fn a_restart_with_shorter_timings_keeps_what_was_promised_before() {
         world.sim.bounce(NODES[VOTER]);
         world.step(Duration::from_secs(2)).expect("no node fails");
         let granted = world.ask(VOTER, move |group| ask_vote(group, term + 1, 1));
-        assert_eq!(granted, Ok(true), "seed {seed}: the old lease is kept for ever");
+        assert_eq!(granted, Ok(true), "seed {seed}: the old lease never ends");
     }
 }

@@ -1,4 +1,4 @@
-//! Registers that are changed only if they are what they were: WATCH, GET, then MULTI, SET, EXEC.
+//! Registers that are changed only if their value is unchanged: WATCH, GET, then MULTI, SET, EXEC.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -14,12 +14,12 @@ use crate::client::{Answer, SimulatedClient};
 use crate::history::workload::{ANSWER_WITHIN, Record};
 use crate::random::Random;
 
-/// A key is left for a new one after about so many values, so that each history stays short.
+/// After about so many values a new key is used, so that each history stays short.
 const VALUES_PER_KEY: u64 = 200;
 
 type Pen = history::Client<Call, Value>;
 
-/// A history for each key.
+/// One history for each key.
 #[derive(Clone, Default)]
 pub(crate) struct Locks(Rc<RefCell<BTreeMap<u64, History<Call, Value>>>>);
 
@@ -28,7 +28,7 @@ impl Locks {
         self.0.borrow_mut().entry(key).or_default().client()
     }
 
-    /// Judges all histories.
+    /// Checks all histories.
     pub(crate) fn check(&self) -> Result<(), String> {
         for (key, history) in &*self.0.borrow() {
             let verdict = check(&CasRegister, &history.operations(), TIME_LIMIT);
@@ -52,7 +52,7 @@ impl Locks {
     }
 }
 
-/// Reads a lock and changes it until the chaos is over.
+/// Reads a lock and changes it until the faults end.
 pub(crate) async fn use_locks(mut client: SimulatedClient, record: Record, mut random: Random) {
     while record.running.get() {
         let value = record.value();
@@ -71,7 +71,7 @@ pub(crate) async fn use_locks(mut client: SimulatedClient, record: Record, mut r
     }
 }
 
-/// Watches and reads; nothing when there is no answer.
+/// Watches and reads; returns nothing without an answer.
 async fn read(client: &mut SimulatedClient, pen: &mut Pen, key: &str) -> Option<Option<u64>> {
     let pending = pen.invoke(Call::Read);
     match ask(client, &[&["WATCH", key], &["GET", key]]).await {
@@ -94,7 +94,7 @@ async fn swap(client: &mut SimulatedClient, pen: &mut Pen, key: &str, from: u64,
     let pending = pen.invoke(Call::CompareAndSet { from, to });
     match ask(client, &[&["MULTI"], &["SET", key, &to.to_string()], &["EXEC"]]).await {
         Answer::Reply(Reply::Array(_)) => pending.returned(Value::Swapped(true)),
-        // Somebody was faster: nothing was done.
+        // Another client was faster: nothing was executed.
         Answer::Reply(Reply::NullArray | Reply::Null) | Answer::Refused => pending.failed(),
         Answer::Reply(reply) => panic!("EXEC was answered {reply:?}"),
         Answer::Unknown => pending.unknown(),
@@ -111,8 +111,8 @@ async fn write(client: &mut SimulatedClient, pen: &mut Pen, key: &str, value: u6
     }
 }
 
-/// The answer to the last of several commands, unless another was not executed or may not have
-/// been: a GET says nothing after a WATCH that was refused.
+/// The answer to the last of several commands, unless an earlier one was refused or its outcome is
+/// unknown: a GET means nothing after a refused WATCH.
 async fn ask(client: &mut SimulatedClient, commands: &[&[&str]]) -> Answer {
     let commands: Vec<Vec<String>> = commands
         .iter()

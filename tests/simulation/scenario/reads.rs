@@ -1,4 +1,4 @@
-//! What a leader answers that no other node follows any more, or that applies entries late.
+//! The reads of a leader that no node follows any more, or that applies entries late.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::host::NODES;
 use crate::random::Random;
 use crate::world::{FORMING, LONG, World};
 
-/// Followers show what is committed long before a leader that lags by this.
+/// Followers show committed entries long before a leader with this lag.
 const APPLY_LAG_MS_MAX: u64 = 200;
 
 #[test]
@@ -29,14 +29,14 @@ fn a_leader_that_was_replaced_answers_no_reads() {
     for seed in 0..4 {
         let mut world = World::calm(seed);
         let mut leads = |host: &usize| world.ask(*host, async |group| group.is_leader());
-        let old = (0..NODES.len()).find(&mut leads).expect("somebody leads");
+        let old = (0..NODES.len()).find(&mut leads).expect("a node leads");
         world.isolate(old);
         world.step(LONG).expect("no node fails");
         let another = (old + 1) % NODES.len();
         let served = world.ask(another, async |group| group.read_barrier().await);
-        assert_eq!(served.map(drop), Ok(()), "seed {seed}: the majority goes on");
+        assert_eq!(served.map(drop), Ok(()), "seed {seed}: the majority continues");
         let still_leads = world.ask(old, async |group| group.is_leader());
-        assert!(still_leads, "seed {seed}: it knows that it leads no more, so this shows nothing");
+        assert!(still_leads, "seed {seed}: it does not lead any more, so this tests nothing");
         let served = world.ask(old, async |group| group.read_barrier().await);
         assert!(served.is_err(), "seed {seed}: it does not know what was written meanwhile");
     }

@@ -1,4 +1,4 @@
-//! The time of the cluster was spoiled by wrong clocks and is set back.
+//! Wrong clocks have moved the time of the cluster ahead, and it is set back.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ impl World {
         assert_eq!(self.run(host, &words), Reply::OK);
     }
 
-    /// The clocks of all are a year ahead for a while.
+    /// The clocks of all nodes are a year ahead for a while.
     fn spoil_time(&mut self) {
         self.hosts.iter().for_each(|host| host.clock.skew(YEAR_MS));
         self.step(LONG).expect("no node fails");
@@ -35,7 +35,7 @@ impl World {
         self.ask(host, async |group| group.reset_time(TimeReset::Execute, false).await)
     }
 
-    /// A new key lives for as long as it is to live, as every node sees it.
+    /// A new key lives exactly as long as intended, as every node sees it.
     fn assert_time_is_right(&mut self, when: &str) {
         let host = self.leader();
         self.set(host, "fresh", TTL_MS);
@@ -45,12 +45,12 @@ impl World {
         }
         self.step(Duration::from_millis(TTL_MS as u64 + 500)).expect("no node fails");
         for host in 0..self.hosts.len() {
-            assert_eq!(self.ttl_ms(host, "fresh"), -2, "{when}: expiry stands still");
+            assert_eq!(self.ttl_ms(host, "fresh"), -2, "{when}: keys do not expire");
         }
     }
 }
 
-/// Writes for a while, so that entries are on their way all the time.
+/// Writes for a while, so that entries are in flight all the time.
 async fn keep_writing(mut client: SimulatedClient) -> usize {
     let mut written = 0;
     for number in 0..100 {
@@ -73,7 +73,7 @@ fn a_spoiled_time_is_set_back_under_load_and_stays_there() {
     world.set(leader, "decade", 10 * YEAR_MS);
     world.spoil_time();
     let leader = world.leader();
-    // One node hears nothing of all that, and comes back with the time of before.
+    // One node is isolated meanwhile, and comes back with the old time.
     world.isolate(away);
     let (leader, follower) = if leader == away {
         world.repair();
@@ -82,7 +82,7 @@ fn a_spoiled_time_is_set_back_under_load_and_stays_there() {
         (leader, (0..NODES.len()).find(|host| ![leader, away].contains(host)).expect("a third"))
     };
     world.sim.set_max_message_latency(Duration::from_millis(30));
-    // So many that another entry leaves while the one that sets the time back is on its way.
+    // So many that another entry is proposed while the one that sets the time back is in flight.
     let writers: Vec<_> = [leader, follower, leader]
         .repeat(10)
         .into_iter()
@@ -93,7 +93,7 @@ fn a_spoiled_time_is_set_back_under_load_and_stays_there() {
     assert!(reset.ahead_ms.abs_diff(YEAR_MS as u64) < DAY_MS as u64, "{reset:?}");
     world.step(Duration::from_secs(30)).expect("no node fails");
     for writer in writers {
-        assert!(writer.borrow().is_some_and(|written| written > 50), "the writers went on");
+        assert!(writer.borrow().is_some_and(|written| written > 50), "the writers continued");
     }
     world.repair();
     world.step(LONG).expect("no node fails");
@@ -106,7 +106,7 @@ fn a_spoiled_time_is_set_back_under_load_and_stays_there() {
     }
     assert!(matches!(world.reset_time(follower), Err(ChangeError::Refused(_))), "it is right");
 
-    // Others lead, and all start again from what their disks hold.
+    // Other nodes lead, and all restart from the data on their disks.
     for (host, name) in NODES.into_iter().enumerate() {
         world.crash(host, host as u64);
         world.step(LONG).expect("no node fails");

@@ -1,4 +1,4 @@
-//! One clock is wrong; the machine of a leader is suspended; an entry travels for long.
+//! One clock is wrong; the machine of a leader is suspended; an entry is in flight for long.
 
 use std::time::Duration;
 
@@ -14,20 +14,20 @@ const TTL_MS: u64 = 20_000;
 /// Longer than any lease.
 const SUSPENSION: Duration = Duration::from_secs(10);
 
-/// Asks again while it is refused.
+/// Repeats a command while it is refused.
 pub(crate) async fn must(mut client: SimulatedClient, words: Vec<String>) -> Reply {
     loop {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match client.call(&words).await {
             Answer::Reply(reply) => return reply,
             Answer::Refused => tokio::time::sleep(Duration::from_millis(20)).await,
-            Answer::Unknown => panic!("{words:?} has an unknown fate"),
+            Answer::Unknown => panic!("{words:?} has an unknown outcome"),
         }
     }
 }
 
 impl World {
-    /// Runs a command through a machine's node, again while it is refused.
+    /// Runs a command through a machine's node, and repeats it while it is refused.
     pub(crate) fn run(&mut self, host: usize, words: &[&str]) -> Reply {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         self.call(host, |client| must(client, words))
@@ -42,7 +42,7 @@ impl World {
 }
 
 #[test]
-fn a_leader_whose_clock_is_wrong_for_one_write_loses_no_key_and_expiry_goes_on() {
+fn a_leader_whose_clock_is_wrong_for_one_write_loses_no_key_and_expiry_continues() {
     for (seed, wrong_ms) in [YEAR_MS, -YEAR_MS, 60_000, -60_000].into_iter().enumerate() {
         let mut world = World::calm(seed as u64);
         let leader = world.leader();
@@ -62,7 +62,7 @@ fn a_leader_whose_clock_is_wrong_for_one_write_loses_no_key_and_expiry_goes_on()
         }
         world.step(Duration::from_millis(TTL_MS)).expect("no node fails");
         for host in 0..world.hosts.len() {
-            assert_eq!(world.ttl_ms(host, "short"), -2, "{wrong_ms}: expiry stands still");
+            assert_eq!(world.ttl_ms(host, "short"), -2, "{wrong_ms}: keys do not expire");
             assert!(world.ttl_ms(host, "kept") > 500_000, "{wrong_ms}: a key died early");
         }
     }
@@ -79,7 +79,7 @@ fn a_follower_whose_clock_is_ahead_shows_what_the_leader_shows() {
     let of_leader = world.ttl_ms(leader, "key");
     let of_follower = world.ttl_ms(follower, "key");
     assert!((of_leader - of_follower).abs() < 300, "{of_leader} and {of_follower}");
-    // A stale read does not ask the leader.
+    // A stale read does not contact the leader.
     let stale = world.call(follower, async |mut client| {
         let readonly = client.call(&["READONLY"]).await;
         (readonly, client.call(&["PTTL", "key"]).await)
@@ -99,10 +99,10 @@ fn a_leader_whose_machine_was_suspended_reads_alone_only_after_a_new_acknowledge
     world.step(LONG).expect("no node fails");
     let open = |world: &mut World| world.ask(leader, async |group| group.may_read_now());
     assert!(open(&mut world));
-    // Whatever it hears from now on was sent before it was suspended.
+    // Everything that it receives from now on was sent before it was suspended.
     world.isolate(leader);
     world.hosts[leader].clock.suspend(SUSPENSION);
-    assert!(!open(&mut world), "its lease ran out while its clock stood still");
+    assert!(!open(&mut world), "its lease ended while its clock was stopped");
     world.repair();
     world.step(LONG).expect("no node fails");
     let leader = world.leader();
@@ -120,7 +120,7 @@ fn a_machine_that_was_suspended_serves_no_stale_read_that_is_too_old() {
     for host in [follower, leader] {
         world.step(LONG).expect("no node fails");
         assert!(fresh(&mut world, host));
-        // The others go on while it sleeps. What reaches it from now on was sent before.
+        // The others continue while it is suspended. What it receives from now on was sent before.
         world.isolate(host);
         world.hosts[host].clock.suspend(SUSPENSION * 100);
         assert!(!fresh(&mut world, host), "as if no time had passed");
@@ -130,10 +130,10 @@ fn a_machine_that_was_suspended_serves_no_stale_read_that_is_too_old() {
     }
 }
 
-/// Entries are long on their way to the followers, so that reads come between an entry and its
+/// Entries are in flight to the followers for long, so that reads come between an entry and its
 /// effect.
 #[test]
-fn a_key_that_was_read_as_expired_is_not_kept_by_an_entry_on_its_way() {
+fn a_key_that_was_read_as_expired_is_not_kept_by_an_entry_in_flight() {
     let mut expired = 0;
     for seed in 20..23 {
         let mut world = World::calm(seed);
@@ -145,7 +145,7 @@ fn a_key_that_was_read_as_expired_is_not_kept_by_an_entry_on_its_way() {
             let set = ["SET", &key, "v", "PX", &ttl_ms.to_string()].map(str::to_owned);
             world.call(leader, move |client| must(client, set.to_vec()));
             let persist = vec!["PERSIST".to_owned(), key.clone()];
-            // Somewhere near the deadline.
+            // Close to the deadline.
             let wait = Duration::from_millis(ttl_ms - 20 + round % 20);
             let persisted = world.hosts[leader].call(async move |client| {
                 tokio::time::sleep(wait).await;

@@ -1,4 +1,4 @@
-//! What a node may forget of its vote when its power is cut: nothing.
+//! A power cut must not make a node forget its vote.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use ironkv_proto::types::v1::{Lineage, LogId, Route};
 use crate::host::NODES;
 use crate::world::{LONG, World};
 
-/// The machine that is asked for its vote, and its node's rivals.
+/// The machine whose vote is requested, and the candidates.
 pub(crate) const VOTER: usize = 2;
-/// In this order, because a vote may go over to a candidate with a greater id.
+/// In this order, because a vote may change to a candidate with a greater id.
 const CANDIDATES: [u64; 2] = [2, 1];
 
 /// Shorter than a lease.
 const SHORT: Duration = Duration::from_millis(50);
 
-/// Asks for a vote as a candidate does that has every entry; whether it is granted, or why it is
-/// not even considered.
+/// Requests a vote as a candidate with every entry; returns whether it is granted, or why it is not
+/// considered.
 pub(crate) async fn ask_vote(group: Group, term: u64, candidate: u64) -> Result<bool, String> {
     let identity = group.identity().ok_or("no identity yet")?;
     let route = Route {
@@ -42,7 +42,7 @@ pub(crate) async fn ask_vote(group: Group, term: u64, candidate: u64) -> Result<
     answer.map(|answer| answer.granted).map_err(|status| status.message().to_owned())
 }
 
-/// What the true directory of a node says of itself, as far as this one knows it.
+/// The lineage of the node's current directory, as far as this node knows it.
 fn lineage(group: &Group, id: u64) -> Result<Lineage, String> {
     let identity = group.identity().ok_or("no identity yet")?;
     let cluster_id = identity.cluster_id.0.clone();
@@ -56,7 +56,7 @@ fn lineage(group: &Group, id: u64) -> Result<Lineage, String> {
 fn a_vote_outlives_a_power_cut() {
     for seed in 0..4 {
         let mut world = World::calm(seed);
-        // Cut off, it owes nothing to a leader.
+        // An isolated node has granted no lease to a leader.
         world.isolate(VOTER);
         world.step(LONG).expect("no node fails");
         let term = world.ask(VOTER, async |group| group.status().term) + 10;

@@ -1,8 +1,8 @@
-//! `e2e-client`: writes through a service for as long as a test runs, and knows what it wrote.
+//! `e2e-client`: writes through a service for as long as a test runs, and records what it wrote.
 //!
 //! `run` writes one new key after the other and reads each back through another connection, which
-//! may end at another node. `report` sums up. `verify` stops the writing and looks for every
-//! acknowledged write. The last two print JSON and are for `kubectl exec`.
+//! may lead to another node. `report` summarises. `verify` stops the writes and checks every
+//! acknowledged one. The last two print JSON and are for `kubectl exec`.
 
 #![allow(clippy::print_stdout)]
 
@@ -13,15 +13,15 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use ironkv_tests::clients::reply::Reply;
-use ironkv_tests::clients::session::{Fate, Session};
+use ironkv_tests::clients::session::{Outcome, Session};
 use ironkv_tests::kube::record::{self, Event, Line, Record, Report};
 use tokio::time::{Instant, sleep};
 
-/// Leaves processors to the nodes, which share them with the tests.
+/// Leaves processor time to the nodes, which share the machine with the tests.
 const PAUSE: Duration = Duration::from_millis(5);
-/// New connections come to all nodes in turn; old ones would stay where they are.
+/// New connections reach all nodes in turn; existing ones would stay with one node.
 const WRITES_PER_CONNECTION: u64 = 50;
-/// A write of before a restart of this program may have no line, so its number is not used again.
+/// A write before a restart of this program may not be recorded, so its number is not used again.
 const NUMBERS_SKIPPED: u64 = 1000;
 const KEYS_PER_READ: usize = 200;
 const VERIFICATION_MAX: Duration = Duration::from_secs(120);
@@ -35,19 +35,19 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Write until `verify` comes, then wait to be ended.
+    /// Write until `verify` runs, then wait for termination.
     Run(Store),
-    /// Sum up what was written so far.
+    /// Summarise what was written so far.
     Report {
         /// The file of `run`.
         #[arg(long)]
         record: PathBuf,
     },
-    /// Stop the writing, look for every acknowledged write, sum up.
+    /// Stop the writes, check every acknowledged write, summarise.
     Verify {
         #[command(flatten)]
         store: Store,
-        /// A member to look at too, as host:port; may be given again.
+        /// Address of a member to check too, as host:port; may be repeated.
         #[arg(long = "member")]
         members: Vec<String>,
     },
@@ -58,10 +58,10 @@ struct Store {
     /// The service, as host:port.
     #[arg(long)]
     address: String,
-    /// The file that says what became of each write.
+    /// The file with the outcome of each write.
     #[arg(long)]
     record: PathBuf,
-    /// Begins each key.
+    /// Prefix of each key.
     #[arg(long, default_value = "e2e:")]
     prefix: String,
     /// A file with the password of the default user.
@@ -86,7 +86,7 @@ impl Store {
         format!("{}{number}", self.prefix)
     }
 
-    /// Present once the writing has to stop.
+    /// Exists when the writes have to stop.
     fn stop_file(&self) -> PathBuf {
         self.record.with_extension("stop")
     }
@@ -161,18 +161,18 @@ impl<'a> Writer<'a> {
     async fn write_and_read(&mut self, number: u64) -> Result<(), Box<dyn Error>> {
         let (key, value) = (self.store.key(number), number.to_string());
         match self.writer.ask(&["SET", &key, &value]).await {
-            Fate::Done(reply) if reply.text() == "OK" => {
+            Outcome::Done(reply) if reply.text() == "OK" => {
                 self.note(Event::Acknowledged, number, "")?;
             }
-            // Which other errors promise that nothing happened is not for a test to believe.
-            Fate::Done(reply) => return self.note(Event::Unknown, number, &reply.text()),
-            Fate::Unknown(why) => return self.note(Event::Unknown, number, &why),
-            Fate::Refused(why) => return self.note(Event::Refused, number, &why),
+            // The test does not rely on other errors as proof that nothing was executed.
+            Outcome::Done(reply) => return self.note(Event::Unknown, number, &reply.text()),
+            Outcome::Unknown(why) => return self.note(Event::Unknown, number, &why),
+            Outcome::Refused(why) => return self.note(Event::Refused, number, &why),
         }
         match self.reader.ask(&["GET", &key]).await {
-            Fate::Done(reply) if reply.is_error() || reply.text() == value => Ok(()),
-            Fate::Done(reply) => self.note(Event::Stale, number, &format!("{reply:?}")),
-            Fate::Unknown(_) | Fate::Refused(_) => Ok(()),
+            Outcome::Done(reply) if reply.is_error() || reply.text() == value => Ok(()),
+            Outcome::Done(reply) => self.note(Event::Stale, number, &format!("{reply:?}")),
+            Outcome::Unknown(_) | Outcome::Refused(_) => Ok(()),
         }
     }
 
@@ -184,7 +184,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Ends the writing and returns the whole record.
+/// Stops the writes and returns the whole record.
 async fn stop(store: &Store) -> Result<Vec<Line>, Box<dyn Error>> {
     std::fs::write(store.stop_file(), "")?;
     let deadline = Instant::now() + VERIFICATION_MAX;
@@ -201,7 +201,7 @@ async fn stop(store: &Store) -> Result<Vec<Line>, Box<dyn Error>> {
     }
 }
 
-/// Every acknowledged write that is not there, with what is there instead.
+/// Every acknowledged write that is missing, with what was found instead.
 async fn missing(
     store: &Store,
     address: &str,
@@ -228,7 +228,7 @@ async fn count_keys(store: &Store, address: &str) -> Result<u64, Box<dyn Error>>
     Ok(replies[0].text().parse()?)
 }
 
-/// Replies without an error among them: what cannot be read is not yet known to be missing.
+/// Replies without any error: a write that cannot be read is not yet known to be missing.
 async fn read(
     session: &mut Session,
     commands: &[Vec<String>],

@@ -1,4 +1,4 @@
-//! Checkers that count: what was acknowledged is there exactly once, and nothing else is.
+//! Checkers that count: every acknowledged change has happened exactly once, and nothing else.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
@@ -6,10 +6,10 @@ use std::hash::Hash;
 
 use crate::checkers::history::{Operation, Outcome};
 
-/// Checks the elements found at the end against the adds that were asked.
+/// Checks the elements found at the end against the requested adds.
 ///
 /// # Errors
-/// Names an element that is lost, doubled, or was never (or certainly not) added.
+/// Names an element that is lost, duplicated, or was never (or certainly not) added.
 pub fn check_set<T, V>(adds: &[Operation<T, V>], found: &[T]) -> Result<(), String>
 where
     T: Clone + Eq + Hash + Debug,
@@ -39,10 +39,10 @@ where
     }
 }
 
-/// Checks the last value of a counter against the increments that were asked, all positive.
+/// Checks the last value of a counter against the requested increments, all positive.
 ///
 /// # Errors
-/// Says by how much it is too small or too large.
+/// Returns by how much it is too small or too large.
 pub fn check_counter<V>(adds: &[Operation<i64, V>], value: i64) -> Result<(), String> {
     let sum = |wanted: fn(&Outcome<V>) -> bool| -> i64 {
         adds.iter().filter(|add| wanted(&add.outcome)).map(|add| add.call).sum()
@@ -58,20 +58,20 @@ pub fn check_counter<V>(adds: &[Operation<i64, V>], value: i64) -> Result<(), St
     Ok(())
 }
 
-/// What is done to a queue.
+/// Operations on a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum QueueCall<T> {
-    /// Puts an element, unique in the run, in.
+    /// Adds an element that is unique in the run.
     Push(T),
-    /// Takes one out; answers it, or `None` when the queue is empty.
+    /// Removes and returns an element, or `None` when the queue is empty.
     Pop,
 }
 
 /// Checks that each pushed element was taken once, by a pop or at the end (`left`). A pop of
-/// unknown fate may have taken one element with it.
+/// unknown outcome may have taken one element with it.
 ///
 /// # Errors
-/// Names an element given twice, or never pushed, or says how many are lost.
+/// Names an element that was returned twice or never pushed, or the number of lost ones.
 pub fn check_queue<T>(
     operations: &[Operation<QueueCall<T>, Option<T>>],
     left: &[T],
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_gives_each_element_once() {
+    fn a_queue_returns_each_element_once() {
         let push = |element, outcome| done(QueueCall::Push(element), outcome);
         let pop = |outcome| done(QueueCall::Pop, outcome);
         let sure = || Outcome::Returned(None);

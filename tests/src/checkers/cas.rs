@@ -1,8 +1,8 @@
-//! The model of a register with compare-and-set, as WATCH or SET with a condition give it.
+//! The model of a register with compare-and-set, as WATCH or SET with a condition provide it.
 
 use crate::checkers::linearizability::Model;
 
-/// What is asked.
+/// The operations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call {
     /// GET.
@@ -11,14 +11,14 @@ pub enum Call {
     Write(u64),
     /// Sets `to` if the value is `from`.
     CompareAndSet {
-        /// Expected.
+        /// The expected value.
         from: u64,
-        /// Wanted.
+        /// The new value.
         to: u64,
     },
 }
 
-/// What is answered.
+/// The results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
     /// The value read, `None` for a register never written.
@@ -42,7 +42,12 @@ impl Model for CasRegister {
         None
     }
 
-    fn step(&self, state: &Option<u64>, call: &Call, told: Option<&Value>) -> Option<Option<u64>> {
+    fn step(
+        &self,
+        state: &Option<u64>,
+        call: &Call,
+        result: Option<&Value>,
+    ) -> Option<Option<u64>> {
         let (after, answer) = match call {
             Call::Read => (*state, Value::Read(*state)),
             Call::Write(value) => (Some(*value), Value::Written),
@@ -51,6 +56,6 @@ impl Model for CasRegister {
             }
             Call::CompareAndSet { .. } => (*state, Value::Swapped(false)),
         };
-        told.is_none_or(|told| *told == answer).then_some(after)
+        result.is_none_or(|result| *result == answer).then_some(after)
     }
 }

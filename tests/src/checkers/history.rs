@@ -1,4 +1,4 @@
-//! Records what concurrent clients asked and what they were told, for the checkers to judge.
+//! Records the requests of concurrent clients and their answers, for the checkers.
 //!
 //! Times are ticks of one counter, so they are a total order that agrees with real time: an
 //! operation that returned before another was invoked has the smaller tick.
@@ -18,7 +18,7 @@ pub enum Outcome<V> {
     Returned(V),
     /// Sent, and no answer: it may have happened, or happen later.
     Unknown,
-    /// It certainly did not happen: connection refused, or a refusal that promises so.
+    /// It was certainly not executed: the connection was refused, or the error guarantees it.
     Failed,
 }
 
@@ -27,13 +27,13 @@ pub enum Outcome<V> {
 pub struct Operation<C, V> {
     /// Each client has one operation open at a time; after an unknown one its id is a new one.
     pub client: u64,
-    /// What was asked.
+    /// The request.
     pub call: C,
     /// Tick of the invocation.
     pub invoked: u64,
     /// Tick of the return; [`NEVER`] when the outcome is unknown.
     pub returned: u64,
-    /// What came of it.
+    /// The outcome.
     pub outcome: Outcome<V>,
 }
 
@@ -61,13 +61,13 @@ impl<C: Clone, V: Clone> History<C, V> {
         Self { shared: Arc::new(shared) }
     }
 
-    /// A client to record with.
+    /// A client that records its operations.
     pub fn client(&self) -> Client<C, V> {
         let shared = Arc::clone(&self.shared);
         Client { id: shared.next_client(), shared }
     }
 
-    /// Everything so far, in order of invocation; what is still open is unknown.
+    /// Everything so far, in order of invocation; open operations are unknown.
     pub fn operations(&self) -> Vec<Operation<C, V>> {
         let mut operations = self.shared.operations.lock().clone();
         operations.sort_by_key(|operation| operation.invoked);
@@ -110,7 +110,7 @@ impl<C, V> Shared<C, V> {
     }
 }
 
-/// One client's pen.
+/// Records the operations of one client.
 #[derive(Debug)]
 pub struct Client<C, V> {
     id: u64,
@@ -118,7 +118,7 @@ pub struct Client<C, V> {
 }
 
 impl<C: Clone, V: Clone> Client<C, V> {
-    /// Writes down the question; call it before anything is sent.
+    /// Records a request; call it before anything is sent.
     pub fn invoke(&mut self, call: C) -> Pending<'_, C, V> {
         let invoked = self.shared.tick();
         let operation = Operation {
@@ -145,17 +145,17 @@ pub struct Pending<'a, C, V> {
 }
 
 impl<C, V> Pending<'_, C, V> {
-    /// The server answered this.
+    /// The server returned this.
     pub fn returned(self, value: V) {
         self.close(Outcome::Returned(value));
     }
 
-    /// It certainly did not happen.
+    /// It was certainly not executed.
     pub fn failed(self) {
         self.close(Outcome::Failed);
     }
 
-    /// Nobody knows; the client goes on under a new id.
+    /// The outcome is unknown; the client continues under a new id.
     pub fn unknown(self) {
         drop(self);
     }
@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_operation_never_returns_and_its_client_goes_on_under_a_new_id() {
+    fn an_unknown_operation_never_returns_and_its_client_continues_under_a_new_id() {
         let history = History::<&str, i32>::new();
         let mut client = history.client();
         client.invoke("a").returned(1);

@@ -1,5 +1,5 @@
-//! The search of Wing and Gong with Lowe's memory of visited states: decides linearizability
-//! for any model. Exponential at worst, so give it one key at a time.
+//! The search of Wing and Gong with Lowe's cache of visited states: decides linearizability for any
+//! model. It is exponential in the worst case, so check one key at a time.
 
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -9,43 +9,43 @@ use tokio::time::Instant;
 
 use crate::checkers::history::{NEVER, Operation, Outcome};
 
-/// Enough for a thousand operations on a key with ten clients.
+/// Long enough for a thousand operations on a key with ten clients.
 pub const TIME_LIMIT: Duration = Duration::from_secs(20);
 
-/// What the checked object should do, one operation at a time.
+/// The specification of the checked object, one operation at a time.
 pub trait Model {
-    /// Everything the object remembers.
+    /// The whole state of the object.
     type State: Clone + Eq + Hash;
-    /// What it can be asked.
+    /// Its operations.
     type Call;
-    /// What it answers.
+    /// Their results.
     type Value;
 
-    /// Before the first operation.
+    /// The state before the first operation.
     fn initial(&self) -> Self::State;
 
-    /// The state after `call` answered `told` (`None`: the answer is unknown, any fits); `None`
-    /// when it cannot have answered so.
+    /// The state after `call` returned `result` (`None`: the result is unknown, any is possible);
+    /// `None` when this result is impossible.
     fn step(
         &self,
         state: &Self::State,
         call: &Self::Call,
-        told: Option<&Self::Value>,
+        result: Option<&Self::Value>,
     ) -> Option<Self::State>;
 }
 
-/// What the search found.
+/// The result of the search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// An order exists.
     Linearizable,
-    /// No order exists; at most this many operations could be put in one.
+    /// No order exists; at most this many operations could be ordered.
     NotLinearizable { longest: usize },
-    /// The time was up; counts as a failure.
+    /// The timeout passed; counts as a failure.
     TimeUp,
 }
 
-/// Looks for an order of `operations` that agrees with real time and with the model.
+/// Searches for an order of `operations` that agrees with real time and with the model.
 pub fn check<M: Model>(
     model: &M,
     operations: &[Operation<M::Call, M::Value>],
@@ -108,7 +108,7 @@ impl<'a, M: Model> Search<'a, M> {
         Verdict::Linearizable
     }
 
-    /// Puts the first operation from `from` on that can come next behind the chosen ones.
+    /// Adds the first operation from `from` on that can follow the chosen ones.
     fn advance(&mut self, from: usize) -> Option<usize> {
         let first_missing = self.done.first_missing();
         let missing = |index: &usize| !self.done.has(*index);
@@ -127,11 +127,13 @@ impl<'a, M: Model> Search<'a, M> {
                 return None;
             }
             earliest_return = earliest_return.min(operation.returned);
-            let told = match &operation.outcome {
+            let result = match &operation.outcome {
                 Outcome::Returned(value) => Some(value),
                 _ => None,
             };
-            let Some(state) = self.model.step(&self.state, &operation.call, told) else { continue };
+            let Some(state) = self.model.step(&self.state, &operation.call, result) else {
+                continue;
+            };
             self.done.add(index);
             if self.seen.insert((self.done.clone(), state.clone())) {
                 let before = std::mem::replace(&mut self.state, state);

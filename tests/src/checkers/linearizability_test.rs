@@ -1,4 +1,4 @@
-//! A compare-and-set register and planted histories of it.
+//! A compare-and-set register and histories with known results.
 
 use super::*;
 use crate::checkers::cas::{Call, CasRegister, Value};
@@ -39,7 +39,7 @@ fn orders_that_exist_are_found() {
 }
 
 #[test]
-fn planted_faults_are_found() {
+fn seeded_faults_are_found() {
     let check = |history: &[CasOperation]| {
         assert!(matches!(verdict(history), Verdict::NotLinearizable { .. }), "{history:?}");
     };
@@ -53,14 +53,14 @@ fn planted_faults_are_found() {
 }
 
 #[test]
-fn a_search_out_of_time_is_no_pass() {
+fn a_search_that_runs_out_of_time_fails() {
     let mut history: Vec<_> = (0..40).map(|i| write(i, i + 1, 1000 + i)).collect();
     history.push(read(Some(99), 2000, 2001));
     assert_eq!(check(&CasRegister, &history, Duration::from_millis(20)), Verdict::TimeUp);
 }
 
 #[test]
-fn long_histories_of_few_clients_take_no_time() {
+fn long_histories_of_few_clients_are_checked_quickly() {
     let mut history = Vec::new();
     for i in 0..3000 {
         history.push(write(i, 4 * i + 1, 4 * i + 3));

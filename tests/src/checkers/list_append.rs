@@ -1,5 +1,5 @@
-//! Transactions that append to lists and read them whole, judged by the crate `adya` against
-//! strict serializability: lists show the order of their writes, so every dependency is seen.
+//! Transactions that append to lists and read them whole, checked by the crate `adya` for strict
+//! serializability: lists show the order of their writes, so every dependency is visible.
 
 use adya::{Opts, Report, Valid, Workload};
 use serde_json::{Value as Json, json};
@@ -9,11 +9,11 @@ use crate::checkers::history::{NEVER, Operation, Outcome};
 /// One step of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Puts a value, unique for the key, at the end of the list.
+    /// Appends a value, unique for the key, to the list.
     Append {
         /// The list.
         key: u32,
-        /// Used once a key.
+        /// Unique for each key.
         value: u64,
     },
     /// Reads the whole list.
@@ -54,7 +54,7 @@ fn explain(report: &Report) -> String {
     text
 }
 
-/// One line an event, in the order of time; operations of unknown outcome stay open.
+/// One line per event, in the order of time; operations with an unknown outcome stay open.
 fn json_lines(operations: &[Operation<Vec<Step>, Lists>]) -> String {
     let mut events = Vec::with_capacity(operations.len() * 2);
     for operation in operations {
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn planted_anomalies_are_named() {
+    fn seeded_anomalies_are_named() {
         let check = |history: &[Transaction], expected: &str| {
             let error = check(history).unwrap_err();
             assert!(error.contains(expected), "{error}");

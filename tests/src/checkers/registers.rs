@@ -1,25 +1,24 @@
-//! The zone check of Gibbons and Korach ("Testing Shared Memories", 1997): decides in
-//! O(n log n) whether reads and writes of one register, every written value being unique, are
-//! linearizable.
+//! The zone check of Gibbons and Korach ("Testing Shared Memories", 1997): decides in O(n log n)
+//! whether reads and writes of one register with unique written values are linearizable.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use crate::checkers::history::{Operation, Outcome};
 
-/// What is done to a register.
+/// Operations on a register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Call<V> {
-    /// Answers the value, `None` for a register never written.
+    /// Returns the value, `None` for a register that was never written.
     Read,
     /// Sets the value, which no other write uses.
     Write(V),
 }
 
-/// The answer: a read's value; a write's is `None`.
+/// The result: the value of a read; `None` for a write.
 pub type Answer<V> = Option<V>;
 
-/// Everything that touched one value.
+/// All operations with one value.
 #[derive(Debug)]
 struct Cluster {
     written_from: u64,
@@ -28,7 +27,8 @@ struct Cluster {
     read: bool,
 }
 
-/// The stretch of time a value holds for certain (forward) or can hold at a point of (backward).
+/// The time in which a value is certainly current (forward), or can be current at one point
+/// (backward).
 #[derive(Debug, Clone, Copy)]
 struct Zone {
     from: u64,
@@ -38,7 +38,7 @@ struct Zone {
 /// Checks the history of one register.
 ///
 /// # Errors
-/// Says which rule was broken and at which ticks.
+/// Returns which rule was broken and at which ticks.
 pub fn check<V>(operations: &[Operation<Call<V>, Answer<V>>]) -> Result<(), String>
 where
     V: Clone + Eq + Hash + std::fmt::Debug,
@@ -108,7 +108,7 @@ where
         cluster.first_return = cluster.first_return.min(operation.returned);
         cluster.last_invocation = cluster.last_invocation.max(operation.invoked);
     }
-    // A write of unknown fate that nobody saw may as well never have happened.
+    // A write with an unknown outcome whose value was never read may be ignored.
     clusters.retain(|_, cluster| cluster.read);
     Ok(clusters)
 }

@@ -1,4 +1,5 @@
-//! Planted histories, and thousands of random ones on which the exhaustive search must agree.
+//! Histories with known results, and thousands of random ones on which the exhaustive search must
+//! agree.
 
 use super::*;
 use crate::checkers::history::NEVER;
@@ -28,7 +29,7 @@ fn good_histories_pass() {
 }
 
 #[test]
-fn planted_faults_are_found() {
+fn seeded_faults_are_found() {
     let check = |history: &[RegisterOperation], expected: &str| {
         let error = check(history).unwrap_err();
         assert!(error.contains(expected), "{error}");
@@ -62,16 +63,16 @@ impl Model for Register {
         &self,
         state: &Self::State,
         call: &Call<u32>,
-        told: Option<&Answer<u32>>,
+        result: Option<&Answer<u32>>,
     ) -> Option<Self::State> {
         match call {
             Call::Write(value) => Some(Some(*value)),
-            Call::Read => told.is_none_or(|value| value == state).then_some(*state),
+            Call::Read => result.is_none_or(|value| value == state).then_some(*state),
         }
     }
 }
 
-/// Three clients with a register that sometimes answers an old value.
+/// Three clients with a register that sometimes returns an old value.
 fn random_history(random: &mut impl FnMut(u64) -> u64) -> Vec<RegisterOperation> {
     let mut history: Vec<RegisterOperation> = Vec::new();
     let mut open: [Option<usize>; 3] = [None; 3];

@@ -1,4 +1,4 @@
-//! Asks nodes through their admin service.
+//! Calls the admin service of nodes.
 
 use std::io;
 use std::sync::Arc;
@@ -17,36 +17,36 @@ use tokio_rustls::rustls::ClientConfig;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint, Uri};
 
-/// Enough for a join that has to wait for a snapshot on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Long enough for a join that has to wait for a snapshot on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// One node's admin door.
+/// The admin service of one node.
 #[derive(Debug, Clone)]
 pub struct Admin {
     client: AdminServiceClient<Channel>,
 }
 
 impl Admin {
-    /// The door at `host:port`; connects at the first use.
+    /// The service at `host:port`; connects at the first use.
     ///
     /// # Panics
-    /// When the address is none.
+    /// When the address is invalid.
     pub fn at(address: &str) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .expect("a host and a port")
             .connect_timeout(Duration::from_millis(500))
-            .timeout(PATIENCE);
+            .timeout(TIMEOUT);
         Self { client: AdminServiceClient::new(endpoint.connect_lazy()) }
     }
 
-    /// The same with TLS; the node must show a certificate for the host.
+    /// The same with TLS; the node must present a certificate for the host.
     ///
     /// # Panics
-    /// When the address is none.
+    /// When the address is invalid.
     pub fn with_tls(address: &str, config: Arc<ClientConfig>) -> Self {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .expect("a host and a port")
-            .timeout(PATIENCE);
+            .timeout(TIMEOUT);
         let address = address.to_owned();
         let connector = tower::service_fn(move |_: Uri| {
             let (address, config) = (address.clone(), Arc::clone(&config));
@@ -60,7 +60,7 @@ impl Admin {
         Self { client: AdminServiceClient::new(endpoint.connect_with_connector_lazy(connector)) }
     }
 
-    /// What the node says of itself; gives up soon, because it may be paused or cut off.
+    /// The status of the node; the timeout is short, because the node may be paused or isolated.
     ///
     /// # Errors
     /// It does not answer.
@@ -107,7 +107,7 @@ impl Admin {
         self.client.clone().demote(node(node_id)).await.map(drop)
     }
 
-    /// Takes a member out for good.
+    /// Removes a member permanently.
     ///
     /// # Errors
     /// A guard refuses it, or there is no leader.
@@ -115,7 +115,7 @@ impl Admin {
         self.client.clone().remove(node(node_id)).await.map(drop)
     }
 
-    /// Makes a voter a learner, if the membership is still the one that this log entry brought.
+    /// Makes a voter a learner if the membership is still that of this log entry.
     ///
     /// # Errors
     /// As [`Self::demote`], or the membership is another one.
@@ -124,7 +124,7 @@ impl Admin {
         self.client.clone().demote(request).await.map(drop)
     }
 
-    /// Takes a member out for good, if the membership is still the one that this log entry brought.
+    /// Removes a member permanently if the membership is still that of this log entry.
     ///
     /// # Errors
     /// As [`Self::remove`], or the membership is another one.
@@ -133,7 +133,7 @@ impl Admin {
         self.client.clone().remove(request).await.map(drop)
     }
 
-    /// Hands leadership to a voter; 0 lets the leader choose.
+    /// Transfers leadership to a voter; 0 lets the leader choose.
     ///
     /// # Errors
     /// The target cannot lead, or there is no leader.
@@ -142,7 +142,7 @@ impl Admin {
         self.client.clone().transfer_leader(request).await.map(drop)
     }
 
-    /// Sets cluster-wide parameters; answers the names of those that changed.
+    /// Sets cluster-wide parameters; returns the names of those that changed.
     ///
     /// # Errors
     /// One cannot be set, the node belongs to another cluster, or there is no leader.
@@ -157,7 +157,7 @@ impl Admin {
         Ok(self.client.clone().set_parameters(request).await?.into_inner().changed)
     }
 
-    /// Writes a checkpoint now; answers the log index it holds.
+    /// Writes a checkpoint now; returns its log index.
     ///
     /// # Errors
     /// The disk refuses it.

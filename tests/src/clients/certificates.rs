@@ -14,7 +14,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-/// Who signs certificates.
+/// An authority that signs certificates.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
 
 /// A certificate and its key, PEM.
@@ -33,10 +33,10 @@ impl Default for Authority {
 }
 
 impl Authority {
-    /// A new one.
+    /// Creates an authority.
     pub fn new() -> Self {
         let mut params = CertificateParams::default();
-        // OpenSSL takes a certificate for self-signed when it is named as who signed it.
+        // OpenSSL treats a certificate as self-signed when subject and issuer have the same name.
         let name = format!("authority {}", rand::random::<u64>());
         params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -70,13 +70,13 @@ impl Authority {
         [("tls.crt", certificate), ("tls.key", key), ("ca.crt", bundle)]
     }
 
-    /// A client that trusts this authority and shows `own`.
+    /// A client that trusts this authority and presents `own`.
     pub fn client(&self, own: Option<&Identity>) -> Arc<ClientConfig> {
         trusting(&[self], own)
     }
 }
 
-/// A client that trusts all of these and shows `own`.
+/// A client that trusts all of these and presents `own`.
 pub fn trusting(authorities: &[&Authority], own: Option<&Identity>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for authority in authorities {
@@ -98,7 +98,7 @@ impl fmt::Debug for Authority {
     }
 }
 
-/// Files that are all replaced in one step: links into a directory that is a link itself.
+/// Files that are all replaced in one step: links into a directory that is itself a link.
 #[derive(Debug)]
 pub struct SecretFiles {
     directory: PathBuf,
@@ -106,7 +106,7 @@ pub struct SecretFiles {
 }
 
 impl SecretFiles {
-    /// None yet.
+    /// Without files.
     pub fn new(directory: PathBuf) -> Self {
         fs::create_dir_all(&directory).expect("a writable directory");
         Self { directory, generation: 0 }

@@ -1,5 +1,5 @@
-//! A RESP client that knows what it does not know: a request that was sent and not answered is
-//! unknown, one that never left is not executed.
+//! A RESP client that distinguishes outcomes: a request that was sent and not answered is unknown;
+//! one that was never sent is not executed.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -14,24 +14,24 @@ use tokio_rustls::rustls::ClientConfig;
 
 use crate::clients::reply::Reply;
 
-/// How long a request may take before its fate counts as unknown.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request may take before its outcome counts as unknown.
+pub const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why there is no reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientError {
     /// No connection: certainly not executed.
     Refused(String),
-    /// Sent, and the connection broke or the time was up: executed or not, now or later.
+    /// It was sent, and the connection broke or the timeout passed: executed or not, now or later.
     Lost(String),
 }
 
-/// One connection. After an error it is of no use.
+/// One connection. After an error it cannot be used again.
 #[derive(Debug)]
 pub struct Client {
     stream: Box<dyn Stream>,
     received: BytesMut,
-    patience: Duration,
+    limit: Duration,
 }
 
 impl Client {
@@ -40,41 +40,38 @@ impl Client {
     /// # Errors
     /// [`ClientError::Refused`].
     pub async fn connect(address: &str) -> Result<Self, ClientError> {
-        Self::connect_with_patience(address, PATIENCE).await
+        Self::connect_with_timeout(address, REPLY_TIMEOUT).await
     }
 
-    /// Connects to `host:port`; `patience` holds for connecting and for each reply.
+    /// Connects to `host:port`; `limit` applies to the connection and to each reply.
     ///
     /// # Errors
     /// [`ClientError::Refused`].
-    pub async fn connect_with_patience(
-        address: &str,
-        patience: Duration,
-    ) -> Result<Self, ClientError> {
-        let stream = tcp(address, patience).await?;
-        Ok(Self { stream: Box::new(stream), received: BytesMut::new(), patience })
+    pub async fn connect_with_timeout(address: &str, limit: Duration) -> Result<Self, ClientError> {
+        let stream = tcp(address, limit).await?;
+        Ok(Self { stream: Box::new(stream), received: BytesMut::new(), limit })
     }
 
-    /// Connects to `host:port` with TLS; whoever answers must show a certificate for the host.
+    /// Connects to `host:port` with TLS; the server must present a certificate for the host.
     ///
     /// # Errors
     /// [`ClientError::Refused`].
     ///
     /// # Panics
-    /// When the host is none.
+    /// When the host is invalid.
     pub async fn connect_with_tls(
         address: &str,
         config: Arc<ClientConfig>,
     ) -> Result<Self, ClientError> {
         let host = address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned();
         let name = host.try_into().expect("a host");
-        let stream = tcp(address, PATIENCE).await?;
+        let stream = tcp(address, REPLY_TIMEOUT).await?;
         let handshake = TlsConnector::from(config).connect(name, stream);
-        let stream = timeout(PATIENCE, handshake)
+        let stream = timeout(REPLY_TIMEOUT, handshake)
             .await
             .map_err(|_| ClientError::Refused(format!("{address}: no handshake")))?
             .map_err(|error| ClientError::Refused(format!("{address}: {error}")))?;
-        Ok(Self { stream: Box::new(stream), received: BytesMut::new(), patience: PATIENCE })
+        Ok(Self { stream: Box::new(stream), received: BytesMut::new(), limit: REPLY_TIMEOUT })
     }
 
     /// Sends one command and waits for its reply.
@@ -121,7 +118,7 @@ impl Client {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        match timeout(self.patience, sent).await {
+        match timeout(self.limit, sent).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(ClientError::Lost(error.to_string())),
             Err(_) => Err(ClientError::Lost("sending takes too long".to_owned())),
@@ -131,7 +128,7 @@ impl Client {
     /// Waits for the next reply.
     ///
     /// # Errors
-    /// [`ClientError::Lost`]: closed, broken, too late, or no RESP.
+    /// [`ClientError::Lost`]: closed, broken, too late, or not RESP.
     pub async fn receive(&mut self) -> Result<Reply, ClientError> {
         let lost = |why: String| Err(ClientError::Lost(why));
         loop {
@@ -140,19 +137,19 @@ impl Client {
                 Ok(None) => {}
                 Err(malformed) => return lost(format!("malformed reply: {}", malformed.0)),
             }
-            match timeout(self.patience, self.stream.read_buf(&mut self.received)).await {
+            match timeout(self.limit, self.stream.read_buf(&mut self.received)).await {
                 Ok(Ok(0)) => return lost("closed by the server".to_owned()),
                 Ok(Ok(_)) => {}
                 Ok(Err(error)) => return lost(error.to_string()),
-                Err(_) => return lost("no reply in time".to_owned()),
+                Err(_) => return lost("no reply within the timeout".to_owned()),
             }
         }
     }
 
-    /// Whether the server closes the connection within the client's patience, replies aside.
+    /// Whether the server closes the connection within the client's timeout, ignoring replies.
     pub async fn is_closed_by_server(&mut self) -> bool {
         loop {
-            match timeout(self.patience, self.stream.read_buf(&mut self.received)).await {
+            match timeout(self.limit, self.stream.read_buf(&mut self.received)).await {
                 Ok(Ok(0) | Err(_)) => return true,
                 Ok(Ok(_)) => {}
                 Err(_) => return false,
@@ -161,13 +158,13 @@ impl Client {
     }
 }
 
-/// Bytes there and back.
+/// A stream of bytes in both directions.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Debug {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + Debug> Stream for T {}
 
-async fn tcp(address: &str, patience: Duration) -> Result<TcpStream, ClientError> {
+async fn tcp(address: &str, limit: Duration) -> Result<TcpStream, ClientError> {
     let refused = |error: String| ClientError::Refused(format!("{address}: {error}"));
-    let stream = timeout(patience, TcpStream::connect(address))
+    let stream = timeout(limit, TcpStream::connect(address))
         .await
         .map_err(|_| refused("no answer".to_owned()))?
         .map_err(|error| refused(error.to_string()))?;

@@ -1,4 +1,4 @@
-//! Asks nodes over HTTP.
+//! HTTP requests to nodes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 /// # Panics
 /// When there is no answer in time.
 pub async fn get(address: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.expect("a door that is open");
+    let mut stream = TcpStream::connect(address).await.expect("an open port");
     let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("an open connection");
     let mut bytes = Vec::new();

@@ -1,10 +1,10 @@
-//! RESP2 and RESP3 replies and their decoder, written apart from the server's own.
+//! RESP2 and RESP3 replies and their decoder, separate from the server's code.
 
 use std::fmt;
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// A reply as it came over the wire.
+/// A reply as it was received.
 #[derive(Clone, PartialEq)]
 pub enum Reply {
     /// `+OK`
@@ -35,7 +35,7 @@ pub enum Reply {
     Verbatim(Bytes),
 }
 
-/// The bytes are no reply.
+/// The bytes are not a reply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed(pub String);
 
@@ -83,7 +83,7 @@ impl Reply {
         matches!(self, Self::Null(_))
     }
 
-    /// Takes one whole reply off the front of `buffer`; `None` when more bytes are needed.
+    /// Removes one complete reply from the front of `buffer`; `None` when more bytes are needed.
     ///
     /// # Errors
     /// The bytes break the protocol.
@@ -101,7 +101,7 @@ struct Cursor<'a> {
     at: usize,
 }
 
-/// `None` anywhere below means: the bytes end here, come back with more.
+/// `None` in these methods means that the bytes end here and more are needed.
 impl Cursor<'_> {
     fn reply(&mut self, depth: usize) -> Result<Option<Reply>, Malformed> {
         if depth > 32 {
@@ -187,7 +187,7 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// As redis-cli would show it, on one line, with the RESP3 kinds told apart.
+/// As redis-cli would show it, on one line, with distinct RESP3 kinds.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |f: &mut fmt::Formatter<'_>, mark: &str, all: &[Self]| {

@@ -1,5 +1,5 @@
-//! A client as an application would have it: any node will do, a broken connection is replaced,
-//! and what became of a request is told apart into done, not done, and unknown.
+//! A client like that of an application: it uses any node, replaces a broken connection, and
+//! distinguishes the outcomes of a request: executed, not executed, unknown.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use crate::clients::client::{Client, ClientError};
 use crate::clients::reply::Reply;
 
-const PATIENCE: Duration = Duration::from_secs(3);
+const REPLY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Errors that promise that nothing was executed.
+/// Errors that guarantee that nothing was executed.
 const REFUSALS: [&str; 10] = [
     "BUSY",
     "CLUSTERDOWN",
@@ -24,10 +24,10 @@ const REFUSALS: [&str; 10] = [
     "EXECABORT",
 ];
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Fate {
-    /// The reply, errors of the command included.
+pub enum Outcome {
+    /// The reply, including errors of the command.
     Done(Reply),
     /// Certainly not executed.
     Refused(String),
@@ -44,53 +44,53 @@ pub struct Session {
 }
 
 impl Session {
-    /// Talks to any of these addresses.
+    /// Uses any of these addresses.
     pub fn new(addresses: Arc<Vec<String>>) -> Self {
         Self { addresses, password_file: None, client: None }
     }
 
-    /// Gives the password in this file with each new connection; the file may change meanwhile.
+    /// Sends the password in this file on each new connection; the file may change meanwhile.
     #[must_use]
     pub fn with_password_file(self, file: PathBuf) -> Self {
         Self { password_file: Some(file), ..self }
     }
 
     /// Sends one command.
-    pub async fn ask<A: AsRef<[u8]> + Clone>(&mut self, words: &[A]) -> Fate {
+    pub async fn ask<A: AsRef<[u8]> + Clone>(&mut self, words: &[A]) -> Outcome {
         match self.ask_all(&[words.to_vec()]).await {
-            Ok(mut replies) => judge(replies.remove(0)),
-            Err(fate) => fate,
+            Ok(mut replies) => outcome_of(replies.remove(0)),
+            Err(outcome) => outcome,
         }
     }
 
     /// Sends the words of a line.
-    pub async fn line(&mut self, line: &str) -> Fate {
+    pub async fn line(&mut self, line: &str) -> Outcome {
         self.ask(&line.split(' ').collect::<Vec<_>>()).await
     }
 
     /// Sends several commands at once; one reply each.
     ///
     /// # Errors
-    /// [`Fate::Refused`] or [`Fate::Unknown`] for all of them together.
+    /// [`Outcome::Refused`] or [`Outcome::Unknown`] for all of them together.
     pub async fn ask_all<A: AsRef<[u8]>>(
         &mut self,
         commands: &[Vec<A>],
-    ) -> Result<Vec<Reply>, Fate> {
+    ) -> Result<Vec<Reply>, Outcome> {
         match self.try_all(commands).await {
             Ok(replies) => Ok(replies),
             Err(error) => {
                 self.client = None;
-                // A cluster that is down should not be asked a thousand times a second.
+                // A cluster that is down should not get a thousand requests per second.
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Err(match error {
-                    ClientError::Refused(why) => Fate::Refused(why),
-                    ClientError::Lost(why) => Fate::Unknown(why),
+                    ClientError::Refused(why) => Outcome::Refused(why),
+                    ClientError::Lost(why) => Outcome::Unknown(why),
                 })
             }
         }
     }
 
-    /// Forgets the connection, so that the next request may go to another node.
+    /// Closes the connection, so that the next request may go to another node.
     pub fn leave(&mut self) {
         self.client = None;
     }
@@ -101,7 +101,7 @@ impl Session {
     ) -> Result<Vec<Reply>, ClientError> {
         if self.client.is_none() {
             let address = &self.addresses[rand::random_range(0..self.addresses.len())];
-            let mut client = Client::connect_with_patience(address, PATIENCE).await?;
+            let mut client = Client::connect_with_timeout(address, REPLY_TIMEOUT).await?;
             if let Some(file) = &self.password_file {
                 authenticate(&mut client, file).await?;
             }
@@ -118,7 +118,7 @@ async fn authenticate(client: &mut Client, password_file: &Path) -> Result<(), C
     let refused = |why: String| ClientError::Refused(format!("no authentication: {why}"));
     let password = std::fs::read_to_string(password_file)
         .map_err(|error| refused(format!("{}: {error}", password_file.display())))?;
-    // Whatever becomes of this, the request itself was not sent.
+    // Whatever the result, the request itself was not sent.
     match client.command(&["AUTH", password.trim_end()]).await {
         Ok(reply) if reply.is_error() => Err(refused(reply.text())),
         Ok(_) => Ok(()),
@@ -126,9 +126,9 @@ async fn authenticate(client: &mut Client, password_file: &Path) -> Result<(), C
     }
 }
 
-/// Tells refusals apart from answers.
-pub fn judge(reply: Reply) -> Fate {
+/// Distinguishes refusals from other replies.
+pub fn outcome_of(reply: Reply) -> Outcome {
     let text = reply.text();
     let refused = reply.is_error() && REFUSALS.iter().any(|refusal| text.starts_with(refusal));
-    if refused { Fate::Refused(text) } else { Fate::Done(reply) }
+    if refused { Outcome::Refused(text) } else { Outcome::Done(reply) }
 }

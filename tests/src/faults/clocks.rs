@@ -1,5 +1,5 @@
-//! Wall clocks of processes that can be set wrong while they run. The server has no switch for it:
-//! a small library that is loaded before the C library adds what a file says to `CLOCK_REALTIME`.
+//! Wall clocks of processes that can be set wrong at run time. The server has no option for it: a
+//! small library that is loaded before the C library adds the value in a file to `CLOCK_REALTIME`.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ pub struct ProcessClock {
 }
 
 impl ProcessClock {
-    /// A right clock, with its files in this directory.
+    /// A correct clock, with its files in this directory.
     ///
     /// # Errors
     /// The C compiler is missing or the directory cannot be written.
@@ -28,7 +28,7 @@ impl ProcessClock {
         Ok(clock)
     }
 
-    /// Words before a program whose clock this is to be.
+    /// The words before a program that should use this clock.
     pub fn wrapper(&self) -> Vec<String> {
         preload::wrapper(&self.library, &[("WRONG_CLOCK", &self.offset)])
     }

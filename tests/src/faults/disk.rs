@@ -1,4 +1,4 @@
-//! Faults of disks: small ones that fill up, and damage to files at rest.
+//! Faults of disks: small disks that become full, and damage to stored files.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -13,7 +13,7 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of this size.
+    /// Mounts a disk of this size.
     ///
     /// # Errors
     /// The kernel refuses it.
@@ -26,10 +26,10 @@ impl SmallDisk {
         Ok(Self { mount_point: mount_point.to_owned() })
     }
 
-    /// Writes a file that takes what is left but for so many bytes.
+    /// Writes a file that uses all but so many bytes.
     ///
     /// # Errors
-    /// Any other than a full disk.
+    /// Any error except a full disk.
     pub fn fill(&self, leave_bytes: u64) -> io::Result<()> {
         let mut file = File::create(self.mount_point.join("filler"))?;
         loop {
@@ -45,10 +45,10 @@ impl SmallDisk {
         }
     }
 
-    /// Takes the file of [`Self::fill`] away.
+    /// Removes the file of [`Self::fill`].
     ///
     /// # Errors
-    /// There is none.
+    /// It does not exist.
     pub fn free(&self) -> io::Result<()> {
         fs::remove_file(self.mount_point.join("filler"))
     }
@@ -56,7 +56,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: a process that was just killed may still hold a file.
+        // Lazily: a process that was just killed may still have a file open.
         let _unmounted = run(Command::new("umount").arg("-l").arg(&self.mount_point));
     }
 }
@@ -64,7 +64,7 @@ impl Drop for SmallDisk {
 /// Runs a command of the system.
 ///
 /// # Errors
-/// It is missing or fails; says what it wrote.
+/// It is missing or fails; the error contains its output.
 pub fn run(command: &mut Command) -> io::Result<()> {
     let output = command.output()?;
     if output.status.success() {
@@ -74,7 +74,7 @@ pub fn run(command: &mut Command) -> io::Result<()> {
     Err(io::Error::other(format!("{command:?}: {message}")))
 }
 
-/// Every file below `directory` whose name begins so, in order of name.
+/// Every file below `directory` whose name has this prefix, in order of name.
 ///
 /// # Errors
 /// A directory cannot be read.
@@ -92,7 +92,7 @@ pub fn files(directory: &Path, beginning: &str) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Offset behind the last byte that is not zero: where a preallocated file ends in truth.
+/// Offset after the last byte that is not zero: the real end of a preallocated file.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -112,7 +112,7 @@ pub fn tear(path: &Path, offset: u64) -> io::Result<()> {
     file.set_len(length)
 }
 
-/// Writes what stands at `from` a second time at `to`.
+/// Copies the bytes at `from` to `to`.
 ///
 /// # Errors
 /// The file is shorter than that or cannot be written.
@@ -123,7 +123,7 @@ pub fn copy_within(path: &Path, from: u64, to: u64, length: usize) -> io::Result
     file.write_all_at(&bytes, to)
 }
 
-/// Turns one bit over.
+/// Flips one bit.
 ///
 /// # Errors
 /// The file is shorter than that or cannot be written.
@@ -136,7 +136,7 @@ pub fn flip_bit(path: &Path, offset: u64) -> io::Result<()> {
 }
 
 #[test]
-fn damage_is_done_where_it_should_be() {
+fn damage_is_at_the_requested_position() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("a.log");
     fs::write(&path, [1, 2, 3, 4, 0, 0]).unwrap();

@@ -1,5 +1,5 @@
-//! The disk of one real process that can hang, and that loses in a power cut what was not flushed.
-//! A small library stands between the program and its files, see `faulty_disk.c`.
+//! The disk of one real process, which can hang, and which loses unflushed data in a power cut. A
+//! small library between the program and its files does this, see `faulty_disk.c`.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,17 +11,18 @@ use crate::faults::preload;
 
 const SHIM: &str = include_str!("faulty_disk.c");
 
-/// Of a note: how long the file was, where the write began, how many bytes of before follow.
+/// Of a record: the length of the file, the start of the write, the number of old bytes that
+/// follow.
 const HEAD_BYTES: usize = 24;
 
-/// What waits until the disk answers again.
+/// The operations that wait until the disk answers again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hangs {
-    /// It works.
+    /// None: the disk works.
     Nothing = 0,
-    /// Writes go to memory, as long as there is some.
+    /// Flushes. Writes go to memory as long as there is some.
     Flushes = 1,
-    /// Writes too.
+    /// Flushes and writes.
     Everything = 2,
 }
 
@@ -47,14 +48,14 @@ impl FaultyDisk {
         Ok(disk)
     }
 
-    /// Words before a program whose disk this is to be.
+    /// The words before a program that should use this disk.
     pub fn wrapper(&self) -> Vec<String> {
         let variables =
             [("FAULTY_DISK", self.notes.as_path()), ("FAULTY_DISK_DATA", self.data.as_path())];
         preload::wrapper(&self.library, &variables)
     }
 
-    /// From now on these wait.
+    /// From now on these operations wait.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -65,8 +66,8 @@ impl FaultyDisk {
         file.write_all_at(&[hangs as u8], 0)
     }
 
-    /// Once the process is dead: undoes what a power cut may undo, each write that was not flushed
-    /// by chance. How many were undone.
+    /// To be called when the process is dead: undoes what a power cut may undo, each unflushed
+    /// write at random. Returns how many were undone.
     ///
     /// # Errors
     /// A file cannot be read or written.
@@ -94,7 +95,7 @@ impl FaultyDisk {
     }
 }
 
-/// What a write destroyed.
+/// The bytes that a write has overwritten.
 #[derive(Debug, PartialEq, Eq)]
 struct Overwritten<'a> {
     length: u64,
@@ -102,7 +103,7 @@ struct Overwritten<'a> {
     old: &'a [u8],
 }
 
-/// A note at the end that is not whole is of a write that never began.
+/// An incomplete record at the end belongs to a write that never began.
 fn parse(mut text: &[u8]) -> Vec<Overwritten<'_>> {
     let mut found = Vec::new();
     while let Some((write, rest)) = parse_one(text) {

@@ -1,8 +1,8 @@
-//! The wires between nodes: a TCP proxy in front of each node's peer door, which cuts and delays
-//! by pair and direction and needs no privileges.
+//! The links between nodes: a TCP proxy in front of each node's peer port, which cuts and delays by
+//! pair and direction and needs no privileges.
 //!
-//! A cut holds bytes back and lets them through after healing, as retransmission would. Whose
-//! connection it is, is found through the socket table of the kernel.
+//! A cut holds bytes back and forwards them after healing, as retransmission would. The owner of a
+//! connection is found in the socket table of the kernel.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -22,7 +22,7 @@ const BUFFER_BYTES: usize = 64 << 10;
 /// From one node to another, by index.
 pub type Direction = (usize, usize);
 
-/// All wires of a cluster.
+/// All links of a cluster.
 #[derive(Debug, Clone)]
 pub struct Links {
     shared: Arc<Shared>,
@@ -32,17 +32,17 @@ pub struct Links {
 struct Shared {
     cuts: watch::Sender<HashSet<Direction>>,
     delays: Mutex<HashMap<Direction, Duration>>,
-    /// Connections that carry this many bytes at once stand still from then on.
+    /// Connections that carry this many bytes at once stop from then on.
     large: watch::Sender<HashMap<Direction, usize>>,
     refusals: watch::Sender<Refusals>,
     refused: AtomicU64,
-    /// By the node that is connected to: how often its connections were ended.
+    /// For each target node: how often its connections were reset.
     resets: watch::Sender<HashMap<usize, u64>>,
     owners: Mutex<HashMap<u32, usize>>,
     held: AtomicU64,
 }
 
-/// What connections are answered with instead of being passed on.
+/// How connections are answered instead of being forwarded.
 #[derive(Debug, Default)]
 struct Refusals {
     all: Option<u16>,
@@ -56,7 +56,7 @@ impl Refusals {
 }
 
 impl Links {
-    /// Everybody reaches everybody.
+    /// Without faults.
     pub fn new() -> Self {
         let shared = Shared {
             cuts: watch::Sender::new(HashSet::new()),
@@ -71,8 +71,8 @@ impl Links {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Listens on a free port for the peers of node `to` and passes them on to `target`; answers
-    /// the port.
+    /// Listens on a free port for the peers of node `to` and forwards to `target`; returns the
+    /// port.
     ///
     /// # Errors
     /// There is no free port.
@@ -88,19 +88,19 @@ impl Links {
         Ok(port)
     }
 
-    /// Tells which node the process with this id is.
+    /// Records which node the process with this id is.
     pub fn set_owner(&self, pid: u32, node: usize) {
         self.shared.owners.lock().insert(pid, node);
     }
 
-    /// Stops everything that goes this way.
+    /// Stops all traffic in this direction.
     pub fn cut(&self, direction: Direction) {
         self.shared.cuts.send_modify(|cuts| {
             cuts.insert(direction);
         });
     }
 
-    /// Stops everything between these nodes and the others, both ways.
+    /// Stops all traffic between these nodes and the others, in both directions.
     pub fn isolate(&self, inside: &[usize], nodes: usize) {
         for from in 0..nodes {
             for to in 0..nodes {
@@ -111,13 +111,13 @@ impl Links {
         }
     }
 
-    /// Makes what goes this way late.
+    /// Delays traffic in this direction.
     pub fn delay(&self, direction: Direction, by: Duration) {
         self.shared.delays.lock().insert(direction, by);
     }
 
-    /// Holds a connection back once it carries this many bytes at once: a stream of log entries
-    /// stands still, and heartbeats beside it do not.
+    /// Stops a connection once it carries this many bytes at once: a stream of log entries stops,
+    /// and heartbeats on other connections do not.
     pub fn hold_large(&self, direction: Direction, bytes: usize) {
         self.shared.large.send_modify(|large| {
             large.insert(direction, bytes);
@@ -137,18 +137,18 @@ impl Links {
         });
     }
 
-    /// Ends every connection that others have made to a node, wherever a message is at that moment.
-    /// New ones are passed on.
+    /// Ends every connection that others have made to a node, possibly within a message. New
+    /// connections are forwarded.
     pub fn reset(&self, to: usize) {
         self.shared.resets.send_modify(|resets| *resets.entry(to).or_default() += 1);
     }
 
-    /// How many requests were answered so.
+    /// How many requests were answered in this way.
     pub fn refused(&self) -> u64 {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// Undoes every cut, delay and refusal.
+    /// Removes every cut, delay and refusal.
     pub fn heal(&self) {
         self.shared.refusals.send_replace(Refusals::default());
         self.shared.large.send_replace(HashMap::new());
@@ -156,7 +156,7 @@ impl Links {
         self.shared.cuts.send_modify(HashSet::clear);
     }
 
-    /// How many times bytes were held back by a cut: whether the cuts did anything.
+    /// How many times a cut held bytes back: whether the cuts had an effect.
     pub fn held_back(&self) -> u64 {
         self.shared.held.load(Ordering::Relaxed)
     }
@@ -215,7 +215,7 @@ impl Links {
                 break;
             }
         }
-        // The end of a stream is news too, and does not pass a cut.
+        // A cut holds back the end of a stream too.
         if let Some(direction) = direction {
             self.wait_until_open(direction).await;
         }
@@ -242,7 +242,7 @@ impl Links {
         }
     }
 
-    /// The node whose process holds the other end of a connection.
+    /// The node whose process has the other end of a connection.
     fn owner_of(&self, stream: &TcpStream) -> Option<usize> {
         let (theirs, ours) = (stream.peer_addr().ok()?, stream.local_addr().ok()?);
         let inode = socket_inode(theirs.port(), ours.port())?;
@@ -273,7 +273,7 @@ const END_OF_STREAM_AND_HEADERS: u8 = 5;
 /// `:status` in the static table of HPACK, to be followed by a literal that is not indexed.
 const STATUS_NAME: u8 = 8;
 
-/// Speaks as much HTTP/2 as it takes to answer every request with one status and no body.
+/// Implements as much of HTTP/2 as is needed to answer every request with one status and no body.
 async fn refuse(mut stream: TcpStream, status: u16, refused: &AtomicU64) -> io::Result<()> {
     let mut preface = [0; 24];
     stream.read_exact(&mut preface).await?;
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cut_between_others_is_not_felt() {
+    async fn a_cut_between_other_nodes_has_no_effect() {
         let links = Links::new();
         links.set_owner(std::process::id(), 7);
         let port = links.open(1, echo().await).await.unwrap();

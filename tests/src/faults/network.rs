@@ -1,5 +1,5 @@
-//! Network namespaces: each node on a machine of its own, as far as the kernel can tell. Needs
-//! root; the wires of `links.rs` do not.
+//! Network namespaces: each node is on its own machine, as far as the kernel can tell. Needs root;
+//! the links of `links.rs` do not.
 
 use std::io;
 use std::process::Command;
@@ -9,8 +9,8 @@ use crate::faults::disk::run;
 
 static NETWORKS: AtomicU32 = AtomicU32::new(0);
 
-/// A bridge with one namespace a node; all taken down when dropped. The bridge has a namespace too:
-/// the rules of a machine where containers run would drop what passes it.
+/// A bridge with one namespace per node; all removed when dropped. The bridge has its own namespace
+/// too: the firewall of a machine with containers would drop its packets.
 #[derive(Debug)]
 pub struct Network {
     switch: String,
@@ -23,7 +23,7 @@ pub struct Network {
 const BRIDGE: &str = "bridge";
 
 impl Network {
-    /// Makes this many namespaces.
+    /// Creates this many namespaces.
     ///
     /// # Errors
     /// Not root, or `ip` is missing.
@@ -45,7 +45,7 @@ impl Network {
         format!("{}.{}", self.subnet, node + 1)
     }
 
-    /// What to put before a command so that it runs on the node.
+    /// The words before a command that run it on the node.
     pub fn wrapper(&self, node: usize) -> Vec<String> {
         ["ip", "netns", "exec", &self.names[node]].map(str::to_owned).to_vec()
     }
@@ -76,7 +76,7 @@ impl Network {
         self.iptables(node, &format!("{rule} {probability} -j DROP"))
     }
 
-    /// Undoes every cut and loss.
+    /// Removes every cut and loss.
     ///
     /// # Errors
     /// `iptables` is missing or refuses.
@@ -84,7 +84,7 @@ impl Network {
         (0..self.names.len()).try_for_each(|node| self.iptables(node, "-F INPUT"))
     }
 
-    /// How many packets the cuts of a node have dropped: whether they did anything.
+    /// How many packets the cuts of a node have dropped: whether they had an effect.
     ///
     /// # Errors
     /// `iptables` is missing or refuses.
@@ -99,7 +99,7 @@ impl Network {
         Ok(text.lines().filter(|line| line.contains("DROP")).filter_map(packets).sum())
     }
 
-    /// Makes the bridge, with this process at one of its ports.
+    /// Creates the bridge, with this process at one of its ports.
     fn connect(&self) -> io::Result<()> {
         let Self { switch, uplink, subnet, .. } = self;
         ip(&format!("netns add {switch}"))?;
@@ -131,7 +131,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        // Both ends of a wire go with either of its namespaces.
+        // Both ends of a virtual cable are removed with either of its namespaces.
         for name in self.names.iter().chain([&self.switch]) {
             let _removed = ip(&format!("netns del {name}"));
         }

@@ -1,5 +1,5 @@
-//! Small libraries that are loaded before the C library, so that a real process meets faults that
-//! the server has no switch for.
+//! Small libraries that are loaded before the C library, so that a real process meets faults for
+//! which the server has no option.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub fn compile(directory: &Path, name: &str, source: &str) -> io::Result<PathBuf
     }
 }
 
-/// Words before a program that is to run with a library and these variables.
+/// The words before a program that should run with a library and these variables.
 pub fn wrapper(library: &Path, variables: &[(&str, &Path)]) -> Vec<String> {
     let variable = |(name, path): &(&str, &Path)| format!("{name}={}", path.display());
     let mut words = vec!["env".to_owned(), variable(&("LD_PRELOAD", library))];

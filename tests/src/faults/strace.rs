@@ -1,4 +1,4 @@
-//! System calls of a real process: watched, failed or held up by `strace`.
+//! System calls of a real process: recorded, failed or delayed by `strace`.
 
 use std::io;
 use std::path::Path;
@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-/// How often, and how many times, it is looked whether `strace` has attached: 20 s in all.
+/// How often, and how many times, to check whether `strace` has attached: 20 s in all.
 const POLL: Duration = Duration::from_millis(10);
 const ATTEMPTS: u32 = 2000;
 
-/// Whether `strace` is here and may trace.
+/// Whether `strace` is installed and may trace.
 pub fn is_available() -> bool {
     let tried = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
     tried.is_ok_and(|status| status.success())
 }
 
-/// Words before a program that have every write and flush of it noted in `output`, one a line, with
-/// the path of the file. The program keeps its place as the child of its parent.
+/// The words before a program that record each of its writes and flushes in `output`, one per line,
+/// with the path of the file. The program stays the child of its parent.
 pub fn wrapper(output: &Path) -> Vec<String> {
     let words =
         ["strace", "-D", "-f", "-qq", "-y", "-s", "0", "-e", "trace=pwrite64,fdatasync", "-o"];
@@ -31,8 +31,8 @@ pub fn wrapper(output: &Path) -> Vec<String> {
 pub struct Interference(Child);
 
 impl Interference {
-    /// Does to all threads of `pid` what `inject` says, such as `fdatasync:error=EIO`, and returns
-    /// once it does.
+    /// Injects faults into all threads of `pid` as `inject` defines, such as `fdatasync:error=EIO`,
+    /// and returns when this is active.
     ///
     /// # Errors
     /// `strace` cannot be started or does not attach in time.
@@ -63,7 +63,7 @@ impl Interference {
 
 impl Drop for Interference {
     fn drop(&mut self) {
-        // It lets go of the process in order.
+        // On this signal it detaches from the process in order.
         if let Some(pid) = i32::try_from(self.0.id()).ok().and_then(Pid::from_raw) {
             let _gone_already = kill_process(pid, Signal::TERM);
         }

@@ -1,4 +1,4 @@
-//! What is kept of a failed test: everything that `kubectl` can tell about its namespace.
+//! The artifacts of a failed test: everything that `kubectl` can report about its namespace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,7 +50,7 @@ fn folder() -> PathBuf {
     target.join("e2e-artifacts")
 }
 
-/// Logs of all containers, also of those that ended: a crash is in the log of the one before.
+/// Logs of all containers, also of those that ended: a crash is in the log of the previous one.
 fn logs(kube: &Kube, folder: &Path) -> std::io::Result<()> {
     let names = kube.try_kubectl(&["get", "pods", "--output=name"]).unwrap_or_default();
     for pod in names.lines() {

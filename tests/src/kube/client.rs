@@ -1,4 +1,4 @@
-//! `kubectl` and `helm` against one cluster, never against the one a shell happens to point at.
+//! `kubectl` and `helm` with one explicit cluster, never with the current one of a shell.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-/// The variable that names the kubeconfig. Not KUBECONFIG, which may be anything's.
+/// The variable that names the kubeconfig. Not KUBECONFIG, which may be set for other purposes.
 const KUBECONFIG: &str = "IRONKV_E2E_KUBECONFIG";
-/// No answer in this time is an error; waiting longer is for [`super::until`].
+/// Timeout of one request; longer waits use [`super::until`].
 const REQUEST_TIMEOUT: &str = "--request-timeout=30s";
 
 /// A cluster, and possibly one namespace of it.
@@ -40,10 +40,10 @@ impl Failure {
 }
 
 impl Kube {
-    /// The cluster that the surroundings name.
+    /// The cluster that the environment variable names.
     ///
     /// # Panics
-    /// When they name none.
+    /// When it is not set.
     pub fn from_environment() -> Self {
         let kubeconfig = std::env::var_os(KUBECONFIG).unwrap_or_else(|| {
             panic!("{KUBECONFIG} is not set: run `just e2e` or `just e2e-here`")
@@ -113,7 +113,7 @@ impl Kube {
     /// # Errors
     /// [`Failure`].
     pub fn try_exec(&self, pod: &str, program: &[&str]) -> Result<String, Failure> {
-        // It may run for longer than a request may take.
+        // The program may run longer than a request may take.
         let mut command = self.command("kubectl");
         command.args(["exec", pod, "--"]).args(program);
         run(command, None)
@@ -160,14 +160,14 @@ fn run(mut command: Command, input: Option<&str>) -> Result<String, Failure> {
 fn output(command: &mut Command, input: Option<&str>) -> std::io::Result<Output> {
     let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-    // Both programs read all of it before they print, so neither side waits for the other.
+    // Both programs read all of it before they print, so that neither side blocks the other.
     if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
         pipe.write_all(input.as_bytes())?;
     }
     child.wait_with_output()
 }
 
-/// Without the kubeconfig, which says nothing and is in each of them.
+/// The command without the kubeconfig, which is the same in all of them.
 fn describe(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(command.get_args().skip(2).map(|word| word.to_string_lossy().into_owned()));

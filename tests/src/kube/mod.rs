@@ -1,9 +1,8 @@
-//! Tests on a real Kubernetes cluster, driven as its users drive it: by `kubectl` and `helm`.
+//! Tests on a real Kubernetes cluster, used as its users do: by `kubectl` and `helm`.
 //!
-//! [`Kube`] runs them against one pinned cluster, [`Namespace`] is a test's own place in it and
-//! leaves what is needed to understand a failure, [`Store`] is an IronKV cluster in it, [`until`]
-//! waits and says what it saw last, [`Traffic`] writes and reads through a service meanwhile and
-//! knows what must be there.
+//! [`Kube`] runs them on one explicit cluster, [`Namespace`] is a test's own namespace and stores
+//! artifacts of a failure, [`Store`] is an IronKV cluster in it, [`until`] waits and reports what
+//! it saw last, [`Traffic`] writes and reads through a service meanwhile and knows what must exist.
 
 mod artifacts;
 mod client;

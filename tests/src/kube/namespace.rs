@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use super::{Kube, artifacts, until};
 
-/// Keeps the namespace of a failed test for a look at it.
+/// Keeps the namespace of a failed test for inspection.
 const KEEP: &str = "IRONKV_E2E_KEEP";
 
-/// Commands of its [`Kube`] go to it. Dropping it deletes it with all that is in it; when the test
-/// failed, what is there is written to files first.
+/// A namespace with its [`Kube`]. Dropping it deletes it with its contents; when the test failed,
+/// artifacts are written first.
 #[derive(Debug)]
 pub struct Namespace {
     kube: Kube,
@@ -20,7 +20,7 @@ pub struct Namespace {
 }
 
 impl Namespace {
-    /// A new one, which takes only pods under the strictest of Kubernetes' own standards.
+    /// Creates one, which accepts only pods under the strictest of Kubernetes' own standards.
     ///
     /// # Panics
     /// When there is no cluster.
@@ -38,7 +38,7 @@ impl Namespace {
         namespace
     }
 
-    /// Deletes it with all that is in it, and waits until it is gone, volumes included.
+    /// Deletes it with its contents, and waits until it is gone, including its volumes.
     ///
     /// # Panics
     /// When it is not gone in time.
@@ -81,7 +81,7 @@ impl Drop for Namespace {
                 return;
             }
         }
-        // Whoever checks that nothing is left does so before; nobody waits for the end here.
+        // A test that checks that nothing is left does so before; this does not wait.
         let arguments = ["delete", "namespace", &self.name, "--wait=false", "--ignore-not-found"];
         let deleted = self.kube.try_kubectl(&arguments);
         assert!(panicking() || deleted.is_ok(), "{deleted:?}");

@@ -9,7 +9,7 @@ pub const NAMESPACE: &str = "ironkv-system";
 const IMAGE_VARIABLE: &str = "IRONKV_E2E_IMAGE";
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/ironkv-operator");
 
-/// Installs the operator, or brings it up to the chart and the image of now, once per process.
+/// Installs the operator, or updates it to the current chart and image, once per process.
 ///
 /// # Panics
 /// When it does not become ready.
@@ -31,7 +31,7 @@ fn upgrade(kube: &Kube) {
         "ironkv-operator",
         CHART,
         &format!("--set=image.repository={repository},image.tag={tag}"),
-        // The tag stays the same when the programs behind it change.
+        // The tag stays the same when its image changes.
         &format!("--set-string=podAnnotations.tested-at={}", rand::random::<u32>()),
     ]);
 }

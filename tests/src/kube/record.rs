@@ -1,4 +1,4 @@
-//! What a client in a pod wrote down about each of its requests, and what follows from it.
+//! The record of a client in a pod about each of its requests, and its evaluation.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -7,14 +7,14 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// What happened, with the number of the write that it happened to.
+/// An event of the write with the number of the line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
-    /// A write that must be there for ever.
+    /// A write that must exist from now on.
     Acknowledged,
-    /// A write that may be there or not.
+    /// A write that may exist or not.
     Unknown,
-    /// A write that is not there.
+    /// A write that does not exist.
     Refused,
     /// A read that did not see an acknowledged write.
     Stale,
@@ -35,11 +35,11 @@ const WORDS: [(Event, &str); 5] = [
 pub struct Line {
     /// What happened.
     pub event: Event,
-    /// To which write.
+    /// The number of the write.
     pub number: u64,
     /// When, in milliseconds since the client's first start.
     pub at_ms: u64,
-    /// What the other side said.
+    /// The text of the answer or error.
     pub remark: String,
 }
 
@@ -67,10 +67,10 @@ impl Line {
 pub struct Record(File);
 
 impl Record {
-    /// Goes on at the end of a file.
+    /// Opens a file to append to it.
     ///
     /// # Errors
-    /// Those of the file.
+    /// Errors of the file.
     pub fn append(path: &Path) -> io::Result<Self> {
         Ok(Self(File::options().create(true).append(true).open(path)?))
     }
@@ -78,23 +78,23 @@ impl Record {
     /// Adds a line.
     ///
     /// # Errors
-    /// Those of the file.
+    /// Errors of the file.
     pub fn write(&mut self, line: &Line) -> io::Result<()> {
         self.0.write_all(format!("{}\n", line.text()).as_bytes())
     }
 }
 
-/// The whole lines of a record; none when there is no file yet.
+/// The complete lines of a record; none when there is no file yet.
 ///
 /// # Errors
-/// Those of the file; a line that is none.
+/// Errors of the file, or an invalid line.
 pub fn read(path: &Path) -> io::Result<Vec<Line>> {
     let text = match std::fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
-    // The last one may be half written.
+    // The last line may be incomplete.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
     let parse = |line: &str| {
         Line::parse(line).ok_or_else(|| io::Error::other(format!("no line of a record: {line}")))
@@ -102,31 +102,31 @@ pub fn read(path: &Path) -> io::Result<Vec<Line>> {
     whole.lines().map(parse).collect()
 }
 
-/// What a record says in all.
+/// The summary of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// How many writes were acknowledged.
     pub acknowledged: u64,
-    /// How many may be there or not.
+    /// How many may exist or not.
     pub unknown: u64,
-    /// How many are not there.
+    /// How many do not exist.
     pub refused: u64,
     /// The longest time without an acknowledgement, from the first write to the last, milliseconds.
     pub longest_gap_ms: u64,
-    /// What went wrong last, the newest at the end.
+    /// The last errors, the newest at the end.
     pub last_errors: Vec<String>,
-    /// Reads that did not see an acknowledged write. One is one too many.
+    /// Reads that did not see an acknowledged write. There must be none.
     pub stale: Vec<String>,
-    /// Acknowledged writes that are not there at the end. One is one too many.
+    /// Acknowledged writes that are missing at the end. There must be none.
     pub missing: Vec<String>,
-    /// How many keys each member has at the end. All have the same.
+    /// How many keys each member has at the end. All must be equal.
     pub keys: BTreeMap<String, u64>,
 }
 
 const ERRORS_KEPT: usize = 8;
 
 impl Report {
-    /// Everything that the lines alone tell.
+    /// Everything that follows from the lines alone.
     pub fn of(lines: &[Line]) -> Self {
         let count = |event| lines.iter().filter(|line| line.event == event).count() as u64;
         let describe =
@@ -145,7 +145,7 @@ impl Report {
         }
     }
 
-    /// What must never be.
+    /// A violation of the guarantees.
     pub fn problem(&self) -> Option<&'static str> {
         let differs = |keys| Some(keys) != self.keys.values().next();
         if !self.missing.is_empty() {
@@ -160,8 +160,8 @@ impl Report {
     }
 }
 
-/// The first and the last line count as acknowledgements: a store that never answers, or never
-/// again, is the longest gap of all.
+/// The first and the last line count as acknowledgements: without answers, or from the last answer
+/// on, the whole time is a gap.
 fn longest_gap_ms(lines: &[Line]) -> u64 {
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return 0 };
     let acknowledged = lines.iter().filter(|line| line.event == Event::Acknowledged);

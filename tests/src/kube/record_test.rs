@@ -1,4 +1,4 @@
-//! Records: written, read again, summed up.
+//! Records: written, read again, summarised.
 
 use super::*;
 
@@ -22,7 +22,7 @@ fn a_record_is_read_as_it_was_written_without_a_half_line() {
 }
 
 #[test]
-fn a_line_that_is_none_is_an_error() {
+fn an_invalid_line_is_an_error() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("record");
     std::fs::write(&path, "acknowledged twelve 1 \n").unwrap();
@@ -57,7 +57,7 @@ fn a_store_that_never_answers_again_is_a_gap_until_the_end() {
 }
 
 #[test]
-fn what_must_never_be_is_a_problem() {
+fn a_violation_of_the_guarantees_is_a_problem() {
     let keys = |counts: &[u64]| {
         let member = |(at, count): (usize, &u64)| (format!("kv-{at}"), *count);
         counts.iter().enumerate().map(member).collect()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Namespace, until};
 
-/// An `IronKVCluster` and what the operator makes of it.
+/// An `IronKVCluster` and its objects.
 #[derive(Debug)]
 pub struct Store<'a> {
     namespace: &'a Namespace,
@@ -14,7 +14,7 @@ pub struct Store<'a> {
 }
 
 impl<'a> Store<'a> {
-    /// Asks for one; returns before it is there.
+    /// Creates one; returns before it is running.
     ///
     /// # Panics
     /// When the definition refuses it.
@@ -24,7 +24,7 @@ impl<'a> Store<'a> {
         store
     }
 
-    /// Replaces the fields of the spec that are given, and drops those given before and not now.
+    /// Replaces the given fields of the spec, and removes those given before and not now.
     ///
     /// # Panics
     /// When the definition refuses it.
@@ -38,7 +38,7 @@ impl<'a> Store<'a> {
         self.namespace.apply(&resource.to_string());
     }
 
-    /// The resource as it is now.
+    /// The resource in its present state.
     ///
     /// # Panics
     /// When it does not exist.
@@ -46,10 +46,10 @@ impl<'a> Store<'a> {
         self.namespace.get(&["ironkvcluster", &self.name])
     }
 
-    /// Waits until a condition is as wanted, for the spec as it is now.
+    /// Waits until a condition has the wanted value, for the present spec.
     ///
     /// # Panics
-    /// When it is not in time, with the whole status.
+    /// When the timeout passes, with the whole status.
     pub fn wait_for(&self, condition: &str, wanted: &str, limit: Duration) {
         until(&format!("{condition} = {wanted} of {}", self.name), limit, || {
             let resource = self.resource();
@@ -84,13 +84,13 @@ impl<'a> Store<'a> {
         pods["items"].as_array().cloned().unwrap_or_default()
     }
 
-    /// Selects what was made for it, as an argument of kubectl.
+    /// Selects its objects, as an argument of kubectl.
     pub fn selector(&self) -> String {
         format!("--selector=app.kubernetes.io/instance={}", self.name)
     }
 
-    /// Deletes the resource and waits until nothing that the operator made is left but claims of
-    /// volumes.
+    /// Deletes the resource and waits until nothing that the operator created is left except volume
+    /// claims.
     ///
     /// # Panics
     /// When something stays.

@@ -1,4 +1,4 @@
-//! Writes and reads through a service for the length of a test, from a pod beside it.
+//! Writes and reads through a service for the duration of a test, from a pod in its namespace.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::record::Report;
 use super::{Failure, Kube, until};
 
-/// The image of `tests/e2e/images client`, unless the surroundings name another.
+/// The image of `tests/e2e/images client`, unless the environment names another one.
 const IMAGE: &str = "ironkv-e2e:test";
 const IMAGE_VARIABLE: &str = "IRONKV_E2E_CLIENT_IMAGE";
 const RECORD: &str = "/record/writes";
@@ -53,7 +53,7 @@ impl Traffic {
         traffic
     }
 
-    /// What became of the writes so far; nothing is looked for yet.
+    /// The outcome of the writes so far, without reading them back.
     ///
     /// # Panics
     /// When the pod does not answer.
@@ -61,7 +61,7 @@ impl Traffic {
         self.try_report().unwrap_or_else(|failure| panic!("{failure}"))
     }
 
-    /// Waits until this many more writes are acknowledged than are now.
+    /// Waits until this many more writes are acknowledged.
     ///
     /// # Panics
     /// When they are not in time.
@@ -81,9 +81,8 @@ impl Traffic {
         self.kube.try_exec(&self.pod, program).unwrap_or_else(|failure| panic!("{failure}"))
     }
 
-    /// Stops writing and looks for every acknowledged write, through the service and at each of
-    /// the members at these addresses, which must have as many keys as each other.
-    ///
+    /// Stops writing and checks every acknowledged write, through the service and at each of the
+    /// members at these addresses, which must have equal numbers of keys.
     /// # Errors
     /// Says which writes are missing or were not seen, or why they cannot be read back.
     pub fn verify(self, members: &[String]) -> Result<Report, String> {
@@ -129,7 +128,7 @@ fn manifest(pod: &str, store: &[String], secret: Option<&str>) -> Value {
         "spec": {
             "affinity": away_from_workers(),
             "tolerations": [{"operator": "Exists"}],
-            // It does nothing when asked to end.
+            // The program ignores the termination signal.
             "terminationGracePeriodSeconds": 0,
             "automountServiceAccountToken": false,
             "securityContext": {
@@ -154,8 +153,8 @@ fn manifest(pod: &str, store: &[String], secret: Option<&str>) -> Value {
     })
 }
 
-/// Tests take workers away; the record would go with them. Not every cluster shows where its
-/// control plane runs, so this is a wish.
+/// Tests remove workers, and the record would be lost with them. Not every cluster shows where its
+/// control plane runs, so this is only a preference.
 fn away_from_workers() -> Value {
     let label = "node-role.kubernetes.io/control-plane";
     let on_control_plane = json!({"matchExpressions": [{"key": label, "operator": "Exists"}]});

@@ -1,4 +1,4 @@
-//! Waiting with an end, and with an account of what was there instead.
+//! Waiting with a timeout, and with a report of what was seen last.
 
 use std::fmt::Display;
 use std::thread::sleep;
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Asks until the answer is `Ok`; what `Err` holds is what was seen instead.
+/// Calls `ask` until it returns `Ok`; an `Err` contains what was seen instead.
 ///
 /// # Panics
 /// When that takes longer than `limit`, with what was seen last.
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_late_is_waited_for() {
+    fn a_late_success_is_a_success() {
         let mut asked = 0;
         let mut ask = || {
             asked += 1;
@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "for: a member; seen last: 2 pods")]
-    fn what_never_comes_is_told_with_what_was_seen() {
+    fn a_timeout_reports_what_was_seen_last() {
         until::<(), _>("a member", Duration::ZERO, || Err("2 pods"));
     }
 }

@@ -1,4 +1,4 @@
-//! Parameters that are one word of a few.
+//! Parameters whose value is one of a few words.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,39 +24,39 @@ macro_rules! choices {
 }
 
 choices! {
-    /// How a read is made sure to see every acknowledged write.
+    /// How the node makes sure that a read sees every acknowledged write.
     ReadMode {
         /// The leader answers alone while its lease holds.
         Lease = "lease",
-        /// Every read waits for a round trip to a majority, shared with the reads beside it.
+        /// Every read waits for a round trip to a majority; concurrent reads share it.
         Quorum = "quorum",
         /// Any node answers from what it has applied, within the permitted lag.
         Stale = "stale",
     }
 
-    /// What a node that does not lead does with a write.
+    /// What a node that is not the leader does with a write.
     Redirect {
-        /// Sends it on to the leader and passes the reply back.
+        /// Forwards it to the leader and returns the leader's reply.
         Proxy = "proxy",
         /// Answers `MOVED`, as Redis Cluster does.
         Moved = "moved",
     }
 
-    /// Whether clients of the TLS port show a certificate.
+    /// Whether clients of the TLS port must present a certificate.
     ClientCertificates {
         /// None is asked for.
         None = "none",
-        /// One that is shown must be valid.
+        /// A certificate that is presented must be valid.
         Optional = "optional",
-        /// Nobody comes in without a valid one.
+        /// Every client must present a valid certificate.
         Required = "required",
     }
 
-    /// Whether something is done at all.
+    /// Whether a function is used.
     Switch {
-        /// It is not.
+        /// It is not used.
         Off = "off",
-        /// It is.
+        /// It is used.
         On = "on",
     }
 
@@ -70,19 +70,19 @@ choices! {
         Yes = "yes",
     }
 
-    /// The shape of log lines.
+    /// The format of log lines.
     LogFormat {
-        /// For people.
+        /// For human readers.
         Text = "text",
-        /// One object a line.
+        /// One JSON object per line.
         Json = "json",
     }
 
     /// The least important line that is logged.
     LogLevel {
-        /// Only what needs somebody now.
+        /// Failures that need action now.
         Error = "error",
-        /// What somebody should look at.
+        /// Problems that an operator should look into.
         Warn = "warn",
         /// What an operator wants to know.
         Info = "info",

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kind;
 
-/// A lower limit counts as this one: with less no client could say anything.
+/// A lower limit counts as this one: with less memory no client could send a command.
 const BYTES_MIN: u64 = 128 << 10;
 
 /// Written as Redis writes it: `0` for no limit, bytes, or a share of `maxmemory` such as `5%`.
@@ -23,7 +23,7 @@ pub enum ClientsMemory {
 }
 
 impl ClientsMemory {
-    /// The limit in bytes; a share of a `maxmemory` of 0, which means none, is none.
+    /// The limit in bytes. A share of a `maxmemory` of 0 (no limit) is no limit.
     pub fn bytes_max(self, maxmemory: impl FnOnce() -> u64) -> Option<u64> {
         let bytes = match self {
             Self::Unlimited => 0,
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_limit_is_refused() {
+    fn an_invalid_limit_is_refused() {
         for text in ["lots", "101%", "-1"] {
             assert!(ClientsMemory::try_from(text.to_owned()).is_err(), "{text}");
         }

@@ -1,4 +1,4 @@
-//! What values a Redis parameter takes, and Redis' words when it does not.
+//! The values that a Redis parameter takes, and Redis's error texts for other values.
 
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Several words of these.
     Choices(&'static [&'static str]),
-    /// `save`: pairs of seconds and changes.
+    /// `save`: pairs of seconds and numbers of changes.
     SavePoints,
     /// `client-output-buffer-limit`.
     OutputBuffer,
@@ -35,19 +35,19 @@ pub enum Kind {
     Percentiles,
     /// `oom-score-adj-values`.
     OomScores,
-    /// `no`; Redis' text why it cannot be `yes`.
+    /// Only `no`; the text is Redis's reason why it cannot be `yes`.
     Never(&'static str),
-    /// What that kind takes; the value stays this one, because another would promise less than
-    /// there is.
+    /// Takes what the inner kind takes, but keeps its value: another one would promise less than
+    /// the store guarantees.
     Stays(&'static Kind, &'static str),
 }
 
-/// Why a value was refused, in Redis' words.
+/// Why a value was refused, in Redis's words.
 pub type Refusal = Cow<'static, str>;
 
 impl Kind {
-    /// The canonical form of `text`, as `CONFIG GET` answers it. `current` is the value so far,
-    /// which some kinds change only in part.
+    /// The canonical form of `text`, as `CONFIG GET` returns it. `current` is the present value, of
+    /// which some kinds change only a part.
     pub fn check(self, text: &str, current: &str) -> Result<String, Refusal> {
         match self {
             Self::Text => Ok(text.to_owned()),
@@ -55,7 +55,7 @@ impl Kind {
                 .map(|yes| if yes { "yes" } else { "no" }.to_owned())
                 .ok_or(Cow::Borrowed("argument must be 'yes' or 'no'")),
             Self::Integer(min, max) => {
-                // Redis takes no sign but a minus.
+                // Redis accepts no plus sign.
                 let number = text.parse::<i64>().ok().filter(|_| !text.starts_with('+'));
                 let number =
                     number.ok_or(Cow::Borrowed("argument couldn't be parsed into an integer"))?;
@@ -95,7 +95,7 @@ impl Kind {
     }
 }
 
-/// `yes` and `no`, whatever the case.
+/// Parses `yes` or `no` in upper or lower case.
 pub(super) fn parse_yes_no(text: &str) -> Option<bool> {
     if text.eq_ignore_ascii_case("yes") {
         Some(true)
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_in_redis_words() {
+    fn refusals_are_those_of_redis() {
         check(Kind::YesNo, "maybe", "! argument must be 'yes' or 'no'");
         check(Kind::Integer(0, 9), "x", "! argument couldn't be parsed into an integer");
         check(Kind::Integer(0, 9), "10", "! argument must be between 0 and 9 inclusive");

@@ -18,29 +18,29 @@ use super::{Config, rewrite, validate};
 #[derive(Debug)]
 pub struct LiveConfig {
     current: ArcSwap<Config>,
-    /// Changed under this lock, so that two changes never lose each other.
+    /// Changed under this lock, so that concurrent changes do not overwrite each other.
     loaded: Mutex<Loaded>,
     sources: Sources,
     changes: watch::Sender<Arc<Config>>,
     unapplied: Mutex<Unapplied>,
 }
 
-/// What of the sources is not in effect, as of the last reload.
+/// What the sources contain and is not in effect, as of the last reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unapplied {
-    /// Keys whose value there needs a restart, sorted; while they are refused, those of the last
-    /// time they were not.
+    /// Sorted keys whose value in the sources needs a restart. While the sources are refused, those
+    /// of the last accepted reload.
     pub pending_restart: Vec<String>,
-    /// Why they were refused as a whole.
+    /// Why the sources were refused as a whole.
     pub error: Option<String>,
 }
 
-/// What a reload did.
+/// The result of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ReloadReport {
-    /// Keys in effect from now on.
+    /// Keys that changed and are in effect now.
     pub changed: Vec<String>,
-    /// Keys that need a restart, left as they were; sorted.
+    /// Keys that need a restart and were not changed; sorted.
     pub needs_restart: Vec<String>,
 }
 
@@ -64,7 +64,7 @@ impl LiveConfig {
         Self::new(loaded, sources)
     }
 
-    /// The values now. Hold the guard only for moments.
+    /// The current values. Hold the guard only briefly.
     pub fn load(&self) -> Guard<Arc<Config>> {
         self.current.load()
     }
@@ -74,7 +74,7 @@ impl LiveConfig {
         self.loaded.lock().file.clone()
     }
 
-    /// What the last reload could not put into effect.
+    /// What the last reload could not apply.
     pub fn unapplied(&self) -> Unapplied {
         self.unapplied.lock().clone()
     }
@@ -106,7 +106,8 @@ impl LiveConfig {
     }
 
     /// Changes parameters that are not cluster-wide, all or none. The values are canonical
-    /// ([`super::Kind::check`]). The error names the parameter and says why in Redis' words.
+    /// ([`super::Kind::check`]). The error names the parameter and gives the reason in Redis's
+    /// words.
     pub fn set(&self, changes: &[(&'static Parameter, String)]) -> Result<(), (String, String)> {
         let mut loaded = self.loaded.lock();
         let mut values = loaded.values.clone();
@@ -132,8 +133,8 @@ impl LiveConfig {
         Ok(())
     }
 
-    /// Reads file and environment again; what can change at once does, unless `CONFIG SET` changed
-    /// it since the start.
+    /// Reads file and environment again. Applies every change that needs no restart, except to
+    /// parameters that `CONFIG SET` has changed since the start.
     pub fn reload(&self) -> Result<ReloadReport, Problems> {
         let outcome = self.take_over();
         let mut unapplied = self.unapplied.lock();

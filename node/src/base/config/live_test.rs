@@ -56,11 +56,11 @@ fn every_parameter_of_a_node_can_be_read() {
 }
 
 #[test]
-fn every_live_parameter_takes_its_own_value_back() {
+fn every_live_parameter_accepts_its_own_value() {
     let live = LiveConfig::defaults();
     for row in parameters::all().filter(|row| row.scope != Scope::Cluster) {
         let text = live.get(row).unwrap();
-        // Redis counts I/O threads from one; 0 is our own word for automatic.
+        // Redis counts I/O threads from one; our 0 means automatic.
         if row.change == Change::Live {
             assert_eq!(set(&live, row.name, &text), Ok(()), "{}", row.name);
             assert_eq!(live.get(row).unwrap(), text, "{}", row.name);
@@ -87,7 +87,7 @@ fn a_reload_changes_what_it_can_and_names_what_it_cannot() {
 }
 
 #[test]
-fn what_a_reload_could_not_put_into_effect_is_told_until_it_is_or_is_taken_back() {
+fn changes_without_effect_are_reported_until_they_take_effect_or_are_reverted() {
     let (live, path) = from_file("limits:\n  clients_max: 5\n");
     let reload = |text: &str| {
         std::fs::write(&path, text).unwrap();
@@ -138,7 +138,7 @@ fn a_rewrite_survives_a_restart_and_keeps_comments() {
 }
 
 #[test]
-fn without_a_file_a_rewrite_says_so() {
+fn without_a_file_a_rewrite_is_an_error() {
     let error = LiveConfig::defaults().rewrite().unwrap_err();
     assert_eq!(error, "The server is running without a config file");
 }

@@ -10,7 +10,7 @@ use super::tree::{self, Flat, PARAMETERS, Source};
 use super::{Config, parameters, validate};
 use crate::base::secret::HIDDEN;
 
-/// Begins the name of every variable.
+/// The prefix of every variable.
 const PREFIX: &str = "IRONKV_";
 
 /// Variables with this prefix that other parts of the program read.
@@ -22,7 +22,7 @@ const OTHER_VARIABLES: [&str; 4] =
 pub struct Sources {
     /// The YAML file.
     pub file: Option<PathBuf>,
-    /// All variables of the process; those of others are skipped.
+    /// All variables of the process; those without the prefix are skipped.
     pub environment: Vec<(String, String)>,
     /// Dotted key and text of every flag given.
     pub flags: Vec<(String, String)>,
@@ -198,12 +198,12 @@ pub(super) fn check_type(key: &str, value: &serde_yaml::Value) -> Result<(), Str
     let parsed = serde_yaml::from_value::<Config>(tree::unflatten(&one));
     parsed.map(drop).map_err(|error| {
         let text = error.to_string();
-        // serde_yaml names the path first, which the reader has already seen.
+        // serde_yaml names the path first, which the error contains already.
         in_words(text.split_once(": ").map_or(text.as_str(), |(_, message)| message))
     })
 }
 
-/// Without the names that Rust has for numbers.
+/// Replaces Rust's names of number types.
 fn in_words(message: &str) -> String {
     let numbers = [
         ("expected u16", "expected a whole number from 0 to 65535"),
@@ -222,8 +222,8 @@ fn unknown(name: &str, near: Option<&str>, place: &str) -> Problem {
     Problem::new(format!("{name} ({place})"), format!("unknown name; {hint}"))
 }
 
-/// Kubernetes puts addresses of services into the environment of every pod, and a service may well
-/// be called ironkv.
+/// Kubernetes puts addresses of services into the environment of every pod, and a service may be
+/// called ironkv.
 fn is_ours(name: &str, text: &str) -> bool {
     let of_kubernetes = name.ends_with("_SERVICE_HOST")
         || name.ends_with("_SERVICE_PORT")

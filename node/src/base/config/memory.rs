@@ -1,8 +1,8 @@
-//! Sizes as Redis writes them.
+//! Sizes in Redis's notation.
 
 /// Bytes from a text such as `100`, `64mb` or `1g`: `k`, `m`, `g` are powers of 1000; `kb`, `mb`,
-/// `gb` powers of 1024, whatever the case. What does not fit into 64 bits is the largest number, as
-/// `strtoull` has it. `None` for anything else.
+/// `gb` are powers of 1024; case does not matter. A number that does not fit into 64 bits becomes
+/// the largest number, as with `strtoull`. `None` for anything else.
 pub fn parse_memory(text: &str) -> Option<u64> {
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
@@ -22,7 +22,7 @@ pub fn parse_memory(text: &str) -> Option<u64> {
     (!text[..text.len() - unit.len()].is_empty()).then(|| number.saturating_mul(factor))
 }
 
-/// Bytes for people: `1.50M`, as INFO's `_human` fields.
+/// Bytes for human readers: `1.50M`, as in INFO's `_human` fields.
 pub fn show_memory(bytes: u64) -> String {
     let amount = bytes as f64;
     match bytes {

@@ -1,4 +1,4 @@
-//! The configuration of one node: a struct for each concern, loaded in layers, changed while live.
+//! The configuration of one node: a struct per topic, loaded in layers, changed at run time.
 
 mod choices;
 mod clients_memory;
@@ -50,13 +50,13 @@ pub struct Config {
     pub data: DataConfig,
     /// How this node finds its cluster.
     pub node: NodeConfig,
-    /// What this node agrees to.
+    /// Cluster-wide behaviour to which this node agrees.
     pub cluster: ClusterConfig,
     /// Timings of consensus.
     pub raft: RaftConfig,
     /// How reads are answered.
     pub reads: ReadsConfig,
-    /// Where requests are run.
+    /// Where requests are executed.
     pub routing: RoutingConfig,
     /// Every maximum that can be changed.
     pub limits: LimitsConfig,
@@ -66,15 +66,15 @@ pub struct Config {
     pub log: LogConfig,
     /// Checkpoints.
     pub checkpoint: CheckpointConfig,
-    /// Who may do what.
+    /// Access control.
     pub security: SecurityConfig,
     /// Passwords of clients.
     pub auth: AuthConfig,
-    /// Certificates and who must show one.
+    /// TLS certificates.
     pub tls: TlsConfig,
     /// Logs and measurements.
     pub telemetry: TelemetryConfig,
-    /// Redis parameters that mean nothing here, kept because clients ask for them.
+    /// Redis parameters without a meaning here, kept because clients read them.
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -102,7 +102,7 @@ impl KeyDoc {
 }
 
 impl Config {
-    /// Every key in the order of the file, `parameters` left out.
+    /// Every key in the order of the file, without `parameters`.
     pub fn keys() -> Vec<KeyDoc> {
         let defaults = tree::flatten_defaults();
         let sections = [
@@ -132,7 +132,7 @@ impl Config {
         .collect()
     }
 
-    /// `host:port` that clients are told; of the TLS port when there is no other.
+    /// The `host:port` that is reported to clients; that of the TLS port when there is no other.
     pub fn resp_address(&self) -> String {
         let port = match self.listen.resp_port {
             0 => self.listen.resp_tls_port,
@@ -141,12 +141,12 @@ impl Config {
         self.advertised(&self.listen.resp_host, self.advertise.resp_port, port)
     }
 
-    /// `host:port` that peers are told.
+    /// The `host:port` that is reported to peers.
     pub fn grpc_address(&self) -> String {
         self.advertised(&self.listen.grpc_host, self.advertise.grpc_port, self.listen.grpc_port)
     }
 
-    /// `host:port` of the HTTP door.
+    /// The `host:port` of the HTTP listener.
     pub fn http_address(&self) -> String {
         self.advertised(&self.listen.http_host, self.advertise.http_port, self.listen.http_port)
     }

@@ -2,7 +2,7 @@
 
 use strsim::levenshtein;
 
-/// The nearest of `known`, if it is near enough to be what was meant.
+/// The nearest of `known`, if it is similar enough.
 pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distances = known.into_iter().map(|candidate| (levenshtein(name, candidate), candidate));
     let (best, candidate) = distances.min()?;

@@ -1,11 +1,12 @@
-//! Which events clients hear of: the letters of `notify-keyspace-events`.
+//! The events that are published to clients: the letters of `notify-keyspace-events`.
 
 use serde::{Deserialize, Serialize};
 
-/// Every letter but `A`, in the order in which Redis shows them; a letter's place is its bit.
+/// Every letter except `A`, in the order in which Redis shows them; the position of a letter is its
+/// bit.
 const LETTERS: &str = "g$lshzxetdKEmn";
 
-/// The letters that `A` stands for: all before `K`.
+/// The letters that `A` includes: all before `K`.
 const ALL: u16 = (1 << 10) - 1;
 
 /// A set of event classes and of the two ways to publish them. Serialized as its letters.
@@ -25,7 +26,7 @@ impl NotifyClasses {
         })
     }
 
-    /// Whether events of the class with this letter are published in any way.
+    /// Whether events of the class with this letter are published at all.
     pub fn covers(self, letter: char) -> bool {
         (self.by_key() || self.by_event()) && self.has(letter)
     }

@@ -23,7 +23,7 @@ pub struct OutputBufferLimit {
 pub struct OutputBufferLimits {
     /// Ordinary clients.
     pub normal: OutputBufferLimit,
-    /// Redis' replicas; there are none here, the value is kept for clients that ask.
+    /// Redis's replicas. There are none here; the value is kept for clients that read it.
     pub replica: OutputBufferLimit,
     /// Clients that subscribed.
     pub pubsub: OutputBufferLimit,
@@ -45,7 +45,7 @@ impl Default for OutputBufferLimits {
 }
 
 impl OutputBufferLimits {
-    /// These limits with the classes named in `text` changed. The error is Redis' text.
+    /// These limits with the classes in `text` changed. The error is Redis's text.
     pub fn changed(mut self, text: &str) -> Result<Self, &'static str> {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         if !words.len().is_multiple_of(4) {

@@ -1,5 +1,5 @@
-//! The table behind `CONFIG GET` and `CONFIG SET`: a row for each Redis parameter, saying whose it
-//! is and when it can change.
+//! The table behind `CONFIG GET` and `CONFIG SET`: a row for each Redis parameter with its scope
+//! and when it can change.
 
 mod compatibility;
 mod meaningful;
@@ -9,55 +9,55 @@ pub use meaningful::EVICTION_POLICIES;
 use super::kind::Kind;
 use crate::base::feature_level::FeatureLevel;
 
-/// One parameter by Redis' name.
+/// One parameter under Redis's name.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
     /// The name.
     pub name: &'static str,
-    /// The other name that Redis also takes.
+    /// The other name that Redis accepts.
     pub alias: Option<&'static str>,
-    /// What it may be.
+    /// The values that it takes.
     pub kind: Kind,
-    /// Whose it is.
+    /// Where its value is stored.
     pub scope: Scope,
     /// When it can change.
     pub change: Change,
-    /// Of one that belongs to the cluster: the feature level at which every member knows it.
-    /// Values that it takes only since some level must be refused below it as before.
+    /// For a cluster parameter: the feature level at which every member knows it. Values that it
+    /// takes only from some level on must be refused below that level, as before.
     pub needs_level: FeatureLevel,
 }
 
-/// Where the value of a parameter lives.
+/// Where the value of a parameter is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// In the replicated state: the same on every node, changed through the log.
     Cluster,
-    /// In this node's configuration, under this dotted key. The pairs translate Redis' words into
-    /// the key's words; with none they are the same.
+    /// In this node's configuration, under this dotted key. The pairs translate Redis's words into
+    /// the key's words; without pairs the words are the same.
     Node(&'static str, &'static [(&'static str, &'static str)]),
-    /// Has no meaning here; kept on this node because clients ask for it. The text is the default.
+    /// Has no meaning here; kept on this node because clients read it. The text is the default.
     Compatibility(&'static str),
 }
 
 /// When a parameter can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// At once.
+    /// At run time.
     Live,
-    /// Only in the configuration file, before a start.
+    /// Only by the configuration file and a restart.
     Restart,
-    /// As `Restart`, but Redis changes it while it runs: setting it to what it is succeeds.
+    /// As `Restart`, but Redis can change it at run time: setting it to its present value succeeds.
     Fixed,
-    /// As `Restart`; Redis has a text of its own for those that touch the file system.
+    /// As `Restart`, with Redis's own error text for parameters that touch the file system.
     Protected,
 }
 
-/// The parameter of this name or alias, whatever the case.
+/// The parameter of this name or alias; case does not matter.
 pub fn find(name: &str) -> Option<&'static Parameter> {
     all().find(|row| row.is_called(name))
 }
 
-/// Every row of the replicated state, those that `CONFIG` does not know included.
+/// Every row of the replicated state, including those that `CONFIG` does not know.
 pub fn of_cluster() -> impl Iterator<Item = &'static Parameter> {
     meaningful::INTERNAL.iter().chain(all().filter(|row| row.scope == Scope::Cluster))
 }
@@ -89,14 +89,14 @@ pub(super) fn check_compatibility(name: &str, text: &str) -> Result<String, Stri
     }
 }
 
-/// The key of a parameter that version 0.1.0 kept as one without meaning, and may have written into
-/// the configuration file as such.
+/// The key of a parameter that version 0.1.0 kept without a meaning, and may have written into the
+/// configuration file as such.
 pub(super) fn key_since(name: &str) -> Option<&'static str> {
     name.eq_ignore_ascii_case("maxmemory-clients").then_some("limits.clients_memory_max")
 }
 
 impl Parameter {
-    /// Whether this is its name or alias, whatever the case.
+    /// Whether this is its name or alias; case does not matter.
     pub fn is_called(&self, name: &str) -> bool {
         self.names().any(|own| own.eq_ignore_ascii_case(name))
     }
@@ -106,14 +106,14 @@ impl Parameter {
         [Some(self.name), self.alias].into_iter().flatten()
     }
 
-    /// What a key's word is called by Redis.
+    /// Redis's word for a word of the key.
     pub fn redis_word(&self, word: String) -> String {
         let Scope::Node(_, pairs) = self.scope else { return word };
         let found = pairs.iter().find(|(_, ours)| *ours == word);
         found.map_or(word, |(redis, _)| (*redis).to_owned())
     }
 
-    /// What Redis' word is called in our configuration.
+    /// The key's word for a word of Redis.
     pub fn our_word(&self, word: String) -> String {
         let Scope::Node(_, pairs) = self.scope else { return word };
         let found = pairs.iter().find(|(redis, _)| *redis == word);
@@ -135,10 +135,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn no_name_stands_twice() {
+    fn no_name_occurs_twice() {
         let mut seen = BTreeSet::new();
         for row in all() {
-            assert!(seen.insert(row.name), "{} stands twice", row.name);
+            assert!(seen.insert(row.name), "{} occurs twice", row.name);
             assert!(row.alias.is_none_or(|alias| seen.insert(alias)), "{:?}", row.alias);
         }
     }

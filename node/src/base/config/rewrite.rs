@@ -1,4 +1,4 @@
-//! `CONFIG REWRITE`: changes single values of a YAML file and leaves the rest of its text alone.
+//! `CONFIG REWRITE`: changes single values of a YAML file and keeps the rest of its text.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use serde_yaml::Value;
 
 use super::tree;
 
-/// Writes `changed` (by dotted key) into the file, replacing it in one step.
+/// Writes `changed` (by dotted key) into the file and replaces the file atomically.
 pub(super) fn rewrite(path: &Path, changed: &BTreeMap<String, Value>) -> io::Result<()> {
     let old = std::fs::read_to_string(path)?;
     let mut lines: Vec<String> = old.lines().map(str::to_owned).collect();
@@ -18,13 +18,13 @@ pub(super) fn rewrite(path: &Path, changed: &BTreeMap<String, Value>) -> io::Res
     let mut text = lines.join("\n");
     text.push('\n');
     if !says(&text, &old, changed) {
-        // The file uses a form that lines cannot be edited in, such as `{a: 1}`.
+        // The file uses a form that cannot be edited by lines, such as `{a: 1}`.
         text = from_tree(&old, changed)?;
     }
     replace(path, &text)
 }
 
-/// Puts one value on its line, or adds the line to its section, or the section to the end.
+/// Replaces one value on its line, or adds the line to its section, or the section to the end.
 fn change_line(lines: &mut Vec<String>, key: &str, value: &Value) {
     let Some((section, field)) = key.split_once('.') else { return };
     let shown = serde_yaml::to_string(value).unwrap_or_default();
@@ -44,7 +44,7 @@ fn change_line(lines: &mut Vec<String>, key: &str, value: &Value) {
     }
 }
 
-/// Whether `text` says what `old` said, with `changed` changed.
+/// Whether `text` means the same as `old` with `changed` applied.
 fn says(text: &str, old: &str, changed: &BTreeMap<String, Value>) -> bool {
     let parse = |text: &str| serde_yaml::from_str::<Value>(text).map(|tree| tree::flatten(&tree).0);
     let (Ok(found), Ok(mut expected)) = (parse(text), parse(old)) else { return false };
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_flow_form_is_written_anew() {
+    fn a_file_in_flow_form_is_written_as_a_whole() {
         check("a: {x: 1}\n", "a.x", 2, "a:\n  x: 2\n");
     }
 

@@ -201,7 +201,7 @@ section! {
         idle_timeout_s: u64 = 0;
         /// Seconds between TCP keepalive probes; 0 for none.
         tcp_keepalive_s: u64 = 300;
-        /// Replies that may wait for a client before it is disconnected, in Redis' notation:
+        /// Replies that may wait for a client before it is disconnected, in Redis's notation:
         /// class, hard bytes, soft bytes, soft seconds.
         output_buffer: OutputBufferLimits = OutputBufferLimits::default();
         /// Bytes of unread requests that one client may have before it is disconnected.

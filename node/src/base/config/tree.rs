@@ -1,5 +1,5 @@
 //! The configuration as a flat table from dotted key to value: the form in which layers are merged
-//! and in which every value remembers where it came from.
+//! and in which the source of every value is recorded.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,17 +40,17 @@ impl fmt::Display for Source {
 /// Dotted key to value.
 pub(super) type Flat = BTreeMap<String, Value>;
 
-/// The section whose keys are free.
+/// The section that takes any key.
 pub(super) const PARAMETERS: &str = "parameters";
 
 /// The defaults.
 pub(super) fn flatten_defaults() -> Flat {
     let tree = serde_yaml::to_value(Config::default()).unwrap_or_default();
-    // The defaults are two levels of mappings by construction, so nothing can be left over.
+    // The defaults have two levels of mappings by construction, so nothing is left over.
     flatten(&tree).0
 }
 
-/// Flattens two levels; keys of the first level that hold no section are returned apart.
+/// Flattens two levels; first-level keys that are not sections are returned separately.
 pub(super) fn flatten(tree: &Value) -> (Flat, Vec<String>) {
     let (mut flat, mut odd) = (Flat::new(), Vec::new());
     let Value::Mapping(sections) = tree else { return (flat, odd) };
@@ -69,7 +69,7 @@ pub(super) fn flatten(tree: &Value) -> (Flat, Vec<String>) {
     (flat, odd)
 }
 
-/// Whether a section of this name exists; one without keys may stand empty in a file.
+/// Whether a section of this name exists; a section without keys may be empty in a file.
 fn is_section(name: &str) -> bool {
     let tree = serde_yaml::to_value(Config::default()).unwrap_or_default();
     tree.get(name).is_some() || name == PARAMETERS
@@ -87,7 +87,7 @@ pub(super) fn unflatten(flat: &Flat) -> Value {
     Value::Mapping(sections.collect())
 }
 
-/// A value as one line for people.
+/// A value on one line, for human readers.
 pub(super) fn show(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -116,7 +116,7 @@ pub(super) fn parse(model: Option<&Value>, text: &str) -> Value {
     }
 }
 
-/// Brings a value written by a person to the type of its default: a password may look like a
+/// Converts a value that a person wrote to the type of its default: a password may look like a
 /// number, a size may be a text, a switch may be `yes`.
 pub(super) fn coerce(model: Option<&Value>, value: Value) -> Value {
     match (model, &value) {

@@ -1,10 +1,10 @@
-//! What must hold between values, beyond the type of each.
+//! Rules between values, beyond the type of each.
 
 use super::{ClientCertificates, Config, DebugAccess, Switch};
 use crate::base::feature_level::FeatureLevel;
 use crate::base::limits;
 
-/// Every broken rule: the key to change and what to do.
+/// Every broken rule: the key to change and the reason.
 pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let mut rule = |holds: bool, key: &'static str, message: String| {
@@ -19,7 +19,7 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
     rule(
         config.node.drain_ms <= 600_000,
         "node.drain_ms",
-        "must be at most 600000, ten minutes".to_owned(),
+        "must be at most 600000 (ten minutes)".to_owned(),
     );
     let highest = FeatureLevel::HIGHEST.0;
     rule(
@@ -34,7 +34,7 @@ pub(super) fn check(config: &Config) -> Vec<(&'static str, String)> {
             || !config.security.requirepass.is_empty()
             || !config.auth.password_file.is_empty(),
         "security.enable_debug_command",
-        "`yes` lets everybody crash the node: set a password too, or say `local`".to_owned(),
+        "`yes` lets every client crash the node: set a password too, or use `local`".to_owned(),
     );
     let percentiles = &config.telemetry.latency_percentiles;
     let sound = super::Kind::Percentiles.check(percentiles, "");
@@ -50,14 +50,14 @@ type Rule<'a> = dyn FnMut(bool, &'static str, String) + 'a;
 
 fn check_ports(config: &Config, rule: &mut Rule<'_>) {
     let listen = &config.listen;
-    let doors = [
+    let ports = [
         ("listen.resp_port", listen.resp_port),
         ("listen.resp_tls_port", listen.resp_tls_port),
         ("listen.grpc_port", listen.grpc_port),
         ("listen.http_port", listen.http_port),
     ];
-    for (index, (key, port)) in doors.iter().enumerate() {
-        let taken = doors[..index].iter().find(|(_, other)| other == port && *port != 0);
+    for (index, (key, port)) in ports.iter().enumerate() {
+        let taken = ports[..index].iter().find(|(_, other)| other == port && *port != 0);
         if let Some((other, _)) = taken {
             rule(false, key, format!("port {port} is already {other}: choose another"));
         }
@@ -65,7 +65,7 @@ fn check_ports(config: &Config, rule: &mut Rule<'_>) {
     rule(
         listen.resp_port != 0 || listen.resp_tls_port != 0,
         "listen.resp_port",
-        "must not be 0 while listen.resp_tls_port is: clients would find no door".to_owned(),
+        "must not be 0 while listen.resp_tls_port is: clients could not connect".to_owned(),
     );
     for peer in &config.node.peers {
         let port = peer.rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok());
@@ -99,7 +99,7 @@ fn check_raft(config: &Config, rule: &mut Rule<'_>) {
     rule(
         raft.clock_offset_max_ms >= 100,
         "raft.clock_offset_max_ms",
-        "must be at least 100: that much two clocks may seem to differ because of the network"
+        "must be at least 100: two clocks may seem to differ by that much because of the network"
             .to_owned(),
     );
     rule(
@@ -179,7 +179,7 @@ fn check_tls(config: &Config, rule: &mut Rule<'_>) {
         (tls.http_mode == Switch::On).then_some("tls.http_mode is on")
     };
     let authority = (tls.client_certificates != ClientCertificates::None)
-        .then_some("clients show certificates");
+        .then_some("clients present certificates");
     let peers = (tls.peer_mode == Switch::On).then_some("tls.peer_mode is on");
     let files = [
         (clients, "tls.certificate_file", &tls.certificate_file),

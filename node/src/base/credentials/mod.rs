@@ -13,7 +13,7 @@ use super::config::{ClientCertificates, Config, Switch, TlsConfig};
 use super::secret::Secret;
 use super::tls::{self, PeerTls, ServerTls};
 
-/// What a node shows and what it accepts.
+/// The certificates that a node presents, and the certificates and passwords that it accepts.
 #[derive(Debug, Default)]
 pub struct Credentials {
     passwords: Option<Watched<Vec<Secret>>>,
@@ -42,12 +42,12 @@ impl Credentials {
         })
     }
 
-    /// What is shown to clients; `None` without TLS.
+    /// The certificate that clients see; `None` without TLS.
     pub const fn clients(&self) -> Option<&Arc<Watched<ServerTls>>> {
         self.clients.as_ref()
     }
 
-    /// What is shown to peers and asked of them; `None` without TLS.
+    /// The certificate that peers see, and how theirs are checked; `None` without TLS.
     pub const fn peers(&self) -> Option<&Arc<Watched<PeerTls>>> {
         self.peers.as_ref()
     }
@@ -57,7 +57,8 @@ impl Credentials {
         self.passwords.is_some()
     }
 
-    /// Whether `guess` is a password of the file; all are compared, so that time tells nothing.
+    /// Whether `guess` is a password of the file. All are compared, so that the time reveals
+    /// nothing.
     pub fn accepts(&self, guess: &[u8]) -> bool {
         let matches = |file: &Watched<Vec<Secret>>| {
             file.load().iter().fold(false, |found, secret| found | secret.matches(guess))
@@ -65,14 +66,14 @@ impl Credentials {
         self.passwords.as_ref().is_some_and(matches)
     }
 
-    /// Reads the files again where they have changed, and logs what came of it.
+    /// Reads the changed files again and logs the result.
     pub fn reload(&self) {
         log("passwords", self.passwords.as_ref().map(Watched::reload));
         log("certificate for clients", self.clients.as_ref().map(|files| files.reload()));
         log("certificate for peers", self.peers.as_ref().map(|files| files.reload()));
     }
 
-    /// Each door with a certificate and the end of its validity, Unix seconds.
+    /// Each listener with a certificate and the end of its validity, Unix seconds.
     pub fn expiries(&self) -> Vec<(&'static str, u64)> {
         let clients = self.clients.as_ref().map(|tls| ("clients", tls.load().expires_unix_s));
         let peers = self.peers.as_ref().map(|tls| ("peers", tls.load().expires_unix_s));
@@ -119,10 +120,10 @@ fn peers(tls: &TlsConfig, clock: Arc<dyn Clock>) -> Result<Watched<PeerTls>, Fil
     opened.map_err(|error| of_key(error, &keys))
 }
 
-/// Names the key of the configuration that named the file.
+/// Adds the configuration key that names the file.
 fn of_key(mut error: FileError, keys: &[(&str, &String)]) -> FileError {
     if let Some((key, _)) = keys.iter().find(|(_, file)| error.file == Path::new(file)) {
-        error.reason = format!("{}; it was named by {key}", error.reason);
+        error.reason = format!("{}; it is named by {key}", error.reason);
     }
     error
 }
@@ -132,10 +133,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_cannot_be_read_is_told_with_the_key_that_named_it() {
+    fn the_error_for_an_unreadable_file_names_the_key_of_the_file() {
         let file = "/nonexistent/passwords".to_owned();
         let error = of_key(FileError::new(&file, "gone"), &[("auth.password_file", &file)]);
-        let text = "/nonexistent/passwords: gone; it was named by auth.password_file";
+        let text = "/nonexistent/passwords: gone; it is named by auth.password_file";
         assert_eq!(error.to_string(), text);
     }
 }

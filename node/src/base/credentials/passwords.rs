@@ -1,16 +1,16 @@
-//! Passwords in a file, one a line, all of them valid: so that an old and a new one are, while
-//! clients change over.
+//! A file of passwords, one per line. All are valid, so that clients can change from an old one to
+//! a new one.
 
 use super::watched::{Content, FileError};
 use crate::base::secret::Secret;
 
-/// The passwords of a file; none at all is a mistake, because nobody could come in.
+/// The passwords of a file. A file without one is an error, because no client could authenticate.
 pub(super) fn parse([content]: [&Content; 1]) -> Result<Vec<Secret>, FileError> {
     let wrong = |reason| FileError::new(&content.file, reason);
     let text = std::str::from_utf8(&content.bytes).map_err(|_| wrong("is not UTF-8 text"))?;
     let passwords: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(Secret::new).collect();
     if passwords.is_empty() {
-        return Err(wrong("holds no password; write one a line"));
+        return Err(wrong("holds no password; write one per line"));
     }
     Ok(passwords)
 }
@@ -36,8 +36,8 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_password_opens_no_door() {
-        check(b"\n\r\n", Err("holds no password; write one a line"));
+    fn a_file_without_a_password_is_an_error() {
+        check(b"\n\r\n", Err("holds no password; write one per line"));
         check(b"\xff", Err("is not UTF-8 text"));
     }
 }

@@ -1,5 +1,6 @@
-//! Files whose content is replaced while the process runs, as Kubernetes does with mounted Secrets:
-//! by content, because a swapped link changes neither name nor time of the file behind it.
+//! Files whose content is replaced while the process runs, as Kubernetes does with mounted Secrets.
+//! Changes are found by content, because replacing a link changes neither the name nor the time of
+//! its target.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -14,12 +15,12 @@ use parking_lot::Mutex;
 pub struct FileError {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
 impl FileError {
-    /// A file and what is wrong with it.
+    /// A file and why it cannot be used.
     pub fn new(file: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Self { file: file.into(), reason: reason.into() }
     }
@@ -28,9 +29,9 @@ impl FileError {
 /// One file as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
-    /// Where it is.
+    /// The file.
     pub file: PathBuf,
-    /// What it holds.
+    /// Its content.
     pub bytes: Vec<u8>,
 }
 
@@ -47,12 +48,12 @@ impl Content {
 
 type Parse<T> = Box<dyn Fn(&[Content]) -> Result<T, FileError> + Send + Sync>;
 
-/// What some files mean together; the last meaning that made sense.
+/// What some files mean together: the last valid meaning.
 pub struct Watched<T> {
     files: Vec<PathBuf>,
     parse: Parse<T>,
     current: ArcSwap<T>,
-    /// What was last read, good or bad, so that a mistake is reported once.
+    /// What was last read, valid or not, so that an error is reported once.
     seen: Mutex<Result<Vec<Content>, FileError>>,
 }
 
@@ -69,13 +70,13 @@ impl<T> Watched<T> {
         Ok(Self { files, parse: Box::new(parse), current, seen: Mutex::new(Ok(contents)) })
     }
 
-    /// The meaning now.
+    /// The current meaning.
     pub fn load(&self) -> Arc<T> {
         self.current.load_full()
     }
 
-    /// Reads the files again; whether they mean something new. A mistake leaves the old meaning in
-    /// force and is told once.
+    /// Reads the files again and returns whether their meaning changed. After an error the previous
+    /// meaning stays current, and the error is returned once.
     pub fn reload(&self) -> Result<bool, FileError> {
         let mut seen = self.seen.lock();
         let now = read(&self.files);
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_file_keeps_the_old_meaning_and_is_told_once() {
+    fn a_broken_file_keeps_the_old_meaning_and_is_reported_once() {
         let path = tempfile::NamedTempFile::new().unwrap().into_temp_path();
         std::fs::write(&path, "1").unwrap();
         let watched = Watched::open([path.to_path_buf()], number).unwrap();

@@ -1,5 +1,5 @@
-//! A disk in memory for the simulator and for tests. It keeps apart what programs see and what is
-//! flushed, so that [`MemoryDisk::crash`] can lose everything a real power cut may lose.
+//! A disk in memory for the simulator and for tests. It stores separately what programs see and
+//! what is flushed, so that [`MemoryDisk::crash`] can lose everything that a power cut may lose.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,15 +25,15 @@ struct State {
     next_file: u64,
     names: BTreeMap<PathBuf, u64>,
     durable_names: BTreeMap<PathBuf, u64>,
-    /// Changes of names since the last flush of their directory, in order.
+    /// Changes of file names since the last flush of their directory, in order.
     pending_names: Vec<NameChange>,
     locks: BTreeMap<PathBuf, u64>,
-    /// Grows at every crash: handles of before are dead.
+    /// Increases with every crash: handles from before are invalid.
     life: u64,
     capacity_bytes: Option<u64>,
-    /// Writes that find no room, before others do again.
+    /// Number of writes that still fail because the disk is full.
     full_writes: u64,
-    /// Operations that still succeed before the power goes.
+    /// Number of operations that still succeed before the power cut.
     fuse: Option<u64>,
     operations: u64,
     syncs_before_failure: Option<u64>,
@@ -53,15 +53,15 @@ impl MemoryDisk {
         Self::default()
     }
 
-    /// Cuts the power and starts again: what was not flushed is lost, kept or torn as `seed` says.
-    /// Files that are still open answer errors from now on.
+    /// Simulates a power cut and a restart: what was not flushed is lost, kept or torn, depending
+    /// on `seed`. Open files return errors from now on.
     pub fn crash(&self, seed: u64) {
         let mut state = self.state.lock();
         let mut random = generator(seed);
         for contents in state.files.values_mut() {
             contents.crash(&mut random);
         }
-        // A journalling file system keeps changes of names in order: a first part of them survives.
+        // A journalling file system keeps changes of names in order: a prefix of them survives.
         let pending = std::mem::take(&mut state.pending_names);
         let kept = usize::try_from(random() % (pending.len() as u64 + 1)).unwrap_or(0);
         for change in &pending[..kept] {
@@ -77,8 +77,8 @@ impl MemoryDisk {
         state.hangs = false;
     }
 
-    /// Takes everything away, as a new disk in the place of this one. Files that are still open
-    /// answer errors from now on.
+    /// Removes everything, as if the disk were replaced by a new one. Open files return errors from
+    /// now on.
     pub fn erase(&self) {
         let mut state = self.state.lock();
         let life = state.life + 1;
@@ -96,37 +96,37 @@ impl MemoryDisk {
         self.state.lock().operations
     }
 
-    /// Limits the sum of all file lengths; growing past it answers `StorageFull`.
+    /// Limits the sum of all file lengths; a write beyond it fails with `StorageFull`.
     pub fn set_capacity(&self, bytes: Option<u64>) {
         self.state.lock().capacity_bytes = bytes;
     }
 
-    /// Limits the sum of all file lengths to what it is now and so many bytes.
+    /// Limits the sum of all file lengths to its present value plus so many bytes.
     pub fn leave_room(&self, bytes: u64) {
         let mut state = self.state.lock();
         state.capacity_bytes = Some(state.used_bytes() + bytes);
     }
 
-    /// Answers `StorageFull` to so many of the next writes, even to those into a part that exists,
-    /// as file systems do that write changed blocks to another place.
+    /// Fails so many of the next writes with `StorageFull`, even those into an existing part of a
+    /// file, as on file systems that write changed blocks to another place.
     pub fn refuse_writes(&self, count: u64) {
         self.state.lock().full_writes = count;
     }
 
     /// Lets `syncs` more flushes of files succeed and fails the next one with an input/output
-    /// error. What it was to write may be lost, though programs go on to read it and later flushes
-    /// succeed.
+    /// error. The data of the failed flush may be lost, though programs still read it and later
+    /// flushes succeed.
     pub fn fail_sync_after(&self, syncs: u64) {
         self.state.lock().syncs_before_failure = Some(syncs);
     }
 
-    /// Lets every [`DiskFile::flush`] wait until this is called with `false`, or the power goes.
+    /// Lets every [`DiskFile::flush`] wait until this is called with `false`, or until the power
+    /// cut.
     pub fn hang(&self, hangs: bool) {
         self.state.lock().hangs = hangs;
     }
 
-    /// A disk of its own with what programs see on this one at the moment, as a volume snapshot has
-    /// it.
+    /// A separate disk with what programs see on this one at the moment, like a volume snapshot.
     #[must_use]
     pub fn copy(&self) -> Self {
         let copy = Self::new();
@@ -134,7 +134,7 @@ impl MemoryDisk {
         copy
     }
 
-    /// Puts the files of another disk in the place of this one's. Handles of before are dead.
+    /// Replaces the files of this disk by those of another one. Handles from before are invalid.
     pub fn put_back(&self, other: &Self) {
         let (files, names, next_file) = {
             let other = other.state.lock();
@@ -147,7 +147,7 @@ impl MemoryDisk {
         state.files.values_mut().for_each(Contents::sync);
     }
 
-    /// Flips the bits of `mask` in one byte at rest, as a decaying medium does.
+    /// Flips the bits of `mask` in one stored byte, like a decaying medium.
     pub fn flip(&self, path: &Path, offset: u64, mask: u8) -> io::Result<()> {
         let mut state = self.state.lock();
         let id = state.find(path)?;
@@ -404,7 +404,7 @@ impl DiskFile for MemoryFile {
     }
 }
 
-/// How soon the end of a hang is noticed.
+/// How often a waiting flush checks whether the disk still hangs.
 const HANG_STEP: Duration = Duration::from_millis(1);
 
 /// `EIO` on Linux.
@@ -414,7 +414,7 @@ fn to_usize(value: u64) -> io::Result<usize> {
     usize::try_from(value).map_err(|_| io::ErrorKind::InvalidInput.into())
 }
 
-/// SplitMix64: enough to pick what survives, and the same for the same seed.
+/// SplitMix64: good enough to choose what survives, and the same for the same seed.
 fn generator(seed: u64) -> impl FnMut() -> u64 {
     let mut state = seed;
     move || {

@@ -25,7 +25,7 @@ fn what_was_flushed_survives_every_crash() {
         disk.crash(seed);
         let bytes = read_all(&disk, "a").unwrap();
         assert_eq!(&bytes[..4], b"safe");
-        assert!(file.sync_data().is_err(), "a handle of before the crash must be dead");
+        assert!(file.sync_data().is_err(), "a handle from before the crash must be invalid");
     }
 }
 
@@ -89,7 +89,7 @@ fn injected_failures_come_at_the_chosen_operation() {
 }
 
 #[test]
-fn what_a_failed_flush_left_out_is_seen_until_the_power_goes_and_never_flushed_again() {
+fn data_of_a_failed_flush_is_visible_until_a_power_cut_and_never_flushed_again() {
     let outcomes: std::collections::BTreeSet<Vec<u8>> = (0..50)
         .map(|earlier_operations| {
             let disk = MemoryDisk::new();
@@ -111,7 +111,7 @@ fn what_a_failed_flush_left_out_is_seen_until_the_power_goes_and_never_flushed_a
 }
 
 #[test]
-fn what_is_written_again_after_a_failed_flush_is_safe_after_the_next_one() {
+fn data_that_is_written_again_after_a_failed_flush_is_durable_after_the_next_one() {
     for seed in 0..50 {
         let disk = MemoryDisk::new();
         let file = disk.create(&path("a")).unwrap();

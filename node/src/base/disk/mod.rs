@@ -1,5 +1,5 @@
-//! The door to files. Production uses [`RealDisk`]; the simulator [`MemoryDisk`], which loses what
-//! was not flushed.
+//! Access to files. Production uses [`RealDisk`]; the simulator uses [`MemoryDisk`], which loses
+//! what was not flushed.
 
 mod memory;
 mod paced;
@@ -32,15 +32,15 @@ pub trait Disk: Send + Sync + 'static {
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>>;
     /// Makes creations, renames and removals in this directory durable.
     fn sync_directory(&self, directory: &Path) -> io::Result<()>;
-    /// Bytes free for us on the file system that holds `directory`.
+    /// Bytes that this process may still use on the file system of `directory`.
     fn free_bytes(&self, directory: &Path) -> io::Result<u64>;
     /// Takes the lock file at `path` for this process until the guard is dropped; fails at once
     /// when another process holds it.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>>;
 }
 
-/// Whether an error says that there is no room, which may pass. Every other error of a write or a
-/// flush is a failure of the disk, after which nothing may be acknowledged.
+/// Whether the error is a full disk, which may pass. Every other error of a write or a flush is a
+/// failure of the disk, after which nothing may be acknowledged.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
@@ -56,8 +56,8 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug + 'static {
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// `fdatasync`: what was written is on stable storage when this returns.
     fn sync_data(&self) -> io::Result<()>;
-    /// As [`DiskFile::sync_data`], for a task that owns its thread: it blocks that thread, except
-    /// where a disk is simulated and takes simulated time.
+    /// As [`DiskFile::sync_data`], for a task that has its own thread: it blocks that thread,
+    /// except on a simulated disk, where it takes simulated time.
     fn flush(&self) -> BoxFuture<'_, io::Result<()>> {
         Box::pin(async move { self.sync_data() })
     }
@@ -68,11 +68,11 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug + 'static {
 }
 
 impl dyn DiskFile {
-    /// Makes durable what this file reads as, whatever happened before this process opened it.
-    /// After a flush that failed, the kernel goes on to show what it could not write and takes it
-    /// for written: a flush alone would succeed and write nothing. So the bytes are written again,
-    /// which makes them due, and flushed; the first `last_bytes` go after all others are safe, for
-    /// formats whose header decides what else counts.
+    /// Makes the present content of this file durable, whatever happened before this process opened
+    /// it. After a failed flush, the kernel still shows what it could not write and treats it as
+    /// written: a flush alone would succeed and write nothing. So the bytes are written again,
+    /// which marks them as changed, and then flushed. The first `last_bytes` are written after all
+    /// others are durable, for formats whose header decides what else counts.
     pub fn write_again(&self, last_bytes: u64) -> io::Result<()> {
         const PIECE_BYTES: u64 = 1 << 20;
         let length = self.length()?;
@@ -92,8 +92,8 @@ impl dyn DiskFile {
         Ok(())
     }
 
-    /// Writes a piece where it was read. A block of zeros for which there is no room is a hole in
-    /// the file, where nothing was ever written.
+    /// Writes a piece where it was read. A block of zeros that does not fit on the disk is a hole
+    /// in the file, where no data was ever written.
     fn write_back(&self, piece: &[u8], at: u64) -> io::Result<()> {
         const BLOCK_BYTES: usize = 4096;
         match self.write_all_at(piece, at) {

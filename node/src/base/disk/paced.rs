@@ -1,5 +1,4 @@
-//! A file that takes bytes no faster than told, so that background writing leaves the disk to
-//! others.
+//! A file that limits its write rate, so that background writing leaves the disk to others.
 
 use std::io;
 use std::sync::Arc;
@@ -10,17 +9,17 @@ use tokio::time::Instant;
 
 use super::DiskFile;
 
-/// How soon a changed pace is noticed.
-const NAP_MAX: Duration = Duration::from_millis(50);
+/// The longest sleep: a changed rate takes effect after this time.
+const SLEEP_MAX: Duration = Duration::from_millis(50);
 
-/// Bytes a second at the moment; 0 for no limit.
+/// The current limit in bytes per second; 0 for no limit.
 pub type Pace = Arc<dyn Fn() -> u64 + Send + Sync>;
 
-/// See the module. Blocks the writing thread.
+/// A rate-limited file. It blocks the writing thread.
 pub struct PacedFile {
     file: Arc<dyn DiskFile>,
     pace: Pace,
-    debt: Mutex<Debt>,
+    backlog: Mutex<Backlog>,
 }
 
 impl std::fmt::Debug for PacedFile {
@@ -29,16 +28,16 @@ impl std::fmt::Debug for PacedFile {
     }
 }
 
-/// Bytes written ahead of the pace, as of a moment.
+/// Bytes written ahead of the rate, as of one moment.
 #[derive(Debug)]
-struct Debt {
+struct Backlog {
     bytes: f64,
     at: Instant,
 }
 
-impl Debt {
-    /// How long the writer has to wait; `None` when it may go on.
-    fn pay(&mut self, now: Instant, bytes_per_second: u64) -> Option<Duration> {
+impl Backlog {
+    /// How long the writer has to wait; `None` when it may continue.
+    fn drain(&mut self, now: Instant, bytes_per_second: u64) -> Option<Duration> {
         if bytes_per_second == 0 {
             self.bytes = 0.0;
         }
@@ -47,16 +46,16 @@ impl Debt {
         self.at = now;
         (self.bytes > 0.0).then(|| {
             let seconds = self.bytes / bytes_per_second as f64;
-            Duration::try_from_secs_f64(seconds).map_or(NAP_MAX, |wait| wait.min(NAP_MAX))
+            Duration::try_from_secs_f64(seconds).map_or(SLEEP_MAX, |wait| wait.min(SLEEP_MAX))
         })
     }
 }
 
 impl PacedFile {
-    /// Writes to `file` at the pace that `pace` tells, which is asked again and again.
+    /// Writes to `file` at the rate that `pace` returns; it is called before every write.
     pub fn new(file: Arc<dyn DiskFile>, pace: Pace) -> Self {
-        let debt = Mutex::new(Debt { bytes: 0.0, at: Instant::now() });
-        Self { file, pace, debt }
+        let backlog = Mutex::new(Backlog { bytes: 0.0, at: Instant::now() });
+        Self { file, pace, backlog }
     }
 }
 
@@ -67,10 +66,10 @@ impl DiskFile for PacedFile {
 
     fn write_all_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.file.write_all_at(bytes, offset)?;
-        self.debt.lock().bytes += bytes.len() as f64;
+        self.backlog.lock().bytes += bytes.len() as f64;
         loop {
             let bytes_per_second = (self.pace)();
-            let wait = self.debt.lock().pay(Instant::now(), bytes_per_second);
+            let wait = self.backlog.lock().drain(Instant::now(), bytes_per_second);
             match wait {
                 Some(wait) => std::thread::sleep(wait),
                 None => return Ok(()),
@@ -96,18 +95,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_ahead_of_the_pace_are_paid_with_time() {
+    fn writes_above_the_rate_are_delayed() {
         let at = Instant::now();
-        let mut debt = Debt { bytes: 100.0, at };
-        assert_eq!(debt.pay(at, 10_000), Some(Duration::from_millis(10)));
-        assert_eq!(debt.pay(at, 10), Some(NAP_MAX), "a changed pace is noticed soon");
-        assert_eq!(debt.pay(at + Duration::from_millis(5), 10_000), Some(Duration::from_millis(5)));
-        assert_eq!(debt.pay(at + Duration::from_millis(11), 10_000), None);
+        let mut backlog = Backlog { bytes: 100.0, at };
+        assert_eq!(backlog.drain(at, 10_000), Some(Duration::from_millis(10)));
+        assert_eq!(backlog.drain(at, 10), Some(SLEEP_MAX), "a changed rate takes effect soon");
+        let half = Duration::from_millis(5);
+        assert_eq!(backlog.drain(at + half, 10_000), Some(half));
+        assert_eq!(backlog.drain(at + Duration::from_millis(11), 10_000), None);
         let later = at + Duration::from_secs(60);
-        assert_eq!(debt.pay(later, 10_000), None, "idle time is not saved up");
-        debt.bytes = 100.0;
-        assert_eq!(debt.pay(later, 10_000), Some(Duration::from_millis(10)));
-        assert_eq!(debt.pay(later, 0), None, "0 is no limit");
-        assert_eq!(debt.bytes, 0.0);
+        assert_eq!(backlog.drain(later, 10_000), None, "idle time is not saved up");
+        backlog.bytes = 100.0;
+        assert_eq!(backlog.drain(later, 10_000), Some(Duration::from_millis(10)));
+        assert_eq!(backlog.drain(later, 0), None, "0 is no limit");
+        assert_eq!(backlog.bytes, 0.0);
     }
 }

@@ -43,7 +43,7 @@ impl Disk for RealDisk {
         let missing: Vec<&Path> =
             path.ancestors().take_while(|ancestor| !ancestor.exists()).collect();
         std::fs::create_dir_all(path)?;
-        // A directory is an entry of its parent: without this a power cut may take it away, with
+        // A directory is an entry of its parent: without this, a power cut may remove it, with
         // everything that was flushed inside.
         for created in missing {
             if let Some(parent) = created.parent().filter(|parent| !parent.as_os_str().is_empty()) {

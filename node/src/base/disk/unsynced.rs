@@ -1,10 +1,10 @@
 //! What a power cut leaves of a file whose last writes were not flushed: any of the sectors written
-//! since the last flush may have reached the disk, the others hold what they held before.
+//! since the last flush may have reached the disk; the others keep their old content.
 
 /// The unit that a disk writes as a whole.
 const SECTOR_BYTES: usize = 512;
 
-/// The bytes of one file: as programs see them, and as they are safe on the disk.
+/// The bytes of one file: as programs see them, and as they are durable on the disk.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Contents {
     pub(super) current: Vec<u8>,
@@ -38,8 +38,8 @@ impl Contents {
         }
     }
 
-    /// Fails a flush as Linux does: programs go on to see what they wrote, but the kernel takes it
-    /// for written from now on. No later flush writes it again, and `random` picks what of it
+    /// Fails a flush as Linux does: programs still see what they wrote, but the kernel treats it as
+    /// written from now on. No later flush writes it again, and `random` chooses the part that
     /// reached the disk.
     pub(super) fn fail_sync(&mut self, random: &mut impl FnMut() -> u64) {
         self.lose_pending(random);
@@ -54,8 +54,8 @@ impl Contents {
         }
     }
 
-    /// Keeps what was flushed and, of the rest, what `random` picks: for each change in turn
-    /// nothing, all of it, a first part, or single sectors.
+    /// Keeps what was flushed and, of the rest, what `random` chooses: of each change in turn
+    /// nothing, everything, a first part, or single sectors.
     pub(super) fn crash(&mut self, random: &mut impl FnMut() -> u64) {
         self.lose_pending(random);
         self.current = self.durable.clone();

@@ -1,5 +1,5 @@
-//! The 80-bit floats in which Redis computes `INCRBYFLOAT` and `HINCRBYFLOAT` on x86, done in
-//! integers, so that every replica on every platform gets the same digits: 3.0 + 1.1 is 4.1.
+//! The 80-bit floats in which Redis computes `INCRBYFLOAT` and `HINCRBYFLOAT` on x86, implemented
+//! with integers, so that every replica on every platform gets the same digits: 3.0 + 1.1 is 4.1.
 
 mod natural;
 mod parse;
@@ -17,7 +17,7 @@ pub struct LongDouble {
     exponent: i32,
 }
 
-/// What the text of a float stands for.
+/// The value of the text of a float.
 #[derive(Debug, Clone, Copy)]
 pub enum Parsed {
     /// A number.
@@ -26,13 +26,13 @@ pub enum Parsed {
     Infinite,
 }
 
-/// Exponent of the lowest mantissa bit from which on a number is too large.
+/// Exponent of the lowest mantissa bit above which a number is too large.
 const EXPONENT_MAX: i32 = 16_384 - 64;
 
-/// The same for the smallest number: below it is zero.
+/// The same for the smallest number: smaller ones are zero.
 const EXPONENT_MIN: i32 = -16_446 - 63;
 
-/// Ten to the power of the decimals that are written.
+/// Ten to the power of the number of written decimals.
 const DECIMAL_SCALE: u128 = 10_u128.pow(DECIMALS as u32);
 const DECIMALS: usize = 17;
 
@@ -50,7 +50,7 @@ impl LongDouble {
         }
         let larger = (self.exponent, self.mantissa) >= (other.exponent, other.mantissa);
         let (high, low) = if larger { (self, other) } else { (other, self) };
-        // Two bits of room above, 62 below; what is shifted out further is only remembered.
+        // Two spare bits above, 62 below; of bits that are shifted out further only a flag remains.
         let high_wide = u128::from(high.mantissa) << 62;
         let low_wide = u128::from(low.mantissa) << 62;
         let distance = high.exponent.abs_diff(low.exponent);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_strtold_does_not_take_whole_are_refused() {
+    fn texts_that_strtold_does_not_read_completely_are_refused() {
         for text in
             ["", " 1", "1 ", "nan", "1e", "0x", "-", ".", "e1", "1e-5000", "1e5000", "1_0", "--1"]
         {

@@ -43,7 +43,7 @@ impl Natural {
         self.multiply_add(10_u32.pow((exponent % 9) as u32), 0);
     }
 
-    /// Divides by ten to the power `exponent`; whether anything was left over.
+    /// Divides by ten to the power `exponent`; returns whether there was a remainder.
     pub(super) fn divide_by_ten(&mut self, exponent: usize) -> bool {
         let mut left_over = false;
         for _ in 0..exponent / 9 {

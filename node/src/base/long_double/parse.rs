@@ -3,16 +3,16 @@
 use super::natural::Natural;
 use super::{EXPONENT_MIN, LongDouble, Parsed};
 
-/// Longest text that Redis takes for a float (`MAX_LONG_DOUBLE_CHARS`); bounds the work too.
+/// Longest text that Redis accepts as a float (`MAX_LONG_DOUBLE_CHARS`); it limits the work too.
 const TEXT_BYTES_MAX: usize = 5 * 1024 - 1;
 
-/// Decimal exponents past these are over- or underflow whatever the digits.
+/// Larger decimal exponents overflow or underflow with any digits.
 const DECIMAL_EXPONENT_MAX: i64 = 4_933;
 const DECIMAL_EXPONENT_MIN: i64 = -4_970;
 
 impl Parsed {
     /// Decimal or hexadecimal with an optional exponent, or `inf`; the whole text, without spaces.
-    /// `None` for anything else, `nan` and what is too large or too small included.
+    /// `None` for anything else, including `nan` and numbers that are too large or too small.
     pub fn from_text(text: &[u8]) -> Option<Self> {
         if text.len() > TEXT_BYTES_MAX {
             return None;
@@ -37,7 +37,7 @@ impl Parsed {
 struct Parts {
     /// Without leading zeros.
     digits: Vec<u8>,
-    /// How many of them, leading zeros included, stand after the point.
+    /// How many of them, including leading zeros, are after the point.
     decimals: i64,
     exponent: i64,
 }
@@ -59,7 +59,7 @@ impl Parts {
     }
 }
 
-/// Saturates far outside of what any number has.
+/// Saturates far outside the range of any number.
 fn parse_exponent(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
@@ -87,7 +87,7 @@ fn decimal(negative: bool, text: &[u8]) -> Option<LongDouble> {
         natural.multiply_by_ten(power);
         return finish(negative, &natural, 0, false);
     }
-    // Room for 68 bits of the quotient; a decimal digit takes less than 3.322 bits.
+    // Enough for 68 bits of the quotient; a decimal digit takes less than 3.322 bits.
     let shift = power * 3_322 / 1_000 + 68;
     natural.shift_left(shift);
     let inexact = natural.divide_by_ten(power);

@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Buckets to each power of two.
+/// Buckets per power of two.
 const SUB_BUCKETS: usize = 4;
 
 /// Powers of two covered: up to 2^32 eighths of a microsecond, which is nine minutes.

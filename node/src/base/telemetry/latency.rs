@@ -1,4 +1,4 @@
-//! Pauses, kept by what caused them (`LATENCY`).
+//! Pauses by their cause (`LATENCY`).
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -18,7 +18,7 @@ pub struct LatencyMonitor {
 /// The pauses of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LatencyEvent {
-    /// Oldest first; at most one to each second, the longest of it.
+    /// Oldest first; for each second only the longest one.
     pub samples: VecDeque<LatencySample>,
     /// The longest ever, milliseconds.
     pub max_ms: u64,
@@ -34,7 +34,7 @@ pub struct LatencySample {
 }
 
 impl LatencyMonitor {
-    /// Milliseconds from which pauses are kept; 0 for none.
+    /// The minimum in milliseconds of a pause that is recorded; 0 records none.
     pub fn set_threshold_ms(&self, threshold_ms: u64) {
         self.threshold_ms.store(threshold_ms, Relaxed);
     }
@@ -44,14 +44,14 @@ impl LatencyMonitor {
         self.threshold_ms.load(Relaxed)
     }
 
-    /// Whether a pause this long is kept. A few nanoseconds.
+    /// Whether a pause of this length is recorded. Takes a few nanoseconds.
     pub fn wants(&self, elapsed: Duration) -> bool {
         let threshold = u128::from(self.threshold_ms());
         threshold != 0 && elapsed.as_millis() >= threshold
     }
 
-    /// Keeps a pause if it is long enough. `event` is Redis' word where it has one (`command`,
-    /// `fast-command`, `expire-cycle`); `unix_ms` is the time now.
+    /// Records a pause if it is long enough. `event` is Redis's word where there is one (`command`,
+    /// `fast-command`, `expire-cycle`); `unix_ms` is the current time.
     pub fn record(&self, event: &str, elapsed: Duration, unix_ms: u64) {
         if self.wants(elapsed) {
             let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -60,17 +60,17 @@ impl LatencyMonitor {
         }
     }
 
-    /// One kind.
+    /// The pauses of one kind.
     pub fn event(&self, event: &str) -> Option<LatencyEvent> {
         self.events.lock().get(event).cloned()
     }
 
-    /// All kinds by name.
+    /// All kinds, sorted by name.
     pub fn events(&self) -> Vec<(String, LatencyEvent)> {
         self.events.lock().iter().map(|(name, event)| (name.clone(), event.clone())).collect()
     }
 
-    /// Forgets these kinds, or all when none is named; how many there were.
+    /// Removes these kinds, or all when none is named; returns how many there were.
     pub fn reset(&self, names: &[String]) -> usize {
         let mut events = self.events.lock();
         let before = events.len();
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn reset_forgets_what_is_named_or_all() {
+    fn reset_removes_the_named_kinds_or_all() {
         let monitor = LatencyMonitor::default();
         monitor.set_threshold_ms(1);
         for event in ["a", "b", "c"] {

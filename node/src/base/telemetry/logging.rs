@@ -17,7 +17,7 @@ const FILTER_VARIABLE: &str = "IRONKV_LOG";
 /// Changes the level of the running process.
 #[derive(Debug, Clone)]
 pub struct LevelHandle {
-    /// `None` when the environment gave a filter, which then stays.
+    /// `None` when the environment set a filter, which then cannot change.
     filter: Option<Handle<EnvFilter, Registry>>,
 }
 
@@ -32,7 +32,7 @@ impl LevelHandle {
     }
 }
 
-/// Sets up logging for the whole process; `None` when it already is.
+/// Sets up logging for the whole process; `None` when it is set up already.
 pub fn start(format: LogFormat, level: LogLevel) -> Option<LevelHandle> {
     let given = std::env::var(FILTER_VARIABLE).ok().and_then(|text| text.parse().ok());
     let is_given = given.is_some();
@@ -53,7 +53,7 @@ where
     }
 }
 
-/// Libraries speak one step more quietly than we do.
+/// Libraries log one level less than our code.
 fn filter_of(level: LogLevel) -> EnvFilter {
     let (ours, theirs) = match level {
         LogLevel::Error => (LevelFilter::ERROR, "error"),
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_quieter_than_we_are() {
+    fn libraries_log_less_than_our_code() {
         let shown = filter_of(LogLevel::Info).to_string();
         assert!(shown.contains("openraft=warn") && shown.ends_with("info"), "{shown}");
     }

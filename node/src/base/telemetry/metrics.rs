@@ -1,4 +1,4 @@
-//! Counters that cost a few nanoseconds: every thread counts for itself, a scrape adds up.
+//! Counters that cost a few nanoseconds: every thread has its own, a scrape adds them up.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::{CommandSnapshot, Histogram, HistogramSnapshot, Snapshot, Stat};
 use crate::base::limits::ERROR_CODES_MAX;
 
-/// How often [`Metrics::sample_forever`] looks, and how many looks make up a rate, as Redis does.
+/// How often [`Metrics::sample_forever`] samples, and the number of samples of a rate, as in Redis.
 const SAMPLE_EVERY: Duration = Duration::from_millis(100);
 const SAMPLES: usize = 16;
 
@@ -20,7 +20,7 @@ const SAMPLES: usize = 16;
 pub struct Metrics {
     command_names: Vec<String>,
     threads: RwLock<Vec<Arc<ThreadMetrics>>>,
-    /// What was counted at the last `CONFIG RESETSTAT`; the counters themselves never go back.
+    /// The counts at the last `CONFIG RESETSTAT`; the counters themselves never go back.
     baseline: RwLock<Snapshot>,
     rates: Mutex<Rates>,
 }
@@ -39,18 +39,18 @@ struct CommandCounters {
     failed: AtomicU64,
     rejected: AtomicU64,
     busy_ns: AtomicU64,
-    /// Made at the first call: most commands are never called.
+    /// Created at the first call: most commands are never called.
     latency: OnceLock<Box<Histogram>>,
 }
 
-/// Rates over the last sampled moments.
+/// Rates over the last samples.
 #[derive(Debug, Default, Clone, Copy, PartialEq)]
 pub struct CurrentRates {
-    /// Commands a second.
+    /// Commands per second.
     pub commands: f64,
-    /// Bytes a second from clients.
+    /// Bytes per second from clients.
     pub bytes_in: f64,
-    /// Bytes a second to clients.
+    /// Bytes per second to clients.
     pub bytes_out: f64,
 }
 
@@ -60,8 +60,8 @@ struct Rates {
 }
 
 impl Metrics {
-    /// Counters for these commands; a command's number is its place in `command_names`
-    /// (lower case, `container|sub`).
+    /// Counters for these commands; a command's number is its index in `command_names` (lower case,
+    /// `container|sub`).
     pub fn new(command_names: Vec<String>) -> Arc<Self> {
         Arc::new(Self {
             command_names,
@@ -112,7 +112,7 @@ impl Metrics {
         total.saturating_sub(self.stat_total(Stat::ConnectionsClosed))
     }
 
-    /// One counter, all threads.
+    /// The sum of one counter over all threads.
     pub fn stat_total(&self, stat: Stat) -> u64 {
         self.threads.read().iter().map(|thread| thread.stat(stat)).sum()
     }
@@ -166,7 +166,7 @@ impl ThreadMetrics {
         }
     }
 
-    /// An error reply with this code (its first word) was sent.
+    /// Counts an error reply with this code (its first word).
     pub fn error(&self, code: &str) {
         let mut errors = self.errors.lock();
         if let Some(count) = errors.get_mut(code) {

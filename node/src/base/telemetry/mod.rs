@@ -1,4 +1,4 @@
-//! What the node says about itself: logs, counters, slow commands, latency spikes.
+//! What a node reports about itself: logs, counters, slow commands, latency spikes.
 
 pub mod histogram;
 pub mod latency;
@@ -38,8 +38,8 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts to measure; `command_names` as for [`Metrics::new`]. `level` changes what is logged,
-    /// `None` where somebody else set up logging.
+    /// Starts to measure; `command_names` as for [`Metrics::new`]. `level` changes the log level;
+    /// it is `None` where other code has set up logging.
     pub fn new(
         config: &TelemetryConfig,
         command_names: Vec<String>,
@@ -56,7 +56,7 @@ impl Telemetry {
         Arc::new(telemetry)
     }
 
-    /// Takes over changed parameters.
+    /// Applies changed parameters.
     pub fn apply(&self, config: &TelemetryConfig) {
         self.slow_log.configure(config.slow_command_us, config.slow_commands_max);
         self.latency.set_threshold_ms(config.latency_threshold_ms);

@@ -1,4 +1,4 @@
-//! What the operating system says about this process.
+//! What the operating system reports about this process.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::base::random::hexadecimal;
 
-/// The kernel's clock ticks a second, fixed at 100 in its interface to programs.
+/// The kernel's clock ticks per second, fixed at 100 in its interface to programs.
 const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The running process.
@@ -27,7 +27,7 @@ pub struct Process {
 pub struct ProcessMemory {
     /// In physical memory now.
     pub resident: u64,
-    /// The most there ever was.
+    /// The highest value so far.
     pub resident_peak: u64,
 }
 
@@ -60,7 +60,7 @@ impl Process {
         self.started.elapsed()
     }
 
-    /// Takes note of the bytes that hold data now; the most that was ever noted.
+    /// Records the bytes that hold data now; returns the highest value so far.
     pub fn note_used_memory(&self, bytes: u64) -> u64 {
         self.used_memory_peak.fetch_max(bytes, Ordering::Relaxed).max(bytes)
     }
@@ -75,12 +75,12 @@ impl Process {
         std::env::current_exe().unwrap_or_default()
     }
 
-    /// From `/proc`; zero where there is none.
+    /// From `/proc`; zero where it does not exist.
     pub fn memory(&self) -> ProcessMemory {
         read_memory()
     }
 
-    /// From `/proc`; zero where there is none.
+    /// From `/proc`; zero where it does not exist.
     pub fn time(&self) -> ProcessTime {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
         parse_stat(&stat).unwrap_or_default()
@@ -108,7 +108,7 @@ fn kilobytes(text: &str, head: &str) -> u64 {
     number.unwrap_or(0) * 1024
 }
 
-/// The program's name may hold spaces, so fields are counted after its closing bracket.
+/// The program's name may contain spaces, so fields are counted after its closing bracket.
 fn parse_stat(text: &str) -> Option<ProcessTime> {
     let (_, rest) = text.rsplit_once(')')?;
     let fields: Vec<&str> = rest.split_ascii_whitespace().collect();

@@ -21,7 +21,7 @@ pub struct SlowLog {
 /// One slow command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SlowEntry {
-    /// Counts up, also across `SLOWLOG RESET`.
+    /// Increases, also across `SLOWLOG RESET`.
     pub id: u64,
     /// When it ran, Unix seconds.
     pub unix_s: u64,
@@ -47,20 +47,21 @@ impl Default for SlowLog {
 }
 
 impl SlowLog {
-    /// Microseconds from which commands are entered (negative: none), and how many are kept.
+    /// Minimum time in microseconds (negative: no command is recorded), and the number of entries
+    /// kept.
     pub fn configure(&self, threshold_us: i64, entries_max: u64) {
         self.threshold_us.store(threshold_us, Relaxed);
         self.entries_max.store(entries_max, Relaxed);
         self.shorten(&mut self.entries.lock());
     }
 
-    /// Whether a command that ran this long is to be entered. A few nanoseconds.
+    /// Whether a command that took this long is recorded. Takes a few nanoseconds.
     pub fn wants(&self, elapsed: Duration) -> bool {
         let threshold = self.threshold_us.load(Relaxed);
         u128::try_from(threshold).is_ok_and(|threshold| elapsed.as_micros() >= threshold)
     }
 
-    /// Enters a command; call it when [`SlowLog::wants`] says so. `unix_ms` is the time now.
+    /// Records a command for which [`SlowLog::wants`] is true. `unix_ms` is the current time.
     pub fn record(
         &self,
         elapsed: Duration,
@@ -98,7 +99,7 @@ impl SlowLog {
         self.len() == 0
     }
 
-    /// Forgets all entries.
+    /// Removes all entries.
     pub fn reset(&self) {
         self.entries.lock().clear();
     }
@@ -109,7 +110,7 @@ impl SlowLog {
     }
 }
 
-/// Long commands and long arguments are cut in Redis' way, which says how much is missing.
+/// Long commands and long arguments are cut as in Redis, which shows how much is missing.
 fn shorten_words(words: &[Bytes]) -> Vec<Bytes> {
     let cut = words.len() > SLOW_LOG_ARGUMENTS_MAX;
     let kept = if cut { SLOW_LOG_ARGUMENTS_MAX - 1 } else { words.len() };
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_entries_stay_and_numbers_go_on() {
+    fn the_newest_entries_stay_and_ids_increase() {
         let log = SlowLog::default();
         log.configure(0, 2);
         (0..3).for_each(|_| record(&log, &[Bytes::from_static(b"GET")]));
@@ -162,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn long_commands_are_cut_and_say_how_much_is_missing() {
+    fn long_commands_are_cut_and_show_how_much_is_missing() {
         let log = SlowLog::default();
         log.configure(0, 9);
         record(&log, &vec![Bytes::from(vec![b'x'; 130]); 40]);

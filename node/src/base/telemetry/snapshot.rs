@@ -1,4 +1,4 @@
-//! The sum of all threads' counters at one moment.
+//! The sum of all threads' counters at one time.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub struct Snapshot {
 pub struct CommandSnapshot {
     /// Runs, failed ones included.
     pub calls: u64,
-    /// Runs that answered an error.
+    /// Runs that returned an error.
     pub failed: u64,
     /// Refused before they ran: arity, AUTH, MULTI, OOM.
     pub rejected: u64,
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn since_takes_away_what_was_counted_before() {
+    fn since_subtracts_earlier_counts() {
         let mut before = Snapshot::default();
         before.stats[Stat::BytesIn as usize] = 5;
         before.errors.insert("ERR".to_owned(), 2);

@@ -10,13 +10,13 @@ pub enum Stat {
     ConnectionsClosed,
     /// Client connections refused: `maxclients`.
     ConnectionsRejected,
-    /// Client connections ended because replies piled up: `client-output-buffer-limit`.
+    /// Client connections ended because too many replies waited: `client-output-buffer-limit`.
     OutputBufferDisconnections,
-    /// Client connections ended because a request grew too long: `client-query-buffer-limit`.
+    /// Client connections ended because a request was too long: `client-query-buffer-limit`.
     QueryBufferDisconnections,
     /// Client connections ended after `timeout` idle seconds.
     IdleDisconnections,
-    /// Client connections ended because all together took too much memory: `maxmemory-clients`.
+    /// Client connections ended because all together used too much memory: `maxmemory-clients`.
     EvictedClients,
     /// Bytes read from clients.
     BytesIn,
@@ -30,7 +30,7 @@ pub enum Stat {
     KeyspaceHits,
     /// Lookups of keys that do not.
     KeyspaceMisses,
-    /// Keys removed because their time was over.
+    /// Keys removed because they expired.
     ExpiredKeys,
     /// Keys removed to free memory.
     EvictedKeys,
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_counter_stands_at_its_own_number() {
+    fn every_counter_is_at_its_own_index() {
         for (index, (stat, name, _)) in Stat::ALL.iter().enumerate() {
             assert_eq!(*stat as usize, index, "{name}");
         }

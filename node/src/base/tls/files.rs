@@ -1,4 +1,4 @@
-//! What PEM files mean: certificates, keys and authorities, and why they cannot be used.
+//! The content of PEM files: certificates, keys and authorities, and why they cannot be used.
 
 use std::sync::Arc;
 
@@ -17,26 +17,26 @@ use x509_cert::der::Decode;
 use crate::base::config::ClientCertificates;
 use crate::base::credentials::{Content, FileError};
 
-/// The protocol of gRPC, as both sides of a handshake name it.
+/// The protocol of gRPC, as both sides of a handshake call it.
 const HTTP2: &[u8] = b"h2";
 
 type Made<T> = Result<T, FileError>;
 
-/// What a door shows that clients come in by.
+/// The server certificate of a listener for clients.
 pub struct ServerTls {
-    /// For clients, who may have to show a certificate.
+    /// For clients, which may have to present a certificate.
     pub config: Arc<ServerConfig>,
-    /// For probes, which have none to show.
-    pub anybody: Arc<ServerConfig>,
+    /// For probes, which have no certificate.
+    pub no_client_auth: Arc<ServerConfig>,
     /// End of the certificate's validity, Unix seconds.
     pub expires_unix_s: u64,
 }
 
-/// What a node shows to peers and asks of them.
+/// The certificate that a node presents to peers, and how it checks theirs.
 pub struct PeerTls {
-    /// For connections of others.
+    /// For accepted connections.
     pub server: Arc<ServerConfig>,
-    /// For connections to others.
+    /// For outgoing connections.
     pub client: Arc<ClientConfig>,
     /// End of the certificate's validity, Unix seconds.
     pub expires_unix_s: u64,
@@ -69,8 +69,8 @@ pub fn for_peers([certificate, key, authorities]: [&Content; 3], now_unix_s: u64
     Ok(PeerTls { server, client, expires_unix_s: pair.expires_unix_s })
 }
 
-/// For a program that connects to any door: from the authorities that sign those of nodes and, when
-/// it shows a certificate itself, certificate and key.
+/// For a program that connects to any listener: from the authorities that sign the certificates of
+/// nodes and, when it presents a certificate itself, certificate and key.
 pub fn for_programs(
     authorities: &Content,
     own: Option<[&Content; 2]>,
@@ -118,8 +118,8 @@ impl Pair {
     fn for_clients(&self, verifier: Arc<dyn ClientCertVerifier>) -> ServerTls {
         // Clients may be older than TLS 1.3; peers are not.
         let server = |verifier| Arc::new(self.server(&[&TLS13, &TLS12], verifier));
-        let anybody = server(WebPkiClientVerifier::no_client_auth());
-        ServerTls { config: server(verifier), anybody, expires_unix_s: self.expires_unix_s }
+        let no_client_auth = server(WebPkiClientVerifier::no_client_auth());
+        ServerTls { config: server(verifier), no_client_auth, expires_unix_s: self.expires_unix_s }
     }
 
     fn server(
@@ -135,7 +135,8 @@ impl Pair {
     }
 }
 
-/// A door that knows no ALPN, as that of RESP, takes a client that offers HTTP/2 all the same.
+/// A listener without ALPN, such as that for RESP, accepts a client that offers HTTP/2 all the
+/// same.
 fn client(authorities: &Content, pair: Option<&Pair>) -> Made<ClientConfig> {
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])

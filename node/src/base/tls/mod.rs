@@ -15,7 +15,7 @@ pub use net::{TlsListener, TlsNet, connect};
 
 use super::limits::TLS_HANDSHAKE_TIMEOUT;
 
-/// Our side of a handshake with whoever has connected.
+/// The server side of a handshake.
 pub async fn accept<S: AsyncRead + AsyncWrite + Unpin>(
     config: Arc<ServerConfig>,
     stream: S,

@@ -1,4 +1,4 @@
-//! [`Net`] over TLS: for peers, who show each other certificates.
+//! [`Net`] over TLS: for peers, which authenticate each other by certificates.
 
 use std::fmt;
 use std::io;
@@ -46,7 +46,7 @@ impl Net for TlsNet {
     }
 }
 
-/// Our side of a handshake with `host:port`, who must show a certificate for `host`.
+/// The client side of a handshake with `host:port`, which must present a certificate for `host`.
 pub async fn connect(
     config: Arc<ClientConfig>,
     address: &str,
@@ -61,7 +61,7 @@ pub async fn connect(
 
 type Opened = Result<(Box<dyn Stream>, SocketAddr), (SocketAddr, io::Error)>;
 
-/// A listening socket whose connections begin with a handshake. A slow one delays no other.
+/// A listening socket whose connections begin with a handshake. A slow handshake delays no other.
 pub struct TlsListener {
     inner: Box<dyn Listener>,
     config: Box<dyn Fn() -> Arc<ServerConfig> + Send>,
@@ -69,7 +69,7 @@ pub struct TlsListener {
 }
 
 impl TlsListener {
-    /// Accepts through `inner`; `config` is asked at every connection.
+    /// Accepts through `inner`; `config` is read for every connection.
     pub fn new(
         inner: Box<dyn Listener>,
         config: impl Fn() -> Arc<ServerConfig> + Send + 'static,
@@ -92,7 +92,7 @@ impl Listener for TlsListener {
     fn accept(&mut self) -> BoxFuture<'_, io::Result<(Box<dyn Stream>, SocketAddr)>> {
         Box::pin(async move {
             loop {
-                let room = self.handshakes.len() < TLS_HANDSHAKES_MAX;
+                let may_accept = self.handshakes.len() < TLS_HANDSHAKES_MAX;
                 tokio::select! {
                     Some(opened) = self.handshakes.next() => match opened {
                         Ok(opened) => return Ok(opened),
@@ -100,7 +100,7 @@ impl Listener for TlsListener {
                             tracing::warn!(%from, %error, "refused a connection: no TLS session");
                         }
                     },
-                    accepted = self.inner.accept(), if room => {
+                    accepted = self.inner.accept(), if may_accept => {
                         let (stream, from) = accepted?;
                         self.begin(stream, from);
                     }

@@ -15,10 +15,10 @@ use crate::cli::client::connection::{closed, not_resp};
 use crate::cli::client::tls::Dialer;
 use crate::resp::client::encode_request;
 
-/// What one client measured.
+/// The measurements of one client.
 #[derive(Debug)]
 pub(super) struct Samples {
-    /// Microseconds from when a command was due to its reply.
+    /// Microseconds from the time at which a command was due to its reply.
     pub(super) latency_us: Histogram<u64>,
     pub(super) errors: u64,
     pub(super) first_error: Option<String>,
@@ -61,7 +61,8 @@ impl Client {
         let mut random = workload.seed_of(number);
         let mut output = BytesMut::new();
         let mut due = workload.started();
-        // Clients start spread over one pace, or all would send at the same instants.
+        // The clients' start times are spread over one interval; otherwise all would send at the
+        // same time.
         if let Some(pace) = workload.pace {
             due += pace.mul_f64(f64::from(number) / workload.clients as f64);
         }
@@ -112,7 +113,8 @@ impl Client {
         Ok(())
     }
 
-    /// Waits for one reply; the text if it is an error. Understands what SET, GET and AUTH answer.
+    /// Waits for one reply; returns its text if it is an error. Understands the replies to SET, GET
+    /// and AUTH.
     async fn reply(&mut self) -> io::Result<Option<String>> {
         loop {
             if let Some((length, error)) = scan(&self.input)? {
@@ -126,7 +128,7 @@ impl Client {
     }
 }
 
-/// The length of the first whole reply in `input` and its text if it is an error.
+/// The length of the first complete reply in `input`, and its text if it is an error.
 fn scan(input: &[u8]) -> io::Result<Option<(usize, Option<String>)>> {
     let Some(end) = memchr::memchr(b'\n', input) else { return Ok(None) };
     let line = &input[1..end.saturating_sub(1).max(1)];

@@ -1,7 +1,8 @@
 //! `ironkv bench`: loads any RESP server and prints throughput and latency percentiles.
 //!
-//! Latency is counted from when a request was due, not from when it could be sent: with `--rate` a
-//! stall is charged to every request it delayed (coordinated omission, Tene 2013).
+//! Latency is counted from the time at which a request was due, not from the time at which it could
+//! be sent: with `--rate`, a stall counts for every request that it delayed (coordinated omission,
+//! Tene 2013).
 
 mod client;
 mod report;
@@ -21,7 +22,7 @@ use client::Client;
 use report::Report;
 use workload::Workload;
 
-/// Keys of a run without wishes.
+/// The default number of keys.
 const KEYS: u64 = 1_000_000;
 
 /// Which commands are sent.
@@ -127,7 +128,7 @@ impl Bench {
         Ok(report)
     }
 
-    /// How long a test may run when it is bounded by time.
+    /// Maximum duration of a test that is limited by time.
     fn duration(&self) -> Option<Duration> {
         self.seconds.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.001, 1e6)))
     }

@@ -1,4 +1,4 @@
-//! The figures of one test and how they are printed.
+//! The results of one test and how they are printed.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use super::workload::Workload;
 use crate::cli::client::hints::advice;
 use crate::cli::output::{Failure, Outcome};
 
-/// The merged figures of all clients.
+/// The merged results of all clients.
 #[derive(Debug)]
 pub(super) struct Report {
     test: Test,
@@ -68,12 +68,12 @@ impl Report {
         self.latency_us.as_ref().map_or(0, Histogram::len)
     }
 
-    /// Replies that are no error.
+    /// Replies that are not errors.
     fn succeeded(&self) -> u64 {
         self.replies().saturating_sub(self.errors)
     }
 
-    /// Figures of commands that were refused are no figures of the load that was asked for.
+    /// A test with refused commands fails: its results are not those of the requested load.
     pub(super) fn outcome(&self) -> Outcome {
         if self.errors + self.lost == 0 {
             return Ok(());
@@ -150,7 +150,7 @@ impl Report {
     }
 }
 
-/// A bar on standard error, hidden when nobody looks.
+/// A progress bar on standard error, shown only on a terminal.
 pub(super) fn progress(workload: &Rc<Workload>) -> JoinHandle<()> {
     let workload = workload.clone();
     tokio::task::spawn_local(async move {

@@ -1,4 +1,4 @@
-//! What is sent and when to stop; shared by all clients of one test.
+//! What is sent and when the test ends; shared by all clients of one test.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(super) struct Workload {
     seed: u64,
     pub(super) pipeline: u64,
     pub(super) clients: u64,
-    /// Time between two batches of one client when a rate was asked for.
+    /// Time between two batches of one client when a rate was requested.
     pub(super) pace: Option<Duration>,
     pub(super) duration: Option<Duration>,
     pub(super) requests: u64,

@@ -1,4 +1,4 @@
-//! Asking nodes through their admin service.
+//! Calls of the admin service of nodes.
 
 use std::error::Error;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use crate::base::net::innermost;
 use crate::cli::output::Failure;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// A node that works answers at once what it knows.
+/// A working node returns its status at once.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(3);
-/// Nodes bound each change themselves, by less than this.
+/// Nodes limit each change to a shorter time themselves.
 const CHANGE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A client of one node's admin service.
 pub(in crate::cli) type Admin = AdminServiceClient<Channel>;
 
-/// Connects to `host:port` of a gRPC door.
+/// Connects to the gRPC port at `host:port`.
 pub(in crate::cli) async fn connect(dialer: &Dialer, address: &str) -> Result<Admin, Failure> {
     let (own, to) = (dialer.clone(), address.to_owned());
     let connector = tower::service_fn(move |_: Uri| {
@@ -42,27 +42,27 @@ pub(in crate::cli) async fn connect(dialer: &Dialer, address: &str) -> Result<Ad
     Ok(AdminServiceClient::new(channel))
 }
 
-/// What a node answers instead of doing it; or why there is no answer after all.
+/// The reason why a node refused a request, or why there was no answer.
 pub(in crate::cli) fn refused(status: tonic::Status) -> Failure {
     let cause = innermost(&status);
-    // Tonic tells its own time-out in words alone.
+    // Tonic reports its own timeout only as text.
     if status.source().is_some() && cause.contains("Timeout expired") {
-        return Failure::new("the node gives no answer in time").try_next(
-            "it may be frozen, or its disk or processors may be busy: ask again, or wait for \
+        return Failure::new("the node did not answer in time").try_next(
+            "it may be frozen, or its disk or processors may be busy: try again, or wait \
              longer with --timeout-ms",
         );
     }
-    // Another server than that of gRPC has answered.
+    // The answer came from a server without gRPC.
     let foreign = status.message().starts_with("grpc-status header missing");
     if status.source().is_none() && !foreign {
         return Failure::new(status.message());
     }
     let cause = if foreign { status.message() } else { &cause };
-    Failure::new(format!("what answers there is no gRPC port of a node: {cause}"))
+    Failure::new(format!("the server at this address is not the gRPC port of a node: {cause}"))
         .try_next(GRPC_PORT)
 }
 
-/// What a node says of itself and its cluster.
+/// The status of a node and its cluster.
 pub(in crate::cli) async fn status(
     dialer: &Dialer,
     address: &str,
@@ -74,7 +74,7 @@ pub(in crate::cli) async fn status(
     Ok(admin.status(request).await.map_err(failure)?.into_inner())
 }
 
-/// `leader`, `follower` …, as people say it.
+/// The role as text: `leader`, `follower` …
 pub(in crate::cli) fn role_name(status: &StatusResponse) -> &'static str {
     match Role::try_from(status.role).unwrap_or(Role::Unspecified) {
         Role::Leader => "leader",

@@ -1,4 +1,4 @@
-//! A plain RESP connection for subcommands that ask a server a few things.
+//! A plain RESP connection for subcommands that send a few commands to a server.
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Connection {
 }
 
 impl Connection {
-    /// Connects to `host:port`. Every later wait is bounded by `limit`.
+    /// Connects to `host:port`. Every later wait is limited by `limit`.
     pub(in crate::cli) async fn open(
         dialer: &Dialer,
         address: &str,
@@ -59,14 +59,14 @@ impl Connection {
     }
 }
 
-/// Bytes that are no reply.
+/// The error for bytes that are not a reply.
 pub(in crate::cli) fn not_resp(
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
-/// The other side has closed the connection before a whole reply.
+/// The error when the server closed the connection before a complete reply.
 pub(in crate::cli) fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the server closed the connection")
 }

@@ -1,10 +1,10 @@
-//! What may be wrong with an address or a port, for every subcommand that connects.
+//! Advice about an address or a port, for every subcommand that connects.
 
 use std::io::{Error, ErrorKind};
 
 use crate::cli::output::Failure;
 
-/// Of a port that gRPC was spoken to.
+/// For a port that did not answer as gRPC.
 pub(in crate::cli) const GRPC_PORT: &str = "is this the gRPC port (6380, or 6380 + 2n with \
      `ironkv dev`)? does it ask for TLS and a certificate? see --tls, --ca-file, \
      --certificate-file, --key-file";
@@ -12,7 +12,7 @@ pub(in crate::cli) const GRPC_PORT: &str = "is this the gRPC port (6380, or 6380
 /// The kernel's number for a process with too many open files, and for a machine with too many.
 const TOO_MANY_FILES: [i32; 2] = [24, 23];
 
-/// Why there was no answer from a server that should speak RESP, and what to try.
+/// Why there was no reply from a RESP server, and what to try.
 pub(in crate::cli) fn no_reply(address: &str, error: &Error) -> Failure {
     let failure = Failure::new(format!("{address}: {error}"));
     match advice(error) {
@@ -21,7 +21,7 @@ pub(in crate::cli) fn no_reply(address: &str, error: &Error) -> Failure {
     }
 }
 
-/// What to try after a connection to `host:port` failed, or an exchange on it.
+/// What to try after a connection to `host:port`, or a request on it, failed.
 pub(in crate::cli) fn advice(error: &Error) -> Option<&'static str> {
     if error.raw_os_error().is_some_and(|number| TOO_MANY_FILES.contains(&number)) {
         return Some("use fewer connections, or allow more open files: `ulimit -n`");
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_went_wrong_decides_what_to_try() {
+    fn the_advice_depends_on_the_error() {
         let cases = [
             (Error::from(ErrorKind::InvalidInput), "host and port"),
             (Error::from(ErrorKind::ConnectionRefused), "nothing listens"),

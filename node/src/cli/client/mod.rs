@@ -1,4 +1,4 @@
-//! What subcommands need to speak to nodes.
+//! What subcommands need to communicate with nodes.
 
 pub(super) mod admin;
 pub(super) mod connection;

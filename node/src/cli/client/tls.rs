@@ -1,4 +1,4 @@
-//! TLS on the way to nodes: the same four flags for every subcommand that connects.
+//! TLS for connections to nodes: the same four flags for every subcommand that connects.
 
 use std::io;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::base::net::{Net, Stream, TcpNet};
 use crate::base::tls;
 use crate::cli::output::Failure;
 
-/// How this program shows who it is and knows who answers.
+/// How this program authenticates itself and verifies nodes.
 #[derive(Debug, Clone, Default, Args)]
 pub(in crate::cli) struct TlsFlags {
     /// Connect with TLS; needs --ca-file. (`dev` also runs its nodes with it, and needs all three
@@ -50,13 +50,13 @@ impl TlsFlags {
         };
         match (self.tls, &self.ca_file) {
             (true, Some(ca)) => Ok(Some(TlsFiles { ca, own })),
-            (true, None) => Err(Failure::new("--tls needs --ca-file, to know who answers")),
+            (true, None) => Err(Failure::new("--tls needs --ca-file, to verify the node")),
             (false, None) if own.is_none() => Ok(None),
-            (false, _) => Err(Failure::new("files of certificates mean nothing without --tls")),
+            (false, _) => Err(Failure::new("certificate files have no effect without --tls")),
         }
     }
 
-    /// The same flags for another command line, each behind a space.
+    /// The same flags for another command line, each after a space.
     pub(in crate::cli) fn shown(&self) -> String {
         let mut shown = if self.tls { " --tls".to_owned() } else { String::new() };
         for (flag, file) in [
@@ -77,7 +77,7 @@ impl TlsFlags {
     }
 }
 
-/// Opens connections, with TLS or without, to be answered in time.
+/// Opens connections with or without TLS, and has the timeout for answers.
 #[derive(Debug, Clone, Default)]
 pub(in crate::cli) struct Dialer {
     tls: Option<Arc<ClientConfig>>,
@@ -98,7 +98,7 @@ impl Dialer {
         Ok(Self { tls: Some(Arc::new(config)), timeout: None })
     }
 
-    /// With another time for each answer than what is usual for the question.
+    /// Sets a timeout for each answer instead of the default for the request.
     pub(in crate::cli) fn answered_within(self, timeout: Option<Duration>) -> Self {
         Self { timeout, ..self }
     }
@@ -107,7 +107,7 @@ impl Dialer {
         self.timeout
     }
 
-    /// Connects to `host:port`; with TLS the answerer's certificate must name the host.
+    /// Connects to `host:port`; with TLS, the server's certificate must name the host.
     pub(in crate::cli) async fn connect(&self, address: &str) -> io::Result<Box<dyn Stream>> {
         let stream = TcpNet.connect(address.to_owned()).await?;
         match &self.tls {

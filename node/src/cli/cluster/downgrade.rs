@@ -1,4 +1,4 @@
-//! `ironkv cluster downgrade`: whether the nodes may go back to an older version.
+//! `ironkv cluster downgrade`: whether the nodes may return to an older version.
 
 use clap::Subcommand;
 use futures::future::join_all;
@@ -24,7 +24,7 @@ pub(super) enum Downgrade {
     },
 }
 
-/// The answer, and what to do.
+/// The verdict, and what to do.
 #[derive(Debug, PartialEq, Eq)]
 struct Verdict {
     possible: bool,
@@ -61,7 +61,7 @@ impl Downgrade {
     }
 }
 
-/// From what every member says of itself; `None` for one that does not answer.
+/// Decides by the status of every member; `None` for a member that does not answer.
 fn judge(to: FeatureLevel, answers: &[(u64, Option<StatusResponse>)]) -> Verdict {
     let no = |reason: String, advice: &str| Verdict {
         possible: false,
@@ -73,25 +73,25 @@ fn judge(to: FeatureLevel, answers: &[(u64, Option<StatusResponse>)]) -> Verdict
     }
     let highest = FeatureLevel::HIGHEST;
     if to > highest {
-        let text = format!("this program knows no level above {highest}: ask a newer one");
+        let text = format!("this program knows no level above {highest}: use a newer one");
         return no(text, "");
     }
     let known: Vec<(u64, &StatusResponse)> =
         answers.iter().filter_map(|(id, answer)| Some((*id, answer.as_ref()?))).collect();
     let levels = known.iter().map(|(_, status)| FeatureLevel::from_number(status.feature_level));
-    let in_force = levels.max().unwrap_or_default();
-    if in_force > to {
+    let current = levels.max().unwrap_or_default();
+    if current > to {
         return no(
             format!(
-                "the cluster runs at feature level {in_force}, and the log and the checkpoints \
+                "the cluster runs at feature level {current}, and the log and the checkpoints \
                  may hold what a version that understands only level {to} cannot read"
             ),
-            "to go back all the same, begin a new cluster of the older version and copy the data \
-             into it",
+            "to return nevertheless, create a new cluster with the older version and copy the \
+             data into it",
         );
     }
     if !known.iter().any(|(_, status)| admin::is_leader(status) && status.ready) {
-        let advice = "ask again when the cluster has a leader that can be reached";
+        let advice = "try again when the cluster has a leader that can be reached";
         return no("no leader answers, so the feature level is not certain".to_owned(), advice);
     }
     let agrees = |status: &StatusResponse| FeatureLevel::from_number(status.feature_level_agreed);
@@ -102,19 +102,17 @@ fn judge(to: FeatureLevel, answers: &[(u64, Option<StatusResponse>)]) -> Verdict
         .filter(|(_, answer)| answer.is_none())
         .map(|(id, _)| format!("node {id}"))
         .collect();
-    let reason = format!("the cluster runs at feature level {in_force}");
+    let reason = format!("the cluster runs at feature level {current}");
     let hold = format!("`CONFIG SET cluster-feature-level-max {to}`");
     let mut advice = if !holding.is_empty() {
         let holding = holding.join(", ");
         format!("the level stays there while one of these agrees to no higher one: {holding}")
     } else if !silent.is_empty() {
-        format!(
-            "the level may rise once all are back: hold it down first with {hold} on another node"
-        )
+        format!("the level may rise once all are back: limit it first with {hold} on another node")
     } else {
         format!(
-            "every member agrees to a higher level, so it may rise at any moment: hold it down \
-             first with {hold} on any node, then ask again"
+            "every member agrees to a higher level, so it may rise at any time: limit it \
+             first with {hold} on any node, then try again"
         )
     };
     if !silent.is_empty() {
@@ -169,8 +167,8 @@ mod tests {
     fn check(answers: &[Option<StatusResponse>], possible: bool, text: &str) {
         let answers: Vec<_> = (1..).zip(answers.iter().cloned()).collect();
         let verdict = judge(FeatureLevel::FIRST, &answers);
-        let said = format!("{}; {}", verdict.reason, verdict.advice.unwrap_or_default());
-        assert!(verdict.possible == possible && said.contains(text), "{possible}: {said}");
+        let shown = format!("{}; {}", verdict.reason, verdict.advice.unwrap_or_default());
+        assert!(verdict.possible == possible && shown.contains(text), "{possible}: {shown}");
     }
 
     #[test]
@@ -180,7 +178,7 @@ mod tests {
         check(&[node(1, 1), node(1, 2)], true, "the level stays there");
         check(&[node(1, 1), None], true, "no answer from node 2");
         check(&[node(1, 2), None], true, "may rise once all are back");
-        check(&[node(1, 2), node(1, 2)], false, "may rise at any moment");
+        check(&[node(1, 2), node(1, 2)], false, "may rise at any time");
         check(&[node(1, 1), node(2, 2)], false, "runs at feature level 2");
         check(&[None, None], false, "no leader answers");
         let beyond = judge(FeatureLevel(99), &[(1, node(1, 1))]);

@@ -13,7 +13,7 @@ use crate::cli::output::{self, Failure, Outcome};
 
 const POLL: Duration = Duration::from_millis(500);
 
-/// What was done by `init`.
+/// The result of `init`.
 pub(super) fn initialised(made: &InitResponse) -> String {
     let InitResponse { cluster_id, node_id, existed } = made;
     if *existed {
@@ -25,7 +25,7 @@ pub(super) fn initialised(made: &InitResponse) -> String {
     format!("cluster {cluster_id} has its first member, node {node_id}")
 }
 
-/// Lets the node join; what was done.
+/// Lets the node join; prints what was done.
 pub(super) async fn add(
     dialer: &Dialer,
     address: &str,
@@ -63,10 +63,10 @@ pub(super) async fn promote(
     dialer: &Dialer,
     address: &str,
     node_id: u64,
-    patience: Duration,
+    timeout: Duration,
 ) -> Outcome {
-    let deadline = Instant::now() + patience;
-    let mut told = false;
+    let deadline = Instant::now() + timeout;
+    let mut noted = false;
     loop {
         let mut admin = admin::connect(dialer, address).await?;
         let request = NodeRequest { node_id, ..NodeRequest::default() };
@@ -76,15 +76,15 @@ pub(super) async fn promote(
         if Instant::now() > deadline {
             return Err(refused(refusal));
         }
-        if !told {
-            told = true;
+        if !noted {
+            noted = true;
             output::note(format!("node {node_id} is catching up with the log: {progress}"));
         }
         sleep(POLL).await;
     }
 }
 
-/// How far a learner has come that has not caught up or did so just now; `None` for any other node.
+/// The progress of a learner that has not caught up or has just done so; `None` for any other node.
 fn catching_up(status: &StatusResponse, node_id: u64) -> Option<String> {
     let is_meant = |member: &&_| admin::member_id(member) == node_id;
     let member = status.members.iter().find(is_meant).filter(|member| !member.voter)?;
@@ -100,7 +100,7 @@ mod tests {
     use ironkv_proto::types::v1::Member;
 
     #[test]
-    fn what_was_done_is_told_and_nothing_else() {
+    fn only_what_was_done_is_reported() {
         let joined = |joined: Joined, voter| {
             let (cluster_id, node_id) = ("c".to_owned(), 2);
             let response = JoinResponse { cluster_id, node_id, joined: joined.into(), voter };

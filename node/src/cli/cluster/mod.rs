@@ -1,4 +1,4 @@
-//! `ironkv cluster`: form a cluster and change its members, one safe step at a time. The leader
+//! `ironkv cluster`: creates a cluster and changes its members, one safe step at a time. The leader
 //! checks every step; what would endanger the quorum is refused with the reason.
 
 mod downgrade;
@@ -141,7 +141,7 @@ impl Cluster {
                 let request = TransferRequest { node_id, ..TransferRequest::default() };
                 let mut admin = admin::connect(&dialer, address).await?;
                 admin.transfer_leader(request).await.map_err(refused)?;
-                "leadership was handed over".to_owned()
+                "leadership was transferred".to_owned()
             }
         };
         output::line(done);

@@ -1,6 +1,6 @@
-//! `ironkv cluster readmit`: takes back the mark of a data directory whose node took itself for
-//! removed, when its cluster still has it as a member; or that of a copy or an old state, when an
-//! operator says that nothing newer is left, or that too few nodes can work without it.
+//! `ironkv cluster readmit`: removes the mark of a data directory whose node believed that it was
+//! removed, when its cluster still has it as a member; or the mark of a copy or an old state, when
+//! an operator confirms that nothing newer exists, or that too few nodes can work without it.
 
 use std::path::PathBuf;
 
@@ -69,7 +69,7 @@ impl Readmit {
     }
 }
 
-/// No member can confirm what is known to be old.
+/// No member can confirm a directory that is known to be old.
 fn old_state(id: NodeId, reason: &str) -> Failure {
     Failure::new(format!("the directory is not that of node {id} any more: {reason}")).try_next(
         format!(
@@ -113,7 +113,7 @@ async fn check_member(
     }
 }
 
-/// `None` when there is no answer; why is told as advice.
+/// `None` when there is no answer; the reason is printed as a note.
 async fn ask(
     dialer: &Dialer,
     address: &str,
@@ -129,7 +129,7 @@ async fn ask(
     match answer {
         Ok(answer) => Some(answer.into_inner()),
         Err(failure) => {
-            output::note(format!("{address} does not say: {failure}"));
+            output::note(format!("{address} gives no answer: {failure}"));
             None
         }
     }

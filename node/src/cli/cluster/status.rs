@@ -1,4 +1,4 @@
-//! `ironkv cluster status`: one node's view of its cluster, for people and for programs.
+//! `ironkv cluster status`: one node's view of its cluster, for users and for programs.
 
 use ironkv_proto::admin::v1::{Contact, MemberStatus, StatusResponse};
 
@@ -6,7 +6,7 @@ use crate::base::feature_level::FeatureLevel;
 use crate::cli::client::admin::{self, index};
 use crate::cli::output::{self, Failure, Outcome};
 
-/// Prints what a node says; fails when it serves nothing, so that scripts notice it.
+/// Prints the status of a node; fails when it serves no requests, so that scripts notice it.
 pub(super) fn show(status: &StatusResponse, json: bool) -> Outcome {
     output::line(if json { as_json(status) } else { as_table(status) });
     match (&status.cluster_id, not_ready(status)) {
@@ -20,7 +20,7 @@ pub(super) fn show(status: &StatusResponse, json: bool) -> Outcome {
 const ADVICE: &str = "a cluster serves while a majority of its voters runs and reach each other: \
                       start those that are down, and ask the others with --address too";
 
-/// Nodes of a version that does not say why only say that they are not ready.
+/// Nodes of an older version report that they are not ready, but not why.
 fn not_ready(status: &StatusResponse) -> Option<&str> {
     let unknown = || (!status.ready).then_some("it is not ready");
     status.not_ready_because.as_deref().or_else(unknown)
@@ -35,7 +35,7 @@ fn as_table(status: &StatusResponse) -> String {
         let address = member.member.as_ref();
         let id = admin::member_id(member);
         let contact = contact(status, member);
-        // A node that hears no leader remembers one that may be gone.
+        // A node without contact to its leader remembers one that may be gone.
         let leads = id == status.leader_node_id && contact == Contact::Answers;
         let role = match (leads, member.voter) {
             (true, _) => "leader",
@@ -73,11 +73,11 @@ fn as_table(status: &StatusResponse) -> String {
     )
 }
 
-/// Whether a member answers, as far as the node knows that was asked.
+/// Whether a member answers, as far as this node knows.
 fn contact(status: &StatusResponse, member: &MemberStatus) -> Contact {
     let leads = status.leader_node_id == status.node_id;
     match member.contact() {
-        // Told by an older version, whose leaders alone know it.
+        // Reported by an older version, of which only leaders know it.
         Contact::Unspecified if member.reachable => Contact::Answers,
         Contact::Unspecified if leads => Contact::Silent,
         Contact::Unspecified => Contact::Unknown,
@@ -93,7 +93,7 @@ const fn contact_name(contact: Contact) -> &'static str {
     }
 }
 
-/// A follower knows its own level, the leader that of all.
+/// A follower knows its own level, the leader that of every member.
 fn level(status: &StatusResponse, member: &MemberStatus) -> u32 {
     if admin::member_id(member) == status.node_id {
         return status.feature_level_understood;
@@ -101,7 +101,7 @@ fn level(status: &StatusResponse, member: &MemberStatus) -> u32 {
     member.feature_level_understood
 }
 
-/// What an administrator should act on at this node, a line each.
+/// What an administrator should act on at this node, one line each.
 fn concerns(status: &StatusResponse) -> String {
     let pending = status.pending_restart.iter();
     let mut lines: Vec<_> =

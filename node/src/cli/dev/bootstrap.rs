@@ -1,5 +1,5 @@
 //! From empty nodes to one cluster: the first node is initialised, the others join and are
-//! promoted. Safe to repeat: on a cluster that exists it only waits until a leader serves.
+//! promoted. Safe to repeat: with an existing cluster it only waits until a leader serves.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ use super::layout::{Layout, Node};
 use crate::cli::client::admin;
 use crate::cli::output::{self, Failure, Outcome};
 
-/// Loading a large checkpoint and replaying the log come before the first answer.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// A node may load a large checkpoint and replay its log before it answers.
+const TIMEOUT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(50);
-const SETTLE_TIME: Duration = Duration::from_secs(2);
-/// After which a person is told what is waited for.
-const TELL_AFTER: Duration = Duration::from_secs(5);
+const STATUS_TIME: Duration = Duration::from_secs(2);
+/// After this time a message says what the wait is for.
+const NOTE_AFTER: Duration = Duration::from_secs(5);
 
-/// A wait that ends, and that a person learns of.
+/// A wait with a timeout and with messages for the user.
 struct Wait<'a> {
     what: &'a str,
     deadline: Instant,
-    tell_at: Instant,
+    note_at: Instant,
 }
 
 impl<'a> Wait<'a> {
     fn to(what: &'a str) -> Self {
         let now = Instant::now();
-        Self { what, deadline: now + PATIENCE, tell_at: now + TELL_AFTER }
+        Self { what, deadline: now + TIMEOUT, note_at: now + NOTE_AFTER }
     }
 
-    /// Whether to go on waiting.
+    /// Sleeps; returns whether to continue waiting.
     async fn pause(&mut self) -> bool {
         let now = Instant::now();
-        if now >= self.tell_at {
-            self.tell_at = now + 2 * TELL_AFTER;
+        if now >= self.note_at {
+            self.note_at = now + 2 * NOTE_AFTER;
             output::note(format!("waiting {}; see `ironkv dev status`", self.what));
         }
         sleep(POLL).await;
@@ -48,7 +48,7 @@ impl<'a> Wait<'a> {
 pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
     let mut formed = Vec::new();
     for node in &layout.nodes {
-        if settled(layout, node).await?.is_some() {
+        if member_status(layout, node).await?.is_some() {
             formed.push(node);
         }
     }
@@ -69,8 +69,8 @@ pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
     all_ready(layout).await
 }
 
-/// Nodes whose directories are empty, though the cluster has them as voters, may be so many that
-/// no leader will ever come.
+/// Nodes whose directories are empty, although they are voters of the cluster, may be so many that
+/// no leader can be elected.
 async fn check_majority(layout: &Layout, formed: &[&Node]) -> Outcome {
     let status = answer(layout, formed[0]).await?;
     let voters = status.members.iter().filter(|member| member.voter).count();
@@ -85,10 +85,10 @@ async fn check_majority(layout: &Layout, formed: &[&Node]) -> Outcome {
         lost.join(", "),
         formed.len()
     ))
-    .try_next("put the data of the others back, or delete the directory to begin anew"))
+    .try_next("restore the data of the others, or delete the directory to create a new cluster"))
 }
 
-/// The node's status as soon as it gives one.
+/// The node's status as soon as it returns one.
 async fn answer(layout: &Layout, node: &Node) -> Result<StatusResponse, Failure> {
     let what = format!("for an answer of node {}", node.number);
     let mut wait = Wait::to(&what);
@@ -101,10 +101,10 @@ async fn answer(layout: &Layout, node: &Node) -> Result<StatusResponse, Failure>
     }
 }
 
-/// The status of a member; `None` for a node that is empty or was left halfway through a join. It
-/// takes a moment after a start until a node tells of its members.
-async fn settled(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>, Failure> {
-    let deadline = Instant::now() + SETTLE_TIME;
+/// The status of a member; `None` for a node that is empty or whose join was interrupted. After a
+/// start it takes a moment until a node reports its members.
+async fn member_status(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>, Failure> {
+    let deadline = Instant::now() + STATUS_TIME;
     loop {
         let status = answer(layout, node).await?;
         if status.members.iter().any(|member| admin::member_id(member) == status.node_id) {
@@ -118,7 +118,7 @@ async fn settled(layout: &Layout, node: &Node) -> Result<Option<StatusResponse>,
 }
 
 async fn join(layout: &Layout, node: &Node, seeds: &[String]) -> Outcome {
-    let member = settled(layout, node).await?;
+    let member = member_status(layout, node).await?;
     if member.is_none() {
         remove_former(layout, node).await?;
         let mut admin = admin::connect(&layout.dialer, &node.grpc_address()).await?;
@@ -150,11 +150,11 @@ async fn join(layout: &Layout, node: &Node, seeds: &[String]) -> Outcome {
     }
 }
 
-/// A node whose directory was emptied joins as a new member; the one that it was is gone for good.
+/// A node whose directory was emptied joins as a new member; the old member is removed permanently.
 async fn remove_former(layout: &Layout, node: &Node) -> Outcome {
     let what = format!("to replace the member that node {} was", node.number);
     let own = answer(layout, node).await?.node_id;
-    let (mut wait, mut told) = (Wait::to(&what), false);
+    let (mut wait, mut noted) = (Wait::to(&what), false);
     loop {
         let leader = leader(layout).await?;
         let members = answer(layout, leader).await?.members;
@@ -163,9 +163,9 @@ async fn remove_former(layout: &Layout, node: &Node) -> Outcome {
             member.member.as_ref().is_some_and(here)
         };
         let Some(former) = members.iter().find(was).map(admin::member_id) else { return Ok(()) };
-        if !std::mem::replace(&mut told, true) {
+        if !std::mem::replace(&mut noted, true) {
             output::note(format!(
-                "node {} has an empty directory: it joins anew, and member {former} is removed",
+                "node {} has an empty directory: it joins again, and member {former} is removed",
                 node.number
             ));
         }
@@ -173,7 +173,7 @@ async fn remove_former(layout: &Layout, node: &Node) -> Outcome {
         let request = NodeRequest { node_id: former, ..NodeRequest::default() };
         match admin.remove(request).await {
             Ok(_) => return Ok(()),
-            // Refused until the others are heard.
+            // Refused until the leader has contact to the others.
             Err(refused) if !wait.pause().await => return Err(admin::refused(refused)),
             Err(_) => {}
         }
@@ -186,7 +186,7 @@ async fn all_ready(layout: &Layout) -> Outcome {
         let mut wait = Wait::to(&what);
         while !answer(layout, node).await?.ready {
             if !wait.pause().await {
-                return Err(Failure::new(format!("node {} does not get ready", node.number))
+                return Err(Failure::new(format!("node {} does not become ready", node.number))
                     .try_next(format!("its log: {}", node.log().display())));
             }
         }
@@ -194,7 +194,7 @@ async fn all_ready(layout: &Layout) -> Outcome {
     Ok(())
 }
 
-/// The node that leads, as soon as there is one.
+/// The leader, as soon as there is one.
 pub(super) async fn leader(layout: &Layout) -> Result<&Node, Failure> {
     let mut wait = Wait::to("for a leader, which needs a majority of the voters");
     loop {

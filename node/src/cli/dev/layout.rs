@@ -1,5 +1,5 @@
-//! Which ports and directories a development cluster has; written down at its first start, so that
-//! later commands need only the directory.
+//! The ports and directories of a development cluster; saved at its first start, so that later
+//! commands need only the directory.
 
 use std::ffi::OsString;
 use std::fs;
@@ -26,7 +26,7 @@ pub(super) struct Layout {
     existed: bool,
 }
 
-/// What is wanted of a new cluster.
+/// The requested properties of a new cluster.
 #[derive(Debug, Default)]
 pub(super) struct Wishes<'a> {
     pub(super) nodes: Option<u16>,
@@ -35,7 +35,7 @@ pub(super) struct Wishes<'a> {
     pub(super) tls: Option<TlsFiles<'a>>,
 }
 
-/// One node of it.
+/// One node of the cluster.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     /// From 1.
@@ -57,7 +57,7 @@ struct Saved {
     tls: Option<SavedTls>,
 }
 
-/// Absolute paths; one certificate serves all nodes, their clients and this program.
+/// Absolute paths; all nodes, their clients and this program use the same certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SavedTls {
@@ -111,8 +111,8 @@ impl Node {
 }
 
 impl Layout {
-    /// The cluster in `directory`, or a new one with the wishes given and defaults for the rest,
-    /// which is remembered once it is saved.
+    /// The cluster in `directory`, or a new one with the given wishes and defaults for the rest,
+    /// which [`Layout::save`] stores.
     pub(super) fn open_or_create(directory: &Path, wishes: Wishes<'_>) -> Result<Self, Failure> {
         let found = Saved::read(directory)?;
         let known = |part: fn(&Saved) -> u16| found.as_ref().map(part);
@@ -134,14 +134,14 @@ impl Layout {
                 found.http_port,
                 if found.tls.is_some() { "with TLS and its own files" } else { "without TLS" },
             ))
-            .try_next("name no size, ports or files to start it, or another --dir for a new one"));
+            .try_next("start it without size, ports and files, or use --dir for a new one"));
         }
         fs::create_dir_all(directory)
             .map_err(|error| Failure::new(format!("{}: {error}", directory.display())))?;
         Self::from_saved(directory, saved, found.is_some())
     }
 
-    /// Remembers the ports: later commands need the directory alone.
+    /// Stores the ports: later commands need only the directory.
     pub(super) fn save(&self) -> Outcome {
         if self.existed { Ok(()) } else { self.saved.write(&self.directory) }
     }
@@ -160,7 +160,7 @@ impl Layout {
         let last_port = u32::from(saved.port) + 2 * u32::from(saved.nodes) - 1;
         let last_http = u32::from(saved.http_port) + u32::from(saved.nodes) - 1;
         if last_port.max(last_http) > u32::from(u16::MAX) {
-            return Err(Failure::new("the ports would pass 65535").try_next("use lower ports"));
+            return Err(Failure::new("the ports would exceed 65535").try_next("use lower ports"));
         }
         let nodes = (0..saved.nodes)
             .map(|index| Node {
@@ -175,8 +175,8 @@ impl Layout {
         Ok(Self { directory, nodes, dialer, saved, existed })
     }
 
-    /// Flags of `ironkv serve` for the doors to clients and peers.
-    pub(super) fn door_flags(&self, node: &Node) -> Vec<OsString> {
+    /// Flags of `ironkv serve` for the ports for clients and peers.
+    pub(super) fn port_flags(&self, node: &Node) -> Vec<OsString> {
         let port = node.resp_port.to_string();
         let Some(SavedTls { ca_file, certificate_file, key_file }) = &self.saved.tls else {
             return ["--listen-resp-port".into(), port.into()].into();
@@ -196,13 +196,13 @@ impl Layout {
         flags
     }
 
-    /// What `redis-cli` needs beside the port.
+    /// What `redis-cli` needs besides the port.
     pub(super) fn client_flags(&self) -> String {
         let flags = |tls: &SavedTls| format!(" --tls --cacert {}", tls.ca_file.display());
         self.saved.tls.as_ref().map(flags).unwrap_or_default()
     }
 
-    /// Fails, naming every port of the nodes that is taken, before anything is started.
+    /// Fails before anything is started if ports of the nodes are in use, and names all of them.
     pub(super) fn ports_are_free(&self, nodes: &[Node]) -> Outcome {
         let ports = nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
         let taken: Vec<_> = ports
@@ -213,7 +213,7 @@ impl Layout {
             return Ok(());
         }
         let next = if self.existed {
-            "stop what listens there; or begin another cluster with --dir, --port and --http-port"
+            "stop what listens there; or create another cluster with --dir, --port and --http-port"
         } else {
             "stop what listens there, or choose others with --port and --http-port"
         };

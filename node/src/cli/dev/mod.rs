@@ -1,6 +1,6 @@
-//! `ironkv dev`: a whole cluster on this machine. Alone it stays in the foreground and shows a live
-//! table; with `start`, `stop`, `restart`, `status`, `logs`, `test` it handles one in the
-//! background.
+//! `ironkv dev`: a whole cluster on this machine. Without a subcommand it stays in the foreground
+//! and shows a live table; `start`, `stop`, `restart`, `status`, `logs` and `test` manage a cluster
+//! in the background.
 
 mod bootstrap;
 mod layout;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::layout::{Layout, Node};
 use crate::cli::output::{self, Failure, Outcome};
 
-/// A graceful stop hands over leadership and flushes; past this a node is killed.
+/// A graceful stop transfers leadership and flushes; after this time the node is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Children of this process.
@@ -21,7 +21,7 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    /// Waits until a node has ended, which none should.
+    /// Waits until a node has ended, which is always a failure.
     pub(super) async fn any_ended(&mut self) -> Failure {
         loop {
             for (node, child) in &mut self.children {
@@ -39,15 +39,15 @@ impl Nodes {
     }
 }
 
-/// The end of a node's log, where the reason of its end stands.
+/// The end of a node's log, which contains the reason of its end.
 fn last_lines(node: &Node) -> String {
     let text = fs::read_to_string(node.log()).unwrap_or_default();
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
-/// Starts nodes, each in a process group of its own, so that an interrupt of the terminal reaches
-/// only us and the nodes are stopped in order.
+/// Starts nodes, each in its own process group, so that an interrupt of the terminal reaches only
+/// this process, which then stops the nodes in order.
 pub(super) fn start_all(layout: &Layout, nodes: &[Node]) -> Result<Nodes, Failure> {
     let children = nodes
         .iter()
@@ -66,7 +66,7 @@ fn start(layout: &Layout, node: &Node) -> Result<Child, Failure> {
         .arg("serve")
         .arg("--data-directory")
         .arg(node.data())
-        .args(layout.door_flags(node))
+        .args(layout.port_flags(node))
         .args(["--listen-grpc-port", &node.grpc_port.to_string()])
         .args(["--listen-http-port", &node.http_port.to_string()])
         .stdin(Stdio::null())
@@ -78,7 +78,7 @@ fn start(layout: &Layout, node: &Node) -> Result<Child, Failure> {
     Ok(child)
 }
 
-/// The process of a node if it runs and is ours: a pid can be reused by a stranger.
+/// The process of a node if it runs and is ours: another process may have the same pid.
 pub(super) fn running(node: &Node) -> Option<Pid> {
     let pid: i32 = fs::read_to_string(node.pid()).ok()?.trim().parse().ok()?;
     let command = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
@@ -88,18 +88,18 @@ pub(super) fn running(node: &Node) -> Option<Pid> {
     Pid::from_raw(pid).filter(|pid| ours && !is_zombie(*pid))
 }
 
-/// A killed child of ours stays in the process table until we end.
+/// A killed child process stays in the process table until its parent ends.
 fn is_zombie(pid: Pid) -> bool {
     let path = format!("/proc/{}/stat", pid.as_raw_nonzero());
     fs::read_to_string(path).is_ok_and(|stat| stat.contains(") Z "))
 }
 
-/// The nodes that do not run.
+/// The nodes that are not running.
 pub(super) fn stopped(layout: &Layout) -> Vec<Node> {
     layout.nodes.iter().filter(|node| running(node).is_none()).cloned().collect()
 }
 
-/// Asks nodes to stop and waits; kills what does not. The number of nodes that ran.
+/// Asks nodes to stop, waits, and kills those that do not. Returns the number of nodes that ran.
 pub(super) async fn stop_all(nodes: &[Node]) -> Result<usize, Failure> {
     let pids: Vec<_> = nodes.iter().filter_map(|n| Some((n, running(n)?))).collect();
     for (_, pid) in &pids {
@@ -136,7 +136,7 @@ pub(super) fn restart(layout: &Layout, node: &Node) -> Outcome {
     start(layout, node).map(drop)
 }
 
-/// Waits for an interrupt or a request to end.
+/// Waits for an interrupt or a termination signal.
 pub(super) async fn interrupted() -> Outcome {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;

@@ -1,5 +1,6 @@
-//! `ironkv dev test`: the promise, tried on the running cluster. Writes through a follower, kills
-//! the leader with SIGKILL half-way, and reads every acknowledged write back from every node.
+//! `ironkv dev test`: tests the durability guarantee on the running cluster. Writes through a
+//! follower, kills the leader with SIGKILL half-way, and reads every acknowledged write back from
+//! every node.
 
 use std::io;
 use std::time::Duration;
@@ -14,10 +15,10 @@ use crate::cli::output::{self, Failure, Outcome};
 use crate::resp::Reply;
 
 /// A new leader is elected in one to two seconds; a loaded laptop may take longer.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The way to one node.
+/// Connects to one node.
 struct Route<'a> {
     dialer: &'a Dialer,
     node: &'a Node,
@@ -29,7 +30,7 @@ impl Route<'_> {
         let address = self.node.resp_address();
         let mut connection = Connection::open(self.dialer, &address, REPLY_TIMEOUT).await?;
         match connection.authenticate(self.password).await {
-            // A password that was set while the node ran is gone when it has been killed.
+            // A password that was set at run time is lost when the node is killed.
             Err(error) if !error.to_string().contains("without any password") => Err(error),
             _ => Ok(connection),
         }
@@ -47,7 +48,7 @@ pub(super) async fn run(layout: &Layout, writes: u32, password: Option<&str>) ->
         .iter()
         .find(|node| node.number != leader.number && process::running(node).is_some());
     let route = |node| Route { dialer: &layout.dialer, node, password };
-    let door = route(other.unwrap_or(leader));
+    let target = route(other.unwrap_or(leader));
     let key = format!("ironkv:dev-test:{}", std::process::id());
     let mut gap = Duration::ZERO;
     let mut connection = None;
@@ -57,7 +58,7 @@ pub(super) async fn run(layout: &Layout, writes: u32, password: Option<&str>) ->
             output::line(format!("killed node {}, the leader", leader.number));
         }
         let start = Instant::now();
-        write_until_acknowledged(&door, &mut connection, &key, number).await?;
+        write_until_acknowledged(&target, &mut connection, &key, number).await?;
         gap = gap.max(start.elapsed());
     }
     if other.is_some() {
@@ -66,7 +67,7 @@ pub(super) async fn run(layout: &Layout, writes: u32, password: Option<&str>) ->
     for node in &layout.nodes {
         verify(&route(node), &key, writes).await?;
     }
-    door.open().await?.call(&[b"DEL", key.as_bytes()]).await?;
+    target.open().await?.call(&[b"DEL", key.as_bytes()]).await?;
     output::line(format!(
         "{writes} writes acknowledged, all of them read back from {} nodes; longest wait {:.0} ms",
         layout.nodes.len(),
@@ -76,14 +77,14 @@ pub(super) async fn run(layout: &Layout, writes: u32, password: Option<&str>) ->
 }
 
 /// Writes one hash field. Writing the same field again is harmless, so a lost reply is retried
-/// here: the caller knows what the server cannot.
+/// here, which the server could not do.
 async fn write_until_acknowledged(
     route: &Route<'_>,
     kept: &mut Option<Connection>,
     key: &str,
     number: u32,
 ) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let text = number.to_string();
     let words = [b"HSET".as_slice(), key.as_bytes(), text.as_bytes(), text.as_bytes()];
     loop {
@@ -106,7 +107,7 @@ async fn write_until_acknowledged(
             return Err(Failure::new(why).try_next("give the password with --password"));
         }
         if Instant::now() > deadline {
-            return Err(Failure::new(format!("no write was accepted for {PATIENCE:?}: {why}"))
+            return Err(Failure::new(format!("no write was accepted for {TIMEOUT:?}: {why}"))
                 .try_next("look at `ironkv dev status` and `ironkv dev logs`"));
         }
         sleep(Duration::from_millis(10)).await;
@@ -114,7 +115,7 @@ async fn write_until_acknowledged(
 }
 
 async fn verify(route: &Route<'_>, key: &str, written: u32) -> Outcome {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let number = route.node.number;
     loop {
         match count(route, key).await {

@@ -1,4 +1,4 @@
-//! What a person sees of a development cluster: the table and the logs.
+//! What a user sees of a development cluster: the table and the logs.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
@@ -12,12 +12,12 @@ use crate::cli::client::admin::{self, index};
 use crate::cli::output::{self, Failure, Outcome};
 
 const REFRESH: Duration = Duration::from_secs(1);
-/// A node that works answers at once.
+/// A working node answers at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
-/// How often a changed table is printed when nobody watches a terminal.
+/// How often a changed table is printed when the output is not a terminal.
 const CHECK: Duration = Duration::from_millis(500);
 
-/// One row a node.
+/// One row per node.
 pub(super) async fn table(layout: &Layout) -> String {
     let rows = join_all(layout.nodes.iter().map(|node| row(layout, node))).await;
     let header = ["NODE", "PID", "RESP", "GRPC", "HTTP", "ROLE", "TERM", "APPLIED", "MEMORY"];
@@ -55,8 +55,8 @@ fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
-/// Shows the table until the caller stops it: redrawn in place on a terminal, else only the roles
-/// and only when they change.
+/// Shows the table until the caller stops it: redrawn in place on a terminal, otherwise only the
+/// roles, when they change.
 pub(super) async fn live(layout: &Layout) {
     let mut shown = String::new();
     loop {
@@ -83,7 +83,7 @@ pub(super) async fn live(layout: &Layout) {
     }
 }
 
-/// Prints the logs, each line behind its node's number when there are several.
+/// Prints the logs, each line after its node's number when there are several.
 pub(super) async fn logs(layout: &Layout, only: Option<u16>, follow: bool) -> Outcome {
     let nodes: Vec<_> =
         layout.nodes.iter().filter(|node| only.is_none_or(|only| only == node.number)).collect();
@@ -118,7 +118,7 @@ struct Tail<'a> {
 }
 
 impl Tail<'_> {
-    /// The whole lines that were appended since.
+    /// The complete lines that were appended since the last call.
     fn read(&mut self) -> Result<String, Failure> {
         let mut file = std::fs::File::open(self.node.log())?;
         file.seek(SeekFrom::Start(self.offset))?;

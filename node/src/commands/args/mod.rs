@@ -84,8 +84,8 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A signed 64-bit integer exactly as Redis' `string2ll` parses it: no spaces, no plus, no leading
-/// zero.
+/// A signed 64-bit integer exactly as Redis's `string2ll` parses it: no spaces, no plus sign, no
+/// leading zero.
 pub fn parse_integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let plain = digits.len() <= 19 && digits.iter().all(u8::is_ascii_digit);

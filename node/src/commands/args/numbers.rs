@@ -1,11 +1,12 @@
-//! Numbers in arguments that have a range and an error text of their own.
+//! Numeric arguments with a range and their own error text.
 
 use std::ops::Range;
 
 use super::{Args, parse_integer};
 use crate::resp::ReplyError;
 
-/// The next argument as an integer of at least `least`. What is no integer gets the same error.
+/// The next argument as an integer of at least `least`. A text that is not an integer gets the same
+/// error.
 pub(in crate::commands) fn at_least(
     args: &mut Args<'_>,
     least: i64,
@@ -34,7 +35,7 @@ pub(in crate::commands) fn negatable(args: &mut Args<'_>) -> Result<i64, ReplyEr
 }
 
 /// The indexes from `start` to `stop`, both included, of `len` elements; negative ones count from
-/// the end. The range is empty when nothing is between.
+/// the end. The range is empty when it contains no element.
 pub(in crate::commands) fn index_range(start: i64, stop: i64, len: usize) -> Range<usize> {
     let from_end =
         |index: i64| if index < 0 { index.saturating_add_unsigned(len as u64) } else { index };

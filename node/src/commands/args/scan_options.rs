@@ -1,4 +1,5 @@
-//! What SCAN, HSCAN, SSCAN and ZSCAN share: the cursor, MATCH and COUNT, the shape of the reply.
+//! The common part of SCAN, HSCAN, SSCAN and ZSCAN: the cursor, MATCH and COUNT, the form of the
+//! reply.
 
 use super::Args;
 use super::glob::glob;
@@ -60,7 +61,7 @@ impl ScanOptions {
         Ok(())
     }
 
-    /// Whether a name is wanted.
+    /// Whether a name matches.
     pub(in crate::commands) fn admits(&self, name: &[u8]) -> bool {
         self.pattern.as_ref().is_none_or(|pattern| pattern.matches(name))
     }

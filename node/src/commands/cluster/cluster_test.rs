@@ -29,7 +29,7 @@ fn without_a_leader_no_slot_is_served() {
 }
 
 #[test]
-fn the_cluster_is_well_when_somebody_leads() {
+fn the_cluster_is_ok_when_it_has_a_leader() {
     let text = TestNode::new().text(["CLUSTER", "INFO"]);
     assert!(text.contains("cluster_state:ok\r\n") && text.contains("cluster_known_nodes:3\r\n"));
 }
@@ -51,7 +51,7 @@ fn keys_have_redis_slots() {
 }
 
 #[test]
-fn leadership_is_handed_over_on_request() {
+fn leadership_is_transferred_on_request() {
     let node = TestNode::new();
     assert_eq!(node.run(["RAFT", "TRANSFER"]), Reply::OK);
     assert_eq!(node.run(["RAFT", "TRANSFER", "3"]), Reply::OK);

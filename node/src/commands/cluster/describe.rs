@@ -4,8 +4,8 @@ use crate::base::hash::stable_hash;
 use crate::base::ids::NodeId;
 use crate::services::cluster::{Member, RaftStatus};
 
-/// Redis' clients know nodes by 40 hexadecimal digits. They are derived from the cluster id and the
-/// node id, so that a node has the same name on every node.
+/// Redis's clients know nodes by 40 hexadecimal digits. They are derived from the cluster id and
+/// the node id, so that a node has the same name on every node.
 pub(in crate::commands) fn node_name(status: &RaftStatus, node: NodeId) -> String {
     forty_digits(&format!("{}/node/{node}", cluster_of(status)))
 }
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_taken_apart() {
+    fn addresses_are_split() {
         assert_eq!(host_and_port("kv-0.kv:6379"), ("kv-0.kv", 6379));
         assert_eq!(host_and_port("[::1]:6379"), ("::1", 6379));
         assert_eq!(host_and_port("nothing"), ("nothing", 0));

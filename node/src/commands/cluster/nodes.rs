@@ -28,7 +28,7 @@ macro_rules! once_led {
     };
 }
 
-/// What its subcommands share.
+/// The common fields of its subcommands.
 const SUBCOMMAND: Command = Command {
     since: "3.0.0",
     complexity: "O(1)",
@@ -38,7 +38,7 @@ const SUBCOMMAND: Command = Command {
     ..Command::NEW
 };
 
-/// What the subcommands that list the nodes share.
+/// The common fields of the subcommands that list the nodes.
 const LIST: Command = Command { complexity: "O(N) where N is the number of nodes", ..SUBCOMMAND };
 
 pub(super) const INFO: Command = Command {
@@ -145,8 +145,8 @@ fn nodes(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::Verbatim("txt", text.into()))
 }
 
-/// The flag and the state of the link. As in Redis, `fail` is the finding of the cluster, and
-/// `fail?` the opinion of this node alone, which hears no leader and cannot know more.
+/// The flag and the state of the link. As in Redis, `fail` is the view of the cluster, and `fail?`
+/// the view of only this node, which has no contact to a leader.
 fn link_state(status: &RaftStatus, member: &Member) -> (&'static str, &'static str) {
     match member.contact {
         _ if status.node_id == Some(member.node_id) => ("", "connected"),

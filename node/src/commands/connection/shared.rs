@@ -1,11 +1,11 @@
-//! What the commands about connections share.
+//! The common part of the commands about connections.
 
 use crate::commands::declare::{Command, Flags};
 
 /// The flags of most commands about a connection.
 pub(super) const COMMON: Flags = Flags::NO_SCRIPT.with(Flags::LOADING).with(Flags::STALE);
 
-/// What all commands about a connection share.
+/// The common fields of all commands about a connection.
 pub(super) const CONNECTION: Command =
     Command { complexity: "O(1)", flags: COMMON, ..Command::NEW };
 

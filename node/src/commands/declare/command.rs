@@ -1,4 +1,4 @@
-//! The vocabulary of the command table: a command, what it may touch, and how it is found.
+//! The parts of the command table: a command, what it may access, and how it is found.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use crate::commands::run::context::{ReadContext, WriteContext};
 use crate::commands::run::node_context::{NodeContext, SessionContext};
 use crate::resp::{Reply, ReplyError};
 
-/// A reply, or the error to answer instead.
+/// A reply, or the error to return instead.
 pub type CommandResult = Result<Reply, ReplyError>;
 
 /// The future of a [`Run::Node`] command.
@@ -33,7 +33,7 @@ pub struct Command {
     pub since: &'static str,
     /// Big-O, with the meaning of N.
     pub complexity: &'static str,
-    /// Arguments after the name in Redis' notation, parsed by `syntax.rs`.
+    /// Arguments after the name in Redis's notation, parsed by `syntax.rs`.
     pub syntax: &'static str,
     /// The number of arguments, including the name (and the name of the container).
     pub arity: Arity,
@@ -46,7 +46,7 @@ pub struct Command {
     pub cost: ReadCost,
     /// What cannot be derived.
     pub flags: Flags,
-    /// Redis' documentation group, where it is not the one of the family.
+    /// Redis's documentation group, if it is not the one of the family.
     pub group: Option<&'static str>,
     /// Hints for clients and proxies in COMMAND INFO.
     pub tips: &'static [&'static str],
@@ -56,7 +56,7 @@ pub struct Command {
     pub deprecated: Option<Deprecation>,
     /// Names and types in COMMAND DOCS that do not follow from the syntax.
     pub argument_names: &'static [ArgumentName],
-    /// What it may touch, which is also its route.
+    /// What it may access, which is also its route.
     pub run: Run,
 }
 
@@ -119,20 +119,20 @@ impl Arity {
     }
 }
 
-/// What a command may touch. The variant is also its route, so the two cannot disagree.
+/// What a command may access. The variant is also its route, so the two cannot disagree.
 #[derive(Clone, Copy)]
 pub enum Run {
     /// Reads keys of one group. Runs on this node after the group has confirmed the read.
     Read(fn(&ReadContext<'_>, Args<'_>) -> CommandResult),
     /// Changes keys. Goes through the log and runs on every replica when the entry is applied.
     Write(fn(&mut WriteContext<'_>, Args<'_>) -> CommandResult),
-    /// Touches only this connection: AUTH, HELLO, CLIENT, MULTI.
+    /// Accesses only this connection: AUTH, HELLO, CLIENT, MULTI.
     Session(fn(&mut SessionContext<'_>, Args<'_>) -> CommandResult),
-    /// Asks this node or the cluster, not the keys: INFO, CONFIG, CLUSTER, WAIT.
+    /// Uses this node or the cluster, not the keys: INFO, CONFIG, CLUSTER, WAIT.
     Node(for<'a> fn(&'a NodeContext<'a>, Args<'a>) -> NodeFuture<'a>),
-    /// Describes commands and touches nothing: COMMAND, HELP.
+    /// Describes commands and accesses nothing: COMMAND, HELP.
     Describe(fn(&dyn CommandTable, Args<'_>) -> CommandResult),
-    /// Holds subcommands: CLIENT, CONFIG, OBJECT.
+    /// Contains subcommands: CLIENT, CONFIG, OBJECT.
     Container(&'static [Command]),
 }
 
@@ -152,7 +152,7 @@ impl std::fmt::Debug for Run {
 /// Commands that share a group in `COMMAND DOCS` and an ACL category.
 #[derive(Debug, Clone, Copy)]
 pub struct Family {
-    /// Redis' group name, such as `sorted-set`.
+    /// Redis's group name, such as `sorted-set`.
     pub group: &'static str,
     /// The ACL category, such as `@sortedset`; empty for none.
     pub category: &'static str,
@@ -160,7 +160,7 @@ pub struct Family {
     pub commands: &'static [Command],
 }
 
-/// A position in the table: dense, and the same for the life of the process, for counters in
+/// A position in the table: without gaps and constant for the life of the process, for counters in
 /// arrays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CommandId(pub u16);
@@ -168,7 +168,7 @@ pub struct CommandId(pub u16);
 /// A row of the table: a command with its container, its family and its position.
 #[derive(Debug, Clone, Copy)]
 pub struct Resolved {
-    /// What runs. It is a container only when a container was sent without a subcommand.
+    /// The command. It is a container only when a container was sent without a subcommand.
     pub command: &'static Command,
     /// The container of a subcommand.
     pub container: Option<&'static Command>,
@@ -220,6 +220,7 @@ pub trait CommandTable {
     /// Finds the command of `argv`, a whole command as sent.
     fn find(&self, argv: &[Bytes]) -> Result<Resolved, Unknown>;
 
-    /// Finds a command by its own name and that of its container (empty for none), in any case.
+    /// Finds a command by its own name and that of its container (empty for none); case does not
+    /// matter.
     fn find_named(&self, container: &[u8], name: &[u8]) -> Option<Resolved>;
 }

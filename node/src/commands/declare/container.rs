@@ -1,4 +1,4 @@
-//! Shapes that many declarations share.
+//! Parts that many declarations have in common.
 
 use super::command::{Arity, Command, Run};
 

@@ -1,14 +1,14 @@
-//! What COMMAND INFO and COMMAND DOCS show of a command beside its syntax.
+//! What COMMAND INFO and COMMAND DOCS show about a command besides its syntax.
 
 use super::syntax::{Argument, Kind};
 
 /// A Redis version and what it changed.
 pub type Change = (&'static str, &'static str);
 
-/// That a command is deprecated.
+/// Documents that a command is deprecated.
 #[derive(Debug, Clone, Copy)]
 pub struct Deprecation {
-    /// The Redis version since which it is.
+    /// The Redis version that deprecated it.
     pub since: &'static str,
     /// What to use instead.
     pub successor: &'static str,
@@ -42,7 +42,7 @@ pub mod tips {
     pub const SUM_OF_SHARDS: &[&str] = &["request_policy:multi_shard", "response_policy:agg_sum"];
 }
 
-/// Redis' name or type of an argument, where it does not follow from the syntax: mostly of groups,
+/// Redis's name or type of an argument, if it does not follow from the syntax: mostly for groups,
 /// which have no name there.
 #[derive(Debug, Clone, Copy)]
 pub struct ArgumentName {
@@ -50,12 +50,12 @@ pub struct ArgumentName {
     /// The name that follows from the syntax.
     from: &'static str,
     to: &'static str,
-    /// `None` when the type is right.
+    /// `None` when the type is correct.
     kind: Option<Kind>,
 }
 
 impl ArgumentName {
-    /// A group, named after its first part by the syntax.
+    /// A group; the syntax names it after its first part.
     pub const fn group(from: &'static str, to: &'static str) -> Self {
         Self { is_group: true, from, to, kind: None }
     }
@@ -85,7 +85,7 @@ impl ArgumentName {
     }
 }
 
-/// Each name is for the first argument that it fits, from left to right.
+/// Each name applies to the first argument that it fits, from left to right.
 fn apply(left: &mut Vec<&ArgumentName>, arguments: &mut [Argument]) {
     for argument in arguments {
         if let Some(at) = left.iter().position(|name| name.fits(argument)) {

@@ -26,7 +26,7 @@ impl Flags {
     pub const NO_SCRIPT: Self = Self(1 << 5);
     /// Allowed while the data is being loaded or the node has no leader.
     pub const LOADING: Self = Self(1 << 6);
-    /// Answered on a replica without asking the leader (`stale`).
+    /// Answered on a replica without contact to the leader (`stale`).
     pub const STALE: Self = Self(1 << 7);
     /// `@dangerous` without being `@admin` (KEYS, FLUSHALL).
     pub const DANGEROUS: Self = Self(1 << 8);
@@ -34,9 +34,9 @@ impl Flags {
     pub const NOT_QUEUED: Self = Self(1 << 9);
     /// Keeps its connection waiting for other nodes: `blocking`, `@blocking` and `@connection`.
     pub const BLOCKING: Self = Self(1 << 10);
-    /// `@connection`, whatever its family is.
+    /// `@connection`, in any family.
     pub const CONNECTION: Self = Self(1 << 11);
-    /// `@keyspace`, whatever its family is (DBSIZE, FLUSHALL).
+    /// `@keyspace`, in any family (DBSIZE, FLUSHALL).
     pub const KEYSPACE: Self = Self(1 << 12);
     /// `@admin` and `@dangerous` without the flag `admin` (ROLE, LASTSAVE).
     pub const ADMIN_CATEGORY: Self = Self(1 << 13);

@@ -4,7 +4,7 @@ use super::command::{Arity, Command, CommandResult, Run};
 use super::flags::Flags;
 use crate::resp::Reply;
 
-/// The subcommand HELP; `run` answers [`help_of`] its container.
+/// The subcommand HELP; `run` returns [`help_of`] its container.
 pub(in crate::commands) const fn help(since: &'static str, run: Run) -> Command {
     Command {
         name: "HELP",
@@ -18,7 +18,7 @@ pub(in crate::commands) const fn help(since: &'static str, run: Run) -> Command 
     }
 }
 
-/// Two lines for each subcommand: how to call it and what it does.
+/// Two lines for each subcommand: its syntax and its summary.
 pub(in crate::commands) fn help_of(container: &Command) -> CommandResult {
     let Run::Container(subcommands) = container.run else { return Ok(Reply::Array(Vec::new())) };
     let title =

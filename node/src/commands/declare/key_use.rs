@@ -9,9 +9,9 @@ pub enum KeyUse {
     Inspect,
     /// Returns or copies the value.
     Read,
-    /// Returns something of the value and changes it.
+    /// Returns a part of the value and changes it.
     Modify,
-    /// Changes the value without returning anything of it.
+    /// Changes the value without returning any of it.
     Update,
     /// Adds to the value without returning or changing what is there.
     Insert,
@@ -19,18 +19,18 @@ pub enum KeyUse {
     Delete,
     /// Removes parts of the value and returns them.
     Take,
-    /// Replaces the value, whatever it was.
+    /// Replaces any value.
     Overwrite,
-    /// Stores a value where there is none.
+    /// Stores a value if there is none.
     Create,
     /// Removes the key.
     Remove,
-    /// What the arguments of the whole command decide.
+    /// Depends on the arguments of the whole command.
     ByArguments(fn(&[Bytes]) -> Self),
 }
 
 impl KeyUse {
-    /// Redis' flags in key specifications, separated by spaces.
+    /// Redis's flags in key specifications, separated by spaces.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Inspect => "RO",
@@ -55,7 +55,7 @@ impl KeyUse {
         }
     }
 
-    /// Whether there may be a key of this name afterwards because of the command.
+    /// Whether a key of this name may exist afterwards because of the command.
     pub const fn may_create(self) -> bool {
         match self {
             Self::Modify

@@ -22,7 +22,7 @@ pub enum Keys {
 pub type KeyPositions = SmallVec<[usize; 4]>;
 
 impl Keys {
-    /// The positions of the keys in `argv`; `None` when the arguments make no sense (a bad count).
+    /// The positions of the keys in `argv`; `None` when the arguments are invalid (a wrong count).
     pub fn positions(&self, argv: &[Bytes]) -> Option<KeyPositions> {
         match *self {
             Self::None => Some(KeyPositions::new()),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_that_lies_gives_no_positions() {
+    fn a_wrong_count_gives_no_positions() {
         let keys = Keys::Counted { at: 2, also: Some(1) };
         check(keys, "ZUNIONSTORE d 2 a b", Some(&[1, 3, 4]));
         check(keys, "ZUNIONSTORE d 3 a b", None);

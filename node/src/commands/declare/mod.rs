@@ -1,4 +1,4 @@
-//! What a command is: one constant declares it, and everything else is derived from the constant.
+//! The declaration of a command: one constant, from which everything else is derived.
 
 pub mod command;
 pub mod container;

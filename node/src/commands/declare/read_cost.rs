@@ -5,7 +5,7 @@
 pub enum ReadCost {
     /// The whole values of its keys.
     Values,
-    /// As much as it has arguments, whatever the values are.
+    /// As much as it has arguments, independent of the values.
     Arguments,
     /// `start` and `stop` after the key, or LIMIT with BYSCORE and BYLEX.
     Range,

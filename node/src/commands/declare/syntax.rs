@@ -8,7 +8,7 @@
 pub struct Argument {
     /// Lower case.
     pub name: String,
-    /// What it holds.
+    /// The type of its value.
     pub kind: Kind,
     /// The keyword before the value, or the pure token itself.
     pub token: Option<String>,
@@ -22,7 +22,7 @@ pub struct Argument {
     pub children: Vec<Self>,
 }
 
-/// What an argument holds.
+/// The type of an argument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A key.
@@ -35,7 +35,7 @@ pub enum Kind {
     Double,
     /// A glob pattern.
     Pattern,
-    /// A moment, Unix time.
+    /// A point in Unix time.
     UnixTime,
     /// A keyword without a value.
     PureToken,
@@ -46,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Redis' name.
+    /// Redis's name.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Key => "key",
@@ -62,7 +62,7 @@ impl Kind {
     }
 }
 
-/// The arguments of a syntax text, or the position where it makes no sense.
+/// The arguments of a syntax text, or the position of an error.
 pub fn parse(syntax: &str) -> Result<Vec<Argument>, String> {
     let spaced = syntax
         .replace('[', " [ ")
@@ -131,7 +131,7 @@ impl Parser<'_> {
         if end != Some(dots + 1) {
             return false;
         }
-        // A token is kept together with its value, so it is not an item of its own.
+        // A token is kept together with its value, so it is not a separate item.
         let values = inside[..dots].iter().filter(|word| !is_token(word)).count();
         let count = values.max(usize::from(dots > 0));
         let Some(start) = items.len().checked_sub(count) else { return false };
@@ -230,7 +230,7 @@ fn group(mut items: Vec<Argument>) -> Argument {
         return items.remove(0);
     }
     let mut token = None;
-    // Two words in a row, as in `NO ONE`, stay two tokens.
+    // Two consecutive words, as in `NO ONE`, remain two tokens.
     let of_all = items.iter().skip(1).all(|item| item.kind != Kind::PureToken || item.optional);
     if let Some(first) = items.first_mut().filter(|first| of_all && first.token.is_some()) {
         token = first.token.take();
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn syntax_becomes_a_tree() {
+    fn a_syntax_is_parsed_to_a_tree() {
         check("", "");
         check("key value", "key:key value:string");
         check("key [key ...]", "key:key+");

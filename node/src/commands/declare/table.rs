@@ -5,7 +5,7 @@ use hashbrown::HashTable;
 
 use super::command::{Command, CommandId, CommandTable, Family, Resolved, Run, Unknown};
 
-/// Finds commands by name in constant time, in any case.
+/// Finds commands by name in constant time; case does not matter.
 pub struct Table {
     rows: Vec<Resolved>,
     index: HashTable<u16>,

@@ -34,7 +34,7 @@ fn hsetnx_keeps_the_old_value() {
 }
 
 #[test]
-fn the_hash_goes_with_its_last_field() {
+fn a_hash_is_removed_with_its_last_field() {
     let mut db = TestDatabase::new();
     db.run(["HSET", "h", "a", "1", "b", "2"]);
     db.events();
@@ -45,7 +45,7 @@ fn the_hash_goes_with_its_last_field() {
 }
 
 #[test]
-fn hincrby_counts_and_refuses_what_is_no_integer() {
+fn hincrby_counts_and_refuses_other_texts_than_integers() {
     let mut db = TestDatabase::new();
     assert_eq!(db.run(["HINCRBY", "h", "n", "5"]), Reply::Integer(5));
     assert_eq!(db.run(["HINCRBY", "h", "n", "-7"]), Reply::Integer(-2));
@@ -100,7 +100,7 @@ fn hrandfield_gives_distinct_fields_unless_the_count_is_negative() {
 }
 
 #[test]
-fn hincrbyfloat_counts_and_refuses_what_is_no_float() {
+fn hincrbyfloat_counts_and_refuses_other_texts_than_floats() {
     let mut db = TestDatabase::new();
     assert_eq!(db.run(["HINCRBYFLOAT", "h", "n", "3.0"]), bulk("3"));
     assert_eq!(db.run(["HINCRBYFLOAT", "h", "n", "1.1"]), bulk("4.1"));

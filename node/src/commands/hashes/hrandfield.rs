@@ -43,7 +43,7 @@ fn hrandfield(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     })
 }
 
-/// The count, and whether values are wanted as well.
+/// The count, and whether values are requested.
 fn count(mut args: Args<'_>) -> Result<(i64, bool), ReplyError> {
     let count = args.integer()?;
     if count == i64::MIN {
@@ -53,8 +53,8 @@ fn count(mut args: Args<'_>) -> Result<(i64, bool), ReplyError> {
     }
     let with_values = args.keyword("WITHVALUES");
     args.end()?;
-    // Fields with values are twice as many elements, which must stay countable. A reply with
-    // repetitions is built as a whole, so its size is limited.
+    // Fields with values are twice as many elements, and their number must not overflow. A reply
+    // with repetitions is built as a whole, so its size is limited.
     let countable = !with_values || count.unsigned_abs() <= i64::MAX.unsigned_abs() / 2;
     if !countable || count < 0 && count.unsigned_abs() > RANDOM_MEMBERS_MAX as u64 {
         return Err(ReplyError::OUT_OF_RANGE);

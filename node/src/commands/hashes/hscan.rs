@@ -39,7 +39,7 @@ fn hscan(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     Ok(scan_options::reply(next, found))
 }
 
-/// The options, and whether values are wanted as well.
+/// The options, and whether values are requested.
 fn scan_arguments(mut args: Args<'_>) -> Result<(ScanOptions, bool), ReplyError> {
     let (mut options, mut with_values) = (ScanOptions::default(), true);
     while !args.is_empty() {

@@ -103,7 +103,7 @@ mod tests {
     use crate::resp::ReplyError;
 
     #[test]
-    fn a_copy_has_the_value_and_the_deadline_and_a_life_of_its_own() {
+    fn a_copy_has_the_value_and_the_deadline_and_is_independent() {
         let mut db = TestDatabase::new();
         db.put("a", "1");
         db.run(["EXPIRE", "a", "100"]);
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn databases_that_are_none_are_refused() {
+    fn invalid_databases_are_refused() {
         let mut db = TestDatabase::new();
         db.put("k", "v");
         let mut check = |argv: &[&str], text: &str| {

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn deleting_an_expired_key_tells_of_its_expiry_only() {
+    fn deleting_an_expired_key_reports_only_its_expiry() {
         let mut db = TestDatabase::new();
         db.put("k", "v");
         db.run(["PEXPIRE", "k", "10"]);

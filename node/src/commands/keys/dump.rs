@@ -1,4 +1,4 @@
-//! Values in the format of Redis' own files, to move them between servers.
+//! Values in the format of Redis's files, to move them between servers.
 
 use bytes::Bytes;
 

@@ -34,7 +34,7 @@ fn what_is_dumped_can_be_restored_under_another_name() {
 }
 
 #[test]
-fn a_key_that_exists_is_kept_unless_told() {
+fn an_existing_key_is_kept_without_replace() {
     let mut db = TestDatabase::new();
     db.run(["SET", "k", "old"]);
     refused(&mut db, "0", &[], "BUSYKEY Target key name already exists.");

@@ -9,7 +9,7 @@ use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::resp::{Reply, ReplyError};
 
-/// What the four commands share.
+/// The common fields of the four commands.
 const SHARED: Command = Command {
     complexity: "O(1)",
     arity: Arity::AtLeast(3),
@@ -198,7 +198,7 @@ mod tests {
     use crate::resp::ReplyError;
 
     #[test]
-    fn conditions_compare_with_the_deadline_there_is() {
+    fn conditions_compare_with_the_existing_deadline() {
         let check = |current: Option<&str>, option: &str, expected: i64| {
             let mut db = TestDatabase::new();
             db.put("k", "v");

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_a_value_is_a_use_and_looking_at_it_is_not() {
+    fn reading_a_value_is_a_use_and_inspecting_it_is_not() {
         let mut db = TestDatabase::new();
         db.put("k", "v");
         db.advance_ms(9000);

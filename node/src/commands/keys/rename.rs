@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn renamenx_keeps_what_is_there() {
+    fn renamenx_keeps_the_existing_key() {
         let mut db = TestDatabase::new();
         db.put("a", "1");
         db.put("b", "2");

@@ -6,7 +6,7 @@ use crate::commands::declare::{Arity, Command, CommandResult, Flags, Keys, Run};
 use crate::commands::run::ReadContext;
 use crate::resp::Reply;
 
-/// What the four commands share.
+/// The common fields of the four commands.
 const SHARED: Command = Command {
     complexity: "O(1)",
     syntax: "key",

@@ -26,7 +26,7 @@ struct Search {
     from_tail: bool,
     /// `None` for the first match alone, not in an array.
     count: Option<usize>,
-    /// How many elements to compare at most.
+    /// Maximum number of elements to compare.
     compare_max: usize,
 }
 

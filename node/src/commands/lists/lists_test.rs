@@ -78,7 +78,7 @@ fn pops_take_from_an_end_and_remove_the_empty_list() {
 }
 
 #[test]
-fn lmpop_takes_from_the_first_list_there_is() {
+fn lmpop_takes_from_the_first_existing_list() {
     let keys = || error("ERR numkeys should be greater than 0");
     let count = || error("ERR count should be greater than 0");
     check(vec![
@@ -174,7 +174,7 @@ fn lset_and_linsert_change_one_place() {
 }
 
 #[test]
-fn lrem_and_ltrim_remove_and_the_empty_list_goes() {
+fn lrem_and_ltrim_remove_elements_and_the_empty_list() {
     check(vec![
         ("LREM k abc a", NOT_INTEGER),
         ("LREM k 1 a", int(0)),

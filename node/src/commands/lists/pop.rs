@@ -72,7 +72,7 @@ pub(super) fn take(
     Ok(Some(taken))
 }
 
-/// Redis' event for removing at this end.
+/// Redis's event for removing at this end.
 pub(super) const fn popped(end: ListEnd) -> (EventClass, &'static str) {
     match end {
         ListEnd::Head => (EventClass::List, "lpop"),

@@ -74,7 +74,7 @@ enum IfMissing {
     Skip,
 }
 
-/// Redis' event for adding at this end.
+/// Redis's event for adding at this end.
 pub(super) const fn pushed(end: ListEnd) -> (EventClass, &'static str) {
     match end {
         ListEnd::Head => (EventClass::List, "lpush"),

@@ -82,7 +82,7 @@ fn transfer(
     let Some(element) = taken.and_then(|mut taken| taken.pop()) else { return Ok(None) };
     let list = ctx.get_or_create::<ListValue>(destination.key)?;
     list.push(destination.end, std::slice::from_ref(&element), &settings);
-    // Redis' order of events: the addition first, then the removal.
+    // Redis's order of events: the addition first, then the removal.
     ctx.changed(destination.key, pushed(destination.end));
     ctx.changed(source.key, popped(source.end));
     Ok(Some(element))

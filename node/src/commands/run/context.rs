@@ -1,5 +1,5 @@
-//! What commands about keys may touch. A read context has no write method, so a `Read` that writes
-//! does not compile; no context has a socket, a clock or a random source of its own.
+//! What commands about keys may access. A read context has no write method, so a `Read` that writes
+//! does not compile; no context has a socket, a clock or its own random source.
 
 use std::cell::{Cell, RefCell};
 
@@ -12,7 +12,7 @@ use crate::data::keyspace::{Database, Event, EventClass, Keyspace, Object, Setti
 use crate::data::types::{TypedValue, Value};
 use crate::resp::ReplyError;
 
-/// What a `Read` command sees: one database at one moment.
+/// What a `Read` command sees: one database at one time.
 #[derive(Debug)]
 pub struct ReadContext<'a> {
     keyspace: &'a Keyspace,
@@ -23,7 +23,7 @@ pub struct ReadContext<'a> {
     lookups: Cell<Lookups>,
 }
 
-/// How often a command looked up a key and found it, or did not.
+/// How many keys a command looked up with and without success.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Lookups {
     /// `keyspace_hits`
@@ -139,11 +139,11 @@ impl<'a> ReadContext<'a> {
 /// What to do with the expiry of a key that is overwritten.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// None from now on.
+    /// Remove the expiry.
     Clear,
-    /// As it was (`KEEPTTL`).
+    /// Keep it (`KEEPTTL`).
     Keep,
-    /// At this Unix millisecond.
+    /// Set it to this Unix millisecond.
     At(u64),
 }
 
@@ -180,9 +180,9 @@ impl<'a> WriteContext<'a> {
         Self { feature_level, ..self }
     }
 
-    /// What every replica that executes the entry understands. A command whose meaning has changed
-    /// with a level must do below that level what it did before, or replicas of two versions
-    /// differ.
+    /// The level that every replica which executes the entry understands. A command whose meaning
+    /// has changed with a level must do below that level what it did before, or replicas of two
+    /// versions differ.
     pub const fn feature_level(&self) -> FeatureLevel {
         self.feature_level
     }
@@ -202,7 +202,7 @@ impl<'a> WriteContext<'a> {
         &mut self.random
     }
 
-    /// The same moment, for reading.
+    /// The same state, for reading.
     pub const fn read(&self) -> ReadContext<'_> {
         ReadContext::new(self.keyspace, self.database, self.now_ms, self.random.state())
     }
@@ -255,8 +255,8 @@ impl<'a> WriteContext<'a> {
         T::of_mut(&mut object.value).ok_or(ReplyError::WRONG_TYPE).map(Some)
     }
 
-    /// As [`WriteContext::get_mut`], creating an empty value first where there is none. The caller
-    /// must add to it and call [`WriteContext::changed`], because no key may hold an empty value.
+    /// As [`WriteContext::get_mut`], but creates an empty value first if there is none. The caller
+    /// must add to it and call [`WriteContext::changed`], because no key may have an empty value.
     pub fn get_or_create<T: TypedValue>(&mut self, key: &Bytes) -> Result<&mut T, ReplyError> {
         if self.peek(key).is_none() {
             let value = T::empty(&self.keyspace.settings).into_value();
@@ -265,7 +265,7 @@ impl<'a> WriteContext<'a> {
         self.get_mut(key).map(|value| value.expect("created above"))
     }
 
-    /// Stores a value, whatever was there, and records `event`.
+    /// Stores a value in place of any other, and records `event`.
     pub fn put(
         &mut self,
         key: &Bytes,
@@ -282,7 +282,7 @@ impl<'a> WriteContext<'a> {
         self.notify(key, event);
     }
 
-    /// Stores an object as used now, and records the expiry of an expired one that it replaces.
+    /// Stores an object as used now, and records the expiry of an expired object that it replaces.
     fn store(&mut self, key: &Bytes, object: Object) {
         object.set_access(self.settings().access_rule().new_stamp(self.now_ms));
         let Some(old) = self.database().insert(key, object) else { return };
@@ -292,7 +292,7 @@ impl<'a> WriteContext<'a> {
         old.discard();
     }
 
-    /// Removes a live key without recording an event, and returns what it held, if anything.
+    /// Removes a live key without recording an event, and returns its object, if any.
     pub fn remove(&mut self, key: &[u8]) -> Option<Object> {
         let (now_ms, index) = (self.now_ms, self.index);
         let old = self.database().remove(key, index)?;
@@ -303,8 +303,8 @@ impl<'a> WriteContext<'a> {
         Some(old)
     }
 
-    /// After a change in place: new version, new size, the event, and removal (with a `del` event)
-    /// if the collection became empty.
+    /// To be called after a change in place: new version, new size, the event, and removal (with a
+    /// `del` event) if the collection became empty.
     pub fn changed(&mut self, key: &Bytes, event: (EventClass, &'static str)) {
         let (now_ms, index) = (self.now_ms, self.index);
         let outcome = self.database().settle(key, index, now_ms);

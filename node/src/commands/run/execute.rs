@@ -1,16 +1,16 @@
-//! The one executor: a unit of a request against a keyspace. Deterministic: nothing counts but the
-//! unit, the entry that carries it, and the keyspace before it.
+//! The only executor: executes a unit of a request on a keyspace. It is deterministic: the result
+//! depends only on the unit, the entry that contains it, and the keyspace before it.
 
 use super::context::{Random, WriteContext};
 use super::request::{Call, Unit, Watch};
 use crate::base::feature_level::FeatureLevel;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::commands::args::Args;
 use crate::commands::declare::Run;
 use crate::data::keyspace::{Event, Keyspace};
 use crate::resp::{Reply, ReplyError};
 
-/// The frozen inputs of one log entry.
+/// The fixed inputs of one log entry.
 #[derive(Debug)]
 pub struct EntryContext {
     /// The log index of the entry.
@@ -34,7 +34,7 @@ impl EntryContext {
         Self { feature_level, ..self }
     }
 
-    /// Every call of an entry gets a seed of its own.
+    /// Every call of an entry gets its own seed.
     fn next_seed(&mut self) -> u64 {
         self.calls += 1;
         Random::new(self.seed ^ self.calls.rotate_left(32)).next()
@@ -51,7 +51,7 @@ pub fn execute(
 ) -> Reply {
     if let Unit::Transaction { watches, .. } = unit {
         let broken = |watch: &Watch| is_broken(watch, keyspace, entry.now_ms);
-        if watches.iter().any(broken) && !planted(Bug::WatchIgnored) {
+        if watches.iter().any(broken) && !seeded(Bug::WatchIgnored) {
             return Reply::NullArray;
         }
     }
@@ -81,7 +81,7 @@ pub fn execute_call(
     let result = match call.command.run {
         Run::Write(function) => function(&mut context, args),
         Run::Read(function) => function(&context.read(), args),
-        // Dispatch never sends these. What matters is that every replica answers the same.
+        // Dispatch never sends these. The only requirement is that every replica returns the same.
         _ => Err(ReplyError::new("ERR command cannot be part of a replicated request")),
     };
     result.unwrap_or_else(Reply::Error)

@@ -9,8 +9,7 @@ use crate::resp::Reply;
 pub struct Executed {
     /// One for each unit, in their order.
     pub replies: Vec<Reply>,
-    /// Log index of the entry that carried the request; 0 when the leader's version does not send
-    /// it.
+    /// Log index of the entry with the request; 0 when the leader's version does not send it.
     pub index: u64,
     /// For how long each command ran where it was executed first, microseconds: one for each unit,
     /// and for each command of a transaction. Empty when the leader's version does not send it.

@@ -1,5 +1,5 @@
-//! The limit of key names. A name travels in every log entry that removes its key and is part of
-//! every index, so it must not be used to hold data.
+//! The limit of key names. A name is part of every log entry that removes its key and of every
+//! index, so it must not be used to store data.
 
 use bytes::Bytes;
 
@@ -86,9 +86,9 @@ mod tests {
         }
     }
 
-    /// The limit must hold for a new command that creates keys, too.
+    /// The limit must apply to a new command that creates keys, too.
     #[test]
-    fn every_write_that_inserts_a_key_needs_memory_or_says_that_it_creates_keys() {
+    fn every_write_that_inserts_a_key_needs_memory_or_declares_that_it_creates_keys() {
         for row in table::rows() {
             let command = row.command;
             let inserts = (0..2).any(|number| command.key_use(number).inserts());

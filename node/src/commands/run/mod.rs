@@ -1,4 +1,4 @@
-//! What a command sees while it runs, and how requests are executed.
+//! What a command may access while it runs, and how requests are executed.
 
 pub mod context;
 pub mod execute;

@@ -1,5 +1,5 @@
-//! The node as commands see it. What needs consensus is behind two ports, so that commands depend
-//! on no consensus and tests need no cluster.
+//! The node as commands see it. Everything that needs consensus is behind two ports, so that
+//! commands do not depend on consensus and tests need no cluster.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ pub struct NodeServices {
     pub config: Arc<LiveConfig>,
     /// Certificates and passwords from files.
     pub credentials: Credentials,
-    /// What this node measures.
+    /// The measurements of this node.
     pub telemetry: Arc<Telemetry>,
     /// The cluster.
     pub cluster: Arc<dyn ClusterControl>,
@@ -39,17 +39,17 @@ pub struct NodeServices {
 
 /// The cluster: its state, its leader and its parameters.
 pub trait ClusterControl: Send + Sync + 'static {
-    /// The group at this moment.
+    /// The present state of the group.
     fn status(&self) -> RaftStatus;
 
-    /// Waits until this node hears a leader, but no longer than an election may take.
+    /// Waits until this node has contact to a leader, but no longer than an election may take.
     fn wait_to_hear_leader(&self) -> BoxFuture<'_, ()>;
 
     /// Waits until every write acknowledged before the call is applied on this node.
     fn read_barrier(&self) -> BoxFuture<'_, Result<(), ReplyError>>;
 
-    /// Waits until the goal is reached or its time is over, and returns what has been reached. A
-    /// goal that asks for nothing, or allows no time, does not wait.
+    /// Waits until the goal is reached or its time is over, and returns what has been reached. Does
+    /// not wait for a goal without conditions or without time.
     fn wait_flushed(&self, goal: FlushGoal) -> BoxFuture<'_, Flushed>;
 
     /// Transfers leadership to this voter, or to the one whose log is the most complete.
@@ -116,7 +116,7 @@ impl NodeServices {
         configured | self.credentials.accepts(guess)
     }
 
-    /// Closes clients while all together take more memory than `maxmemory-clients` allows.
+    /// Closes clients while all together use more memory than `maxmemory-clients` allows.
     pub fn bound_clients_memory(&self) {
         let limit = self.config.load().limits.clients_memory_max;
         let maxmemory = || self.storage.keyspace().read().settings.maxmemory;
@@ -125,7 +125,7 @@ impl NodeServices {
         }
     }
 
-    /// Applies parameters that were changed while the node runs.
+    /// Applies parameters that were changed at run time.
     pub fn config_changed(&self) {
         self.bound_clients_memory();
         let config = self.config.load();

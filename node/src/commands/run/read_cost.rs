@@ -20,7 +20,7 @@ pub fn read_cost(
     keyspace: &Keyspace,
     database: DatabaseId,
 ) -> u64 {
-    // A command with many arguments asks for one thing with each.
+    // A command with many arguments reads something for each.
     let at_least = argv.len() as u64;
     if command.flags.has(Flags::FAST) || !matches!(command.run, Run::Read(_)) {
         return at_least;

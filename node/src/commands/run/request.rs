@@ -1,6 +1,6 @@
-//! What one connection wants executed in one go, as the bytes that travel to the leader and into
-//! the log. Written once on the I/O thread, read again by every replica, so every length is
-//! checked.
+//! The commands that one connection wants to have executed together, in the format in which they
+//! are sent to the leader and written to the log. It is encoded once on the I/O thread and decoded
+//! by every replica, so every length is checked.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -14,9 +14,9 @@ pub use crate::services::sessions::Watch;
 /// Commands of one connection, in order.
 #[derive(Debug, Clone)]
 pub struct Request {
-    /// What [`decode_units`] reads.
+    /// The bytes that [`decode_units`] reads.
     pub bytes: Bytes,
-    /// How many units it holds; the answer has as many replies.
+    /// Number of units, which is the number of replies.
     pub units: u32,
     /// Whether some unit may grow memory: refused with -OOM when full.
     pub deny_oom: bool,
@@ -24,14 +24,14 @@ pub struct Request {
     pub needs_level: FeatureLevel,
 }
 
-/// What is executed as a whole, with nothing between its commands.
+/// A command or transaction, which is executed without any other command in between.
 #[derive(Debug)]
 pub enum Unit {
-    /// One command; answered with its reply.
+    /// One command; its result is the reply of the command.
     Call(Call),
-    /// `EXEC`; answered with an array, or a null array when a watched key changed.
+    /// `EXEC`; its result is an array, or a null array when a watched key has changed.
     Transaction {
-        /// What must not have changed.
+        /// The keys that must not have changed.
         watches: Vec<Watch>,
         /// In the order they were queued.
         calls: Vec<Call>,
@@ -54,11 +54,11 @@ impl Unit {
 pub struct Call {
     /// The database that was selected.
     pub database: DatabaseId,
-    /// What runs; never a container.
+    /// The command; never a container.
     pub command: &'static Command,
     /// The container of a subcommand.
     pub container: Option<&'static Command>,
-    /// Without names; slices of the request's bytes.
+    /// Without the names; slices of the request's bytes.
     pub args: Vec<Bytes>,
 }
 
@@ -70,10 +70,10 @@ impl Call {
     }
 }
 
-/// Bytes that are no request: from a newer version, or damaged.
+/// The bytes are not a request: they are from a newer version, or damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    /// The bytes end too early, or a length points past them.
+    /// The bytes end too early, or a length exceeds them.
     #[error("request is cut off at byte {0}")]
     Truncated(usize),
     /// A unit of an unknown kind.
@@ -274,8 +274,7 @@ impl Reader {
         Ok(slice)
     }
 
-    /// A length or count. Everything that is counted takes at least one byte, so it never exceeds
-    /// the rest.
+    /// A length or count. Every counted item takes at least one byte, so it never exceeds the rest.
     fn length(&mut self) -> Result<usize, DecodeError> {
         let length = self.number()?;
         let rest = self.bytes.len() - self.at;

@@ -1,4 +1,4 @@
-//! CONFIG: parameters of this node and of the cluster, read and changed by Redis' names.
+//! CONFIG: parameters of this node and of the cluster, read and changed by Redis's names.
 
 use std::collections::BTreeMap;
 
@@ -106,7 +106,7 @@ fn value_of(node: &NodeServices, settings: &Settings, row: &Parameter) -> Option
             Some(config.security.requirepass.expose().to_owned())
         }
         Scope::Node("threads.io", _) => {
-            // 0 means automatic here, which Redis' clients do not know.
+            // 0 means automatic here, which Redis's clients do not know.
             node.config.get(row).map(|count| if count == "0" { "1".to_owned() } else { count })
         }
         Scope::Node(..) | Scope::Compatibility(_) => node.config.get(row),

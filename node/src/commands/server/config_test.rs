@@ -55,7 +55,7 @@ fn parameters_of_the_cluster_are_set_by_one_change() {
 }
 
 #[test]
-fn refusals_are_in_redis_words() {
+fn refusals_are_those_of_redis() {
     let node = TestNode::new();
     let failed = |name: &str, reason: &str| {
         format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")
@@ -107,7 +107,7 @@ fn a_password_takes_effect_at_once() {
 }
 
 #[test]
-fn resetting_statistics_forgets_calls() {
+fn resetting_statistics_resets_calls() {
     let node = TestNode::new();
     let thread = node.telemetry.metrics.thread();
     thread.called(0, std::time::Duration::from_micros(5), false);
@@ -116,7 +116,7 @@ fn resetting_statistics_forgets_calls() {
 }
 
 #[test]
-fn without_a_file_rewrite_says_so() {
+fn without_a_file_rewrite_is_an_error() {
     let error = ReplyError::new("ERR The server is running without a config file");
     assert_eq!(TestNode::new().run(["CONFIG", "REWRITE"]), error.into());
 }

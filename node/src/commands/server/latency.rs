@@ -71,7 +71,7 @@ pub(super) const LATENCY: Command = container(
     ],
 );
 
-/// What its subcommands share.
+/// The common fields of its subcommands.
 const SUBCOMMAND: Command = Command {
     since: "2.8.13",
     complexity: "O(N) where N is the number of samples or commands returned",

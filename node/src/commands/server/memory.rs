@@ -49,7 +49,7 @@ pub(super) const MEMORY: Command = container(
     ],
 );
 
-/// What its subcommands share.
+/// The common fields of its subcommands.
 const SUBCOMMAND: Command =
     Command { since: "4.0.0", complexity: "O(1)", arity: Arity::Exactly(2), ..Command::NEW };
 
@@ -112,7 +112,7 @@ fn allocator(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::Verbatim("txt", text.into()))
 }
 
-/// The allocator gives freed pages back by itself after a moment; no call makes it faster.
+/// The allocator returns freed pages after a short time; no call accelerates this.
 fn purge(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
@@ -158,9 +158,9 @@ fn statistics(context: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::Map(rows.into_iter().map(|(name, value)| (Reply::bulk(name), value)).collect()))
 }
 
-/// Where the memory of the process goes, bytes.
+/// How the memory of the process is used, bytes.
 struct Memory {
-    /// Keys and values, with their entries and databases: what `maxmemory` bounds.
+    /// Keys and values, with their entries and databases: what `maxmemory` limits.
     data: u64,
     /// The part of `data` that databases without keys take.
     empty: u64,

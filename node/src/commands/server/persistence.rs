@@ -9,7 +9,7 @@ use crate::resp::{Reply, ReplyError};
 
 const FLAGS: Flags = Flags::ADMIN.with(Flags::NO_SCRIPT);
 
-/// What the commands about checkpoints share.
+/// The common fields of the commands about checkpoints.
 const BASE: Command = Command {
     since: "1.0.0",
     complexity: "O(N) where N is the total number of keys in all databases",
@@ -19,7 +19,7 @@ const BASE: Command = Command {
 
 pub(super) const SAVE: Command = Command {
     name: "SAVE",
-    summary: "Writes a checkpoint and waits for it; other clients go on.",
+    summary: "Writes a checkpoint and waits for it; other clients continue.",
     arity: Arity::Exactly(1),
     flags: FLAGS.with(Flags::NO_MULTI),
     run: Run::Node(save),
@@ -77,9 +77,10 @@ fn save<'a>(context: &'a NodeContext<'a>, _: Args<'a>) -> NodeFuture<'a> {
 }
 
 /// A checkpoint in the background cannot report a failure later, so it is refused before.
-fn refuse_without_room(context: &NodeContext<'_>) -> Result<(), ReplyError> {
+fn refuse_without_disk_space(context: &NodeContext<'_>) -> Result<(), ReplyError> {
     if context.node.cluster.status().checkpoint_no_room {
-        let text = "ERR the disk has no room for a checkpoint; make some, it is written by itself";
+        let text = "ERR too little disk space for a checkpoint; free some, and it is written \
+                    automatically";
         return Err(ReplyError::new(text));
     }
     Ok(())
@@ -92,7 +93,7 @@ fn save_in_background<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> N
         if context.node.cluster.status().checkpoint_running && !scheduled {
             return Err(ReplyError::new("ERR Background save already in progress"));
         }
-        refuse_without_room(context)?;
+        refuse_without_disk_space(context)?;
         context.node.storage.begin_checkpoint();
         Ok(Reply::Status("Background saving started"))
     })
@@ -104,7 +105,7 @@ fn rewrite_log<'a>(context: &'a NodeContext<'a>, _: Args<'a>) -> NodeFuture<'a> 
             let text = "ERR Background append only file rewriting already in progress";
             return Err(ReplyError::new(text));
         }
-        refuse_without_room(context)?;
+        refuse_without_disk_space(context)?;
         context.node.storage.begin_checkpoint();
         Ok(Reply::Status("Background append only file rewriting started"))
     })
@@ -136,6 +137,6 @@ fn shut_down(context: &NodeContext<'_>, args: Args<'_>) -> CommandResult {
         return Err(ReplyError::new("ERR No shutdown in progress."));
     }
     context.node.shutdown.stop();
-    // Redis does not answer either: the connection closes when the node stops.
+    // Redis does not reply either: the connection closes when the node stops.
     Ok(Reply::Nothing)
 }

@@ -1,4 +1,4 @@
-//! WAIT, WAITAOF, ROLE, FAILOVER, and Redis' replication commands that a Raft group refuses.
+//! WAIT, WAITAOF, ROLE, FAILOVER, and Redis's replication commands that a Raft group refuses.
 
 use std::time::Duration;
 
@@ -139,7 +139,7 @@ impl Drop for Blocked<'_> {
     }
 }
 
-/// Waits until the last write of this connection is on the disks asked for.
+/// Waits until the last write of this connection is on the requested number of disks.
 async fn wait_for(
     context: &NodeContext<'_>,
     here: bool,
@@ -163,7 +163,7 @@ fn timeout(args: &mut Args<'_>) -> Result<Option<Duration>, ReplyError> {
         .ok_or(ReplyError::new("ERR timeout is not an integer or out of range"))?;
     let milliseconds =
         u64::try_from(number).map_err(|_| ReplyError::new("ERR timeout is negative"))?;
-    // A century is as good as no limit, and cannot overflow the clock.
+    // A century means no limit in practice, and cannot overflow the clock.
     let century = 100 * 365 * 86_400_000;
     Ok((milliseconds > 0).then(|| Duration::from_millis(milliseconds.min(century))))
 }

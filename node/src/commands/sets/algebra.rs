@@ -38,8 +38,8 @@ pub(super) fn difference(
     settings: &Settings,
 ) -> SetValue {
     let mut result = SetValue::default();
-    // As Redis: looking up every member of the first set in every other one has a chance to stop
-    // early, so it counts half.
+    // As in Redis: looking up every member of the first set in the other ones can stop early, so
+    // its cost counts half.
     let look_up = first.len() * (others.len() + 1) / 2;
     let remove = first.len() + others.iter().map(|set| set.len()).sum::<usize>();
     if look_up <= remove {

@@ -91,7 +91,7 @@ fn smove_moves_one_member() {
 }
 
 #[test]
-fn spop_takes_what_the_seed_says() {
+fn spop_depends_only_on_the_seed() {
     let positive = || error("ERR value is out of range, must be positive");
     let mut db = check(vec![
         ("SPOP k", Reply::Null),
@@ -137,7 +137,7 @@ fn spop_takes_the_same_members_from_a_set_that_was_stored_and_loaded() {
 }
 
 #[test]
-fn srandmember_answers_different_or_repeated_members() {
+fn srandmember_returns_different_or_repeated_members() {
     let mut db = check(vec![
         ("SRANDMEMBER k", Reply::Null),
         ("SRANDMEMBER k 2", array(&[])),

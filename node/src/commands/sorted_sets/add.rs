@@ -114,7 +114,7 @@ impl Options {
 const NOT_A_NUMBER: ReplyError =
     ReplyError(std::borrow::Cow::Borrowed("ERR resulting score is not a number (NaN)"));
 
-/// What happened to one member.
+/// The result for one member.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Outcome {
     /// An option forbade it.

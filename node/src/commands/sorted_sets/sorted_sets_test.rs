@@ -51,7 +51,7 @@ fn not_lex() -> Reply {
 }
 
 #[test]
-fn zadd_adds_and_changes_as_its_options_say() {
+fn zadd_follows_its_options() {
     let mut db = check(vec![
         ("ZADD z 1 a 2 b 3 c", int(3)),
         ("ZADD z 1 a 5 b", int(0)),
@@ -140,7 +140,7 @@ fn members_are_removed_by_name_and_by_range() {
 }
 
 #[test]
-fn counts_scores_and_ranks_are_told() {
+fn counts_scores_and_ranks_are_returned() {
     check(vec![
         ("ZADD z 1 a 2 b 3 c", int(3)),
         ("ZCARD z", int(3)),
@@ -171,7 +171,7 @@ fn counts_scores_and_ranks_are_told() {
 }
 
 #[test]
-fn zrange_answers_every_kind_of_range() {
+fn zrange_returns_every_kind_of_range() {
     check(vec![
         ("ZADD z 1 a 2 b 3 c", int(3)),
         ("ZRANGE z 0 -1", array(&["a", "b", "c"])),
@@ -197,7 +197,7 @@ fn zrange_answers_every_kind_of_range() {
 }
 
 #[test]
-fn zrange_refuses_what_does_not_go_together() {
+fn zrange_refuses_conflicting_options() {
     let by_rank = || error(super::range::query::LIMIT_BY_RANK);
     let by_lex = || error(super::range::query::SCORES_BY_LEX);
     check(vec![
@@ -264,7 +264,7 @@ fn extremes_are_popped() {
 }
 
 #[test]
-fn zmpop_takes_from_the_first_sorted_set_there_is() {
+fn zmpop_takes_from_the_first_existing_sorted_set() {
     let nested = |key: &str, members: &[(&str, f64)]| {
         let pair = |(m, s): &(&str, f64)| Reply::Array(vec![Reply::bulk(m), double(*s)]);
         Reply::Array(vec![Reply::bulk(key), Reply::Array(members.iter().map(pair).collect())])
@@ -283,7 +283,7 @@ fn zmpop_takes_from_the_first_sorted_set_there_is() {
 }
 
 #[test]
-fn random_members_come_with_scores_when_asked() {
+fn random_members_come_with_scores_on_request() {
     let range = || error("ERR value is out of range");
     let mut db = check(vec![
         ("ZRANDMEMBER z", Reply::Null),

@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn getex_looks_at_the_number_only_for_a_key_that_exists() {
+    fn getex_checks_the_number_only_for_an_existing_key() {
         let mut db = TestDatabase::new();
         assert_eq!(db.run(["GETEX", "k", "EX", "x"]), Reply::Null);
         assert_eq!(db.run(["GETEX", "k", "EX", "1", "PERSIST"]), ReplyError::SYNTAX.into());

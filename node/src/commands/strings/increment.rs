@@ -7,7 +7,7 @@ use crate::commands::run::{Expiry, WriteContext};
 use crate::data::types::{StringValue, TypedValue};
 use crate::resp::{Reply, ReplyError};
 
-/// Every one of them has a key and perhaps a number.
+/// Each command has a key and, in some forms, a number.
 const TEMPLATE: Command = Command {
     name: "",
     summary: "",

@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn an_invalid_number_is_refused() {
         let mut db = TestDatabase::new();
         db.run(["SET", "k", "1"]);
         for text in ["", "x", " 1", "1 ", "nan"] {

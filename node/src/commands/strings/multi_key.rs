@@ -99,7 +99,7 @@ mod tests {
     use crate::resp::{Reply, ReplyError};
 
     #[test]
-    fn mget_answers_null_for_what_is_no_string() {
+    fn mget_returns_null_for_other_types() {
         let mut db = TestDatabase::new();
         assert_eq!(db.run(["MSET", "a", "1", "b", "2", "a", "3"]), Reply::OK);
         db.run(["HSET", "h", "f", "v"]);

@@ -1,4 +1,4 @@
-//! What the commands about strings share.
+//! The common part of the commands about strings.
 
 use crate::base::limits::BULK_BYTES_MAX;
 use crate::data::keyspace::EventClass;

@@ -16,7 +16,7 @@ use crate::resp::{Reply, ReplyError};
 /// The time at the start, Unix milliseconds.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
 
-/// A keyspace with a time and a log index of its own.
+/// A keyspace with its own time and log index.
 #[derive(Debug)]
 pub(crate) struct TestDatabase {
     /// The state, to inspect.

@@ -30,14 +30,14 @@ pub(crate) struct TestNode {
     pub(crate) services: Arc<NodeServices>,
     pub(crate) keyspace: Arc<KeyspaceLock>,
     pub(crate) status: Arc<Mutex<RaftStatus>>,
-    /// What was asked of the ports, such as `reload`.
+    /// The calls of the ports, such as `reload`.
     pub(crate) asked: Requests,
 }
 
-/// What was asked of the fake ports, in order.
+/// The calls of the fake ports, in order.
 pub(crate) type Requests = Arc<Mutex<Vec<String>>>;
 
-/// Always the same moment.
+/// Always returns the same time.
 #[derive(Debug)]
 struct FixedClock(u64);
 
@@ -101,7 +101,7 @@ impl TestNode {
         Self { services: Arc::new(services), keyspace, status, asked }
     }
 
-    /// Runs a node command as a fresh connection would.
+    /// Runs a node command as on a new connection.
     pub(crate) fn run<A: AsRef<[u8]>>(&self, argv: impl IntoIterator<Item = A>) -> Reply {
         let argv: Vec<Bytes> =
             argv.into_iter().map(|arg| Bytes::copy_from_slice(arg.as_ref())).collect();
@@ -199,7 +199,7 @@ impl ClusterControl for FakeCluster {
                 });
                 u32::try_from(others.count()).unwrap_or(0)
             };
-            // Nothing changes here, so a wait ends only with its time.
+            // The log does not advance here, so a wait ends only by its timeout.
             if (goal.here || goal.others > 0) && others < goal.others {
                 match goal.until {
                     Some(end) => tokio::time::sleep_until(end).await,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::base::config::LiveConfig;
 use crate::base::hash::stable_hash;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::background::disk_space::{Room, disk_full};
 use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::lifetime::{Ended, Lifetime};
@@ -88,7 +88,7 @@ impl CheckpointTrigger {
     /// ends the group.
     pub(crate) async fn write(&self, raft: &Raft) -> Result<u64, WriteError> {
         let written = async {
-            if !planted(Bug::FullDiskFatal) {
+            if !seeded(Bug::FullDiskFatal) {
                 self.checkpoints.check_room(self.applied.memory_bytes()).await?;
             }
             let cut = self.apply.cut().await?;
@@ -97,7 +97,7 @@ impl CheckpointTrigger {
         if let Err(error) = written.await {
             // What a stop cuts off is no failure of the disk.
             let cut_off = self.meta.is_closed();
-            if planted(Bug::FullDiskFatal) || !(error.may_pass() || cut_off) {
+            if seeded(Bug::FullDiskFatal) || !(error.may_pass() || cut_off) {
                 self.lifetime
                     .end(Ended::Failed(format!("a checkpoint cannot be written: {error}")));
             }
@@ -167,7 +167,7 @@ impl CheckpointTrigger {
             // The core forgets what it is told while it still takes in the checkpoint before.
             raft.trigger().snapshot().await?;
         }
-        let last = if planted(Bug::LogKeptByCount) {
+        let last = if seeded(Bug::LogKeptByCount) {
             index.checked_sub(5000)
         } else if self.lacks_room() {
             Some(index)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::base::limits::{EVICT_BATCH_KEYS, EVICT_KEYS_PER_LOCK, REMOVAL_BATCH_BYTES};
-use crate::base::planted::{Bug, planted};
 use crate::base::random::Random;
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::proposal::entry::Item;
 use crate::data::keyspace::{EvictionWant, Keyspace, TakenKeys, Victims, VictimsEnd, pick_victims};
 
@@ -24,7 +24,7 @@ struct UnderWay {
 impl Evictions {
     /// How much of the memory above the maximum nothing under way will free.
     pub(crate) fn missing_bytes(&self, excess_bytes: u64) -> u64 {
-        let under_way = if planted(Bug::EvictPerEntryInFlight) { 0 } else { self.0.lock().bytes };
+        let under_way = if seeded(Bug::EvictPerEntryInFlight) { 0 } else { self.0.lock().bytes };
         excess_bytes.saturating_sub(under_way)
     }
 

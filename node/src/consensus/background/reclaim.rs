@@ -10,8 +10,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::evictions::{Choice, Evictions};
 use crate::base::limits::{EXPIRE_BATCH_KEYS, REMOVAL_BATCH_BYTES};
-use crate::base::planted::{Bug, planted};
 use crate::base::random::Random;
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
 use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::lifetime::Lifetime;
@@ -70,7 +70,7 @@ impl Reclaimer {
             tokio::join!(
                 self.answer(questions),
                 async {
-                    if !planted(Bug::ExpiryOnRaftThread) {
+                    if !seeded(Bug::ExpiryOnRaftThread) {
                         self.expire().await;
                     }
                 },

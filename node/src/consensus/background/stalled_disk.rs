@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::base::config::LiveConfig;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::leadership::participation::Participation;
 use crate::consensus::leadership::who_leads::{LeadershipState, Publish};
 use crate::consensus::lifetime::Lifetime;
@@ -46,7 +46,7 @@ impl StalledDisk {
             sleep(INTERVAL).await;
             let limit = Duration::from_millis(self.config.load().log.stall_ms_max);
             let silent = self.log.disk_silent_for().unwrap_or_default();
-            if !limit.is_zero() && silent >= limit && !planted(Bug::HungDiskLeads) {
+            if !limit.is_zero() && silent >= limit && !seeded(Bug::HungDiskLeads) {
                 last_stall = Some(Instant::now());
                 self.begin(&raft, silent);
                 self.give_up(&raft).await;

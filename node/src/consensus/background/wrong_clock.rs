@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::base::config::LiveConfig;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::leadership::participation::Participation;
 use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::lifetime::Lifetime;
@@ -79,7 +79,7 @@ impl WrongClock {
         let left_ms = ELECTIONS_LEFT_TO_OTHERS.saturating_mul(longest_ms);
         let silent_ms = self.leadership.contact_age_ms();
         let heard = silent_ms.is_some_and(|silent_ms| silent_ms <= left_ms)
-            || planted(Bug::ClockBarsForever);
+            || seeded(Bug::ClockBarsForever);
         let barred = wrong && heard && !alone;
         let was_barred = &self.participation.eligibility.barred;
         if was_barred.swap(barred, Ordering::Relaxed) == barred {

@@ -23,7 +23,7 @@ use self::parts::Parts;
 use crate::base::config::ReadMode;
 use crate::base::feature_level::FeatureLevel;
 use crate::base::group_time::GroupTime;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::ThreadMain;
 use crate::commands::Executed;
 use crate::commands::request::Request;
@@ -58,7 +58,8 @@ impl Group {
         async move { executed(delivered.await?) }
     }
 
-    /// Changes cluster-wide parameters on every node: all of them, by one log entry, or none.
+    /// Changes cluster-wide parameters on every node: all of them, by one log entry, or none. This
+    /// node has applied them afterwards, unless the cluster lost its leader meanwhile.
     pub async fn change_parameters(
         &self,
         parameters: &[(&str, &[u8])],
@@ -71,7 +72,10 @@ impl Group {
         }
         let parameters = parameters.iter().map(owned).collect();
         let delivered = self.0.requests.delivery.deliver(Work::SetParameters(parameters));
-        delivered.await.and_then(executed).map(drop)
+        delivered.await.and_then(executed)?;
+        // The parameters are set, even if no leader can say now what this node still lacks.
+        let _ = self.read_barrier().await;
+        Ok(())
     }
 
     /// Whether what was read until now may be answered. Read first, under the lock, then ask.
@@ -128,7 +132,7 @@ impl Group {
     /// than the configured bound is applied.
     pub fn stale_read_allowed(&self) -> Result<(), ReadError> {
         let age_ms_max = self.0.own.config.load().reads.stale_lag_max_ms;
-        let age_ms = if planted(Bug::StaleReadByContact) {
+        let age_ms = if seeded(Bug::StaleReadByContact) {
             self.0.cluster.leadership.contact_age_ms()
         } else {
             self.0.cluster.freshness.age_ms(self.0.data.applied.index(), age_ms_max)

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::parts::{Own, Parts, Queues};
 use super::status;
 use crate::base::ids::{ClusterId, NodeId};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::ThreadMain;
 use crate::consensus::background::compare_replicas::Comparison;
 use crate::consensus::background::disk_space::DiskSpace;
@@ -195,7 +195,7 @@ fn watch_leadership(parts: &Arc<Parts>, raft: &Raft) {
         publish: status::publisher(parts.clone()),
     };
     tokio::spawn(observer.observe(raft.clone()));
-    if planted(Bug::ExpiryOnRaftThread) {
+    if seeded(Bug::ExpiryOnRaftThread) {
         let reclaimer = parts.reclaimer();
         tokio::spawn(async move { reclaimer.expire().await });
     }

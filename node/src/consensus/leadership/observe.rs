@@ -10,7 +10,7 @@ use openraft::async_runtime::watch::WatchReceiver;
 use super::who_leads::{LeadershipState, Publish};
 use crate::base::config::LiveConfig;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::lifetime::{Ended, Lifetime};
 use crate::consensus::network::contacts::Contacts;
 use crate::consensus::raft_handle::Raft;
@@ -85,7 +85,7 @@ impl Observer {
         let raft = &self.config.load().raft;
         let percent = u64::from(raft.lease_percent.min(100));
         let granted_ms = match self.time.lease_ms_max() {
-            _ if planted(Bug::LeaseOfOwnConfig) => raft.leader_lease_ms(),
+            _ if seeded(Bug::LeaseOfOwnConfig) => raft.leader_lease_ms(),
             granted_ms => granted_ms.min(raft.leader_lease_ms()),
         };
         Duration::from_millis(granted_ms * percent / 100)

@@ -31,7 +31,7 @@ use super::pacing::Pacing;
 use super::reports::Reports;
 use crate::base::config::LiveConfig;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::background::disk_space::Room;
 use crate::consensus::membership::incarnation::trust::Trust;
 use crate::consensus::raft_handle::RaftHandle;
@@ -189,7 +189,7 @@ impl Peer {
         match tokio::time::timeout(timeout, call).await {
             Ok(answer) => {
                 let answer = answer.map_err(|status| {
-                    if planted(Bug::RemovalByStatus) && status.code() == Code::PermissionDenied {
+                    if seeded(Bug::RemovalByStatus) && status.code() == Code::PermissionDenied {
                         self.parts.trust.lifetime.become_removed(status.message());
                     }
                     self.parts.trust.heed_refusal(&self.identity, self.target, &status);

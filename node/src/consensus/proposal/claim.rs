@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::{ProposeError, Refusal};
 
 const TAKEN: u8 = 1;
@@ -22,7 +22,7 @@ pub(crate) struct Claim(Arc<AtomicU8>);
 impl Claim {
     /// By the executing side. `false`: the request was withdrawn, or is executed already.
     pub(crate) fn take(&self) -> bool {
-        if planted(Bug::AbandonedProposed) {
+        if seeded(Bug::AbandonedProposed) {
             self.0.fetch_or(TAKEN, Ordering::AcqRel);
             return true;
         }
@@ -47,7 +47,7 @@ impl Claim {
 
     /// Whether the request need not be kept any longer.
     pub(crate) fn is_withdrawn(&self) -> bool {
-        !planted(Bug::AbandonedProposed) && self.0.load(Ordering::Acquire) & WITHDRAWN != 0
+        !seeded(Bug::AbandonedProposed) && self.0.load(Ordering::Acquire) & WITHDRAWN != 0
     }
 }
 

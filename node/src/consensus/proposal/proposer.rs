@@ -16,8 +16,8 @@ use super::queue::{Outcome, Proposal, ProposalQueue};
 use super::stamping::term_to_stamp;
 use crate::base::config::LiveConfig;
 use crate::base::limits::{ENTRY_BATCH_BYTES, ENTRY_BYTES_MAX, EVICTION_WAIT_MAX};
-use crate::base::planted::{Bug, planted};
 use crate::base::random::Random;
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::background::disk_space;
 use crate::consensus::background::evictions::Choice;
 use crate::consensus::background::reclaim::Reclaim;
@@ -191,7 +191,7 @@ impl Proposer {
         if let Err(error) = self.raft.client_write_ff(bytes, Some(complete)).await {
             tracing::warn!(%error, "the consensus core has stopped");
         }
-        if resets_time && !planted(Bug::ResetOvertaken) {
+        if resets_time && !seeded(Bug::ResetOvertaken) {
             self.wait_for_all().await;
         }
     }
@@ -294,7 +294,7 @@ fn answer(
     own_items: usize,
     mut waiting: Vec<oneshot::Sender<Outcome>>,
 ) {
-    if planted(Bug::CrossReplies) {
+    if seeded(Bug::CrossReplies) {
         waiting.reverse();
     }
     let outcomes = match result {

@@ -6,7 +6,7 @@ use openraft::ReadPolicy;
 
 use crate::base::config::{LiveConfig, ReadMode};
 use crate::base::group_time::GroupTime;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::ReadError;
 use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::raft_handle::RaftHandle;
@@ -72,7 +72,7 @@ impl LeaderReads {
         let time = self.time.take();
         let by_lease = asked.and(self.confirmation()) == Confirmation::Lease;
         let leads_alone = by_lease && self.leadership.gate.is_open();
-        let index = if leads_alone || planted(Bug::SkipReadIndex) {
+        let index = if leads_alone || seeded(Bug::SkipReadIndex) {
             shown
         } else {
             let confirmed = raft.get_read_log_id(ReadPolicy::ReadIndex).await;

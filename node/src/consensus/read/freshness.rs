@@ -19,8 +19,8 @@ use tokio::time::Instant;
 use super::pauses::Pauses;
 use crate::base::clock::Clock;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
 use crate::base::random::entropy;
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::raft_metrics::leads_alone;
 use crate::consensus::types::Metrics;
 
@@ -75,7 +75,7 @@ impl Freshness {
     }
 
     fn now(&self) -> u64 {
-        if planted(Bug::FreshnessStandsStill) {
+        if seeded(Bug::FreshnessStandsStill) {
             return self.clock.awake_us().saturating_sub(self.origin_us).max(1);
         }
         self.clock.boot_us().saturating_sub(self.origin_us).max(1)

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::pauses::Pauses;
 use crate::base::clock::Clock;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::types::{LeaderId, Metrics};
 
 /// The gate in front of local reads. Open while no other node can have become leader: a quorum
@@ -118,7 +118,7 @@ impl RestartGuard {
     /// nothing.
     pub(crate) fn new(brand_new: bool, lease_max: Duration) -> Self {
         let until =
-            (!brand_new && !planted(Bug::NoRestartGuard)).then(|| Instant::now() + lease_max);
+            (!brand_new && !seeded(Bug::NoRestartGuard)).then(|| Instant::now() + lease_max);
         Self { until, lifted: AtomicBool::new(false) }
     }
 

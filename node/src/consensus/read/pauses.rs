@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::base::clock::Clock;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 
 /// Suspensions below this are within what the lease leaves for clocks of different rates.
 const SUSPENDED_US_MAX: u64 = 10_000;
@@ -55,7 +55,7 @@ impl Pauses {
     /// Whether there may have been a pause that nothing has noticed. Three readings of clocks, no
     /// system call.
     pub(super) fn may_have_been(&self) -> bool {
-        !planted(Bug::SuspensionUnnoticed) && self.pause(&read(&*self.clock)).is_some()
+        !seeded(Bug::SuspensionUnnoticed) && self.pause(&read(&*self.clock)).is_some()
     }
 
     /// The pause since the last call. Calls must not overlap.
@@ -67,7 +67,7 @@ impl Pauses {
         let pause = self.pause(&Reading { suspended_us, wall_offset_us });
         self.suspended_us.store(suspended_us, Ordering::Release);
         self.wall_offset_us.store(wall_offset_us, Ordering::Release);
-        pause.filter(|_| !planted(Bug::SuspensionUnnoticed))
+        pause.filter(|_| !seeded(Bug::SuspensionUnnoticed))
     }
 
     fn pause(&self, now: &Reading) -> Option<Pause> {

@@ -16,7 +16,7 @@ use crate::base::clock::Clock;
 use crate::base::config::LiveConfig;
 use crate::base::disk::{Disk, is_full};
 use crate::base::ids::GroupId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
 use crate::consensus::state_machine::cut::Cut;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
@@ -219,7 +219,7 @@ impl Checkpoints {
             return Ok(());
         }
         let memory_bytes = cut.keyspace.memory_bytes() as u64;
-        let fits = if planted(Bug::FullDiskFatal) { Ok(()) } else { self.room_for(memory_bytes) };
+        let fits = if seeded(Bug::FullDiskFatal) { Ok(()) } else { self.room_for(memory_bytes) };
         self.note_room(fits.and_then(|()| {
             self.stats.running.store(true, Ordering::Relaxed);
             let free_bytes = self.disk.free_bytes(&self.directory).unwrap_or(0);
@@ -237,7 +237,7 @@ impl Checkpoints {
     fn check_in_force_now(&self) {
         let Some(current) = self.current.lock().clone() else { return };
         let Err(error) = checkpoint::verify(&*self.disk, &current.content.path) else { return };
-        if !error.is_damage() || planted(Bug::DamagedCheckpointKept) {
+        if !error.is_damage() || seeded(Bug::DamagedCheckpointKept) {
             return;
         }
         if !self.damaged.swap(true, Ordering::Relaxed) {

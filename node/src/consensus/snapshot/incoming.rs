@@ -18,7 +18,7 @@ use tonic::Status;
 use super::file_worker::Worker;
 use super::transfer::{CHUNK_BYTES, CheckpointFile};
 use crate::base::disk::{Disk, DiskFile, is_full};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
 use crate::consensus::network::convert;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
@@ -316,7 +316,7 @@ impl Files {
             Err(error) => return Err(error.into()),
         };
         // The file may have gone since the sender asked: it must not be extended with zeros.
-        if file.length()? < chunk.offset && !planted(Bug::SnapshotExtendsHole) {
+        if file.length()? < chunk.offset && !seeded(Bug::SnapshotExtendsHole) {
             return Err(ReceiveError::Gap);
         }
         file.set_length(chunk.offset)?;
@@ -343,7 +343,7 @@ impl Files {
         if term > vote.leader_id.term || !vote.committed {
             return Err(damaged("it is newer than the leader that sends it".to_owned()));
         }
-        if !planted(Bug::SnapshotUnchecked) {
+        if !seeded(Bug::SnapshotUnchecked) {
             checkpoint::verify(&*self.disk, &content.path).map_err(from_checkpoint)?;
             let header = checkpoint::read_header(&*self.disk, &content.path);
             let header = header.map_err(from_checkpoint)?;

@@ -15,7 +15,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::feature_level::{FeatureLevel, UnknownLevel};
 use crate::base::ids::DatabaseId;
 use crate::base::limits::{DATABASES, EXPIRE_BATCH_KEYS, REMOVAL_BATCH_BYTES, UNITS_PER_LOCK};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::commands::Executed;
 use crate::commands::request::{DecodeError, decode_units};
@@ -139,10 +139,10 @@ impl Applier {
         // Leaders follow each other with different clocks; time in the log never goes back.
         state.time_ms = state.time_ms.max(entry.now_ms);
         self.applied.advance_time(state.time());
-        let local = planted(Bug::TtlLocalClock);
+        let local = seeded(Bug::TtlLocalClock);
         let now_ms = if local { SystemClock.unix_ms() } else { state.time_ms };
         // Every process would draw its own numbers.
-        let own = if planted(Bug::DivergeSilently) { u64::from(std::process::id()) } else { 0 };
+        let own = if seeded(Bug::DivergeSilently) { u64::from(std::process::id()) } else { 0 };
         let seed = entry.seed ^ own;
         let mut moment = EntryContext::new(index, now_ms, seed).at_level(state.feature_level);
         let mut outcomes = Vec::with_capacity(entry.items.len());

@@ -14,7 +14,7 @@ use super::cut::Cut;
 use super::digests::Digests;
 use super::outcome::ItemOutcome;
 use super::replicated_state::ReplicatedState;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
 use crate::consensus::proposal::entry::GroupEntry;
 use crate::consensus::snapshot::checkpoints::Checkpoints;
@@ -42,7 +42,7 @@ impl Cuts {
     /// with such a state would lack the part. The leader finishes every request within its time or
     /// gives it up, and the first entry of the next one does.
     fn take(&mut self, applier: &Applier, state: &ReplicatedState) {
-        if applier.has_unfinished() && !planted(Bug::CheckpointInRequest) {
+        if applier.has_unfinished() && !seeded(Bug::CheckpointInRequest) {
             return;
         }
         for waiting in self.waiting.drain(..) {
@@ -231,7 +231,7 @@ pub(crate) fn apply_entry(
 
 fn drop_keys(applier: &Applier) {
     applier.applied.begin_loading();
-    if !planted(Bug::StaleSnapshot) {
+    if !seeded(Bug::StaleSnapshot) {
         let mut keyspace = applier.keyspace.write();
         let mut empty = Keyspace::default();
         empty.settings = keyspace.settings.clone();
@@ -243,7 +243,7 @@ fn drop_keys(applier: &Applier) {
 
 fn replace(applier: &Applier, keyspace: Keyspace, state: &ReplicatedState) {
     applier.applied.begin(state.applied.map_or(0, |applied| applied.index));
-    if !planted(Bug::StaleSnapshot) {
+    if !seeded(Bug::StaleSnapshot) {
         let old = std::mem::replace(&mut *applier.keyspace.write(), keyspace);
         drop(old);
     }

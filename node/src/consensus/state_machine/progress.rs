@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::base::feature_level::FeatureLevel;
 use crate::base::group_time::GroupTime;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::commands::request::Request;
 use crate::consensus::errors::Refusal;
 
@@ -72,7 +72,7 @@ impl Applied {
     /// it reads, and this is what it answers as a read index: followers may apply an entry before
     /// the leader does.
     pub(crate) fn shown_index(&self) -> u64 {
-        if planted(Bug::ReadIndexApplied) {
+        if seeded(Bug::ReadIndexApplied) {
             return self.index();
         }
         self.begun.load(Ordering::SeqCst).max(self.told.load(Ordering::SeqCst))
@@ -163,7 +163,7 @@ impl Applied {
         what: &'static str,
     ) -> Result<(), Refusal> {
         let in_force = self.feature_level();
-        if needed <= in_force || planted(Bug::LevelIgnored) {
+        if needed <= in_force || seeded(Bug::LevelIgnored) {
             return Ok(());
         }
         Err(Refusal::NeedsLevel { what, needed, in_force })

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::AppendEntriesRequest;
 
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::lifetime::Lifetime;
 use crate::consensus::raft_handle::RaftHandle;
 use crate::consensus::types::{LogId, TypeConfig, Vote};
@@ -58,7 +58,7 @@ impl Contradictions {
         let Some(found) = positions.find(|position| contradicts(position, &known)) else {
             return Ok(());
         };
-        if planted(Bug::TruncateApplied) {
+        if seeded(Bug::TruncateApplied) {
             return Ok(());
         }
         let reason = format!(

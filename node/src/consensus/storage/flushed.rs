@@ -19,7 +19,7 @@ use tonic::{Request, Status};
 
 use super::log::LogPosition;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::ThreadMain;
 use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::lifetime::Lifetime;
@@ -153,7 +153,7 @@ impl Flushes {
         let until = if at_once { Some(Instant::now() + AT_ONCE_TIME_MAX) } else { goal.until };
         let asked = |index| async move {
             match index {
-                Some(index) if !planted(Bug::WaitForOthersWrites) => Ok(index),
+                Some(index) if !seeded(Bug::WaitForOthersWrites) => Ok(index),
                 _ => self.reads.read_index().await.map(|point| point.index),
             }
         };
@@ -247,7 +247,7 @@ impl Flushes {
             if *id == metrics.id {
                 return self.flushed.index() >= question.index;
             }
-            if planted(Bug::WaitCountsSent) {
+            if seeded(Bug::WaitCountsSent) {
                 return true;
             }
             let matched =

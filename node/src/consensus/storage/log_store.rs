@@ -13,7 +13,7 @@ use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 use super::flushed::FlushedLog;
 use super::log::{Log, Record};
 use crate::base::limits::READ_LOG_BYTES;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::background::disk_space::Room;
 use crate::consensus::lifetime::Lifetime;
 use crate::consensus::network::convert::{
@@ -71,7 +71,7 @@ impl LogStore {
         let within = |index: &u64| state.last.is_some_and(|last| *index <= last.index);
         let committed = state.committed.map(|committed| committed.index).filter(within);
         let needed = committed.unwrap_or(0).max(self.applied.index());
-        if kept >= needed || planted(Bug::TruncateApplied) {
+        if kept >= needed || seeded(Bug::TruncateApplied) {
             return Ok(());
         }
         let reason = format!(

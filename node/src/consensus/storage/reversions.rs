@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::raft_handle::RaftHandle;
 use crate::consensus::types::LogId;
 
@@ -59,7 +59,7 @@ impl Reversions {
                  flushed, or was put back; what it holds is sent to it again"
             );
         }
-        if planted(Bug::ReversionIgnored) {
+        if seeded(Bug::ReversionIgnored) {
             return;
         }
         // An error means that this node leads no more, and then nothing is counted here.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 
 use crate::base::group_time::GroupTime;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 
 /// The stamps of entries that were proposed and are not applied, oldest first. A read must not use
 /// a later time than the oldest of them: the entry may keep a key alive (PERSIST) that the read,
@@ -56,7 +56,7 @@ impl InFlight {
     /// The latest time that a read may use now.
     pub(super) fn limit(&self) -> GroupTime {
         GroupTime::from_bits(match self.oldest.load(Ordering::SeqCst) {
-            _ if planted(Bug::ReadPastStamps) => u64::MAX,
+            _ if seeded(Bug::ReadPastStamps) => u64::MAX,
             0 => u64::MAX,
             oldest => oldest - 1,
         })

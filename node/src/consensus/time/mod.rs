@@ -35,7 +35,7 @@ use self::voters::Voters;
 use crate::base::clock::Clock;
 use crate::base::group_time::GroupTime;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::state_machine::progress::Applied;
 
 /// What a node has heard about time from another one.
@@ -136,7 +136,7 @@ impl ClusterTime {
     /// The time for reads that may be stale: what the leader told and what has passed since.
     pub(crate) fn stale(&self) -> GroupTime {
         let known = self.known();
-        if planted(Bug::FollowerClockReads) {
+        if seeded(Bug::FollowerClockReads) {
             return GroupTime::new(known.epoch(), self.clock.unix_ms()).max(known);
         }
         let line = self.on(&self.shown_line).or_else(|| self.on(&self.told_line));
@@ -326,7 +326,7 @@ impl ClusterTime {
         let line = agreed
             .clocks
             .map_or(base, |(low, high)| slewed(base, high.min(base), elapsed_us).max(low));
-        let line = if planted(Bug::UnboundedStamp) { base.max(own_clock) } else { line };
+        let line = if seeded(Bug::UnboundedStamp) { base.max(own_clock) } else { line };
         if before.is_some_and(|before| line > before + JUMP_US) {
             let ahead_ms = (line - base) / 1000;
             tracing::warn!(ahead_ms, "the cluster's time jumps ahead: a majority's clocks say so");

@@ -1,4 +1,4 @@
-//! redb over our own disk door, so that the simulator can lose and damage its pages.
+//! redb on our own disk interface, so that the simulator can lose and damage its pages.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ const CACHE_BYTES: usize = 16 << 20;
 #[derive(Debug)]
 struct Backend(Arc<dyn DiskFile>);
 
-/// The first bytes of a file, never changed.
+/// The unchanged beginning of a file.
 #[derive(Debug)]
 struct Part {
     file: Arc<dyn DiskFile>,
@@ -66,7 +66,7 @@ impl StorageBackend for Backend {
     }
 }
 
-/// Opens the database in `file`, or makes one if the file is empty.
+/// Opens the database in `file`, or creates one if the file is empty.
 pub(in crate::data) fn open_database(file: Arc<dyn DiskFile>) -> Result<Database, DatabaseError> {
     Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(Backend(file))
 }

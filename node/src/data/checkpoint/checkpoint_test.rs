@@ -12,7 +12,7 @@ use crate::data::types::{
     HashValue, ListValue, SetValue, SortedSetValue, StringValue, TypedValue, Value,
 };
 
-/// As fast as the disk takes it.
+/// Writes without a limit of the rate.
 fn write(
     disk: &dyn Disk,
     path: &Path,
@@ -96,7 +96,7 @@ fn written() -> (MemoryDisk, PathBuf, Keyspace) {
     (disk, path, keyspace)
 }
 
-/// Everything that a client or a later command could see.
+/// Everything that a client or a later command can observe.
 fn contents(keyspace: &Keyspace) -> Vec<String> {
     let of = |id: DatabaseId, key: &[u8], object: &Object| {
         let value = match &object.value {
@@ -215,8 +215,8 @@ fn an_unfinished_file_of_a_crashed_writer_is_replaced() {
 }
 
 #[test]
-fn a_file_is_not_much_larger_than_what_it_holds() {
-    // Every byte of it is sent to followers and must fit their disks beside the one before.
+fn a_file_is_not_much_larger_than_its_contents() {
+    // Every byte is sent to followers and must fit on their disks beside the previous checkpoint.
     for (value_bytes, count, percent) in
         [(100, 20_000, 160), (5000, 1000, 170), (64 << 10, 64, 125), (200_000, 40, 115)]
     {

@@ -1,5 +1,5 @@
-//! Objects to rows and back. Elements keep the order in which their type iterates and the encoding
-//! it had, so that a loaded replica answers exactly as one that never restarted.
+//! Objects to rows and back. Elements keep the order in which their type iterates, and the encoding
+//! stays the same, so that a loaded replica answers exactly like one that never restarted.
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -13,10 +13,10 @@ use crate::data::types::{
     HashValue, ListValue, SetValue, SortedSetValue, StringValue, TypedValue, Value,
 };
 
-/// Long strings are cut into pieces of this size, an element each.
+/// Long strings are split into pieces of this size, each of which is an element.
 const PIECE_BYTES: usize = CHUNK_BYTES;
 
-/// Kinds of values. Numbers are part of the format: never change one, never use one again.
+/// Kinds of values. The numbers are part of the format: never change or reuse one.
 mod kind {
     pub(super) const STRING: u8 = 1;
     pub(super) const STRING_GROWN: u8 = 2;
@@ -36,7 +36,7 @@ const HAS_DEADLINE: u8 = 1;
 
 type Elements<'a> = Box<dyn Iterator<Item = Bytes> + 'a>;
 
-/// The rows of one object, one after the other.
+/// The rows of one object, in order.
 pub(super) struct Chunks<'a> {
     head: Option<Vec<u8>>,
     elements: std::iter::Peekable<Elements<'a>>,
@@ -126,7 +126,7 @@ fn put_bytes(body: &mut Vec<u8>, bytes: &[u8]) {
     body.put_slice(bytes);
 }
 
-/// An object whose rows come in one by one.
+/// An object that is built row by row.
 pub(super) struct Builder {
     kind: u8,
     version: u64,
@@ -166,7 +166,7 @@ impl Builder {
         self.elements.len() as u64 == self.wanted
     }
 
-    /// The object; `None` if its elements do not fit its kind.
+    /// The object; `None` if its elements do not match its kind.
     pub(super) fn finish(self) -> Option<(Vec<u8>, Object)> {
         let elements = self.elements;
         let value = match self.kind {

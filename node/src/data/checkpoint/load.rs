@@ -1,4 +1,4 @@
-//! Reading a checkpoint, trusting nothing.
+//! Reading a checkpoint, with every check.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use crate::data::keyspace::{Database, Keyspace, Object};
 /// A checkpoint in memory.
 #[derive(Debug)]
 pub struct Loaded {
-    /// What it says of itself.
+    /// The header.
     pub header: Header,
     /// The keys.
     pub keyspace: Keyspace,
@@ -40,12 +40,12 @@ pub fn load(disk: &dyn Disk, path: &Path) -> Result<Loaded, CheckpointError> {
     Ok(Loaded { header: file.header(), keyspace })
 }
 
-/// Reads only what a checkpoint says of itself, quickly: the rest of the file may be damaged.
+/// Reads only the header, quickly: the rest of the file may be damaged.
 pub fn read_header(disk: &dyn Disk, path: &Path) -> Result<Header, CheckpointError> {
     Ok(Source::open(disk, path, false)?.header())
 }
 
-/// Checks every row without keeping it. The number of keys.
+/// Checks every row and keeps none. Returns the number of keys.
 pub fn verify(disk: &dyn Disk, path: &Path) -> Result<u64, CheckpointError> {
     let file = Source::open(disk, path, true)?;
     file.each_object(|_, _, _| ())?;

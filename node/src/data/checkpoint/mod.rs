@@ -1,9 +1,9 @@
-//! Checkpoints: the whole keyspace at one log index, in a redb file of its own.
+//! Checkpoints: the whole keyspace at one log index, in its own redb file.
 //!
-//! The caller takes a clone of the keyspace, which is cheap, and passes it to [`write()`] on a
+//! The caller clones the keyspace, which is cheap, and passes the clone to [`write()`] on a
 //! separate thread. A file gets its name only when it is complete and durable. It ends with a
-//! checksum of the whole file, each row has a checksum of its own, and the header counts the rows,
-//! so that [`load`] refuses a torn or damaged file. Reading never changes a file.
+//! checksum of the whole file, each row has its own checksum, and the header counts the rows, so
+//! that [`load`] refuses a torn or damaged file. Reading never changes a file.
 
 pub(in crate::data) mod backend;
 mod codec;
@@ -24,14 +24,14 @@ use crate::data::keyspace::{Marks, Settings};
 pub use load::{Loaded, load, read_header, verify};
 pub use write::{Written, write};
 
-/// What a checkpoint says of itself beside keys and objects.
+/// The contents of a checkpoint besides keys and objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
-    /// Which group's keys.
+    /// The group whose keys are stored.
     pub group: GroupId,
-    /// Index of the last log entry whose effect is in it.
+    /// Index of the last log entry that the checkpoint contains.
     pub index: u64,
-    /// The group's replicated state beside keys, as its owner encodes it: membership, identity,
+    /// The replicated state of the group besides keys, encoded by its owner: membership, identity,
     /// time.
     pub state: Bytes,
 }
@@ -47,7 +47,7 @@ pub enum CheckpointError {
         /// What failed.
         source: Box<redb::Error>,
     },
-    /// What was read is not what was written.
+    /// The file does not contain what was written.
     #[error(
         "checkpoint {path} is damaged: {what}; remove this member from its cluster, let the node \
          join again with an empty directory"
@@ -73,7 +73,7 @@ pub enum CheckpointError {
 /// The format that this program writes; it reads this one.
 const FORMAT: u32 = 1;
 
-/// The row of the header table, as JSON. Small, and readable with any redb tool.
+/// The row of the header table, as JSON. It is small and can be read with any redb tool.
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredHeader {
     format: u32,
@@ -84,7 +84,7 @@ struct StoredHeader {
     marks: Vec<Marks>,
     rows: u64,
     keys: u64,
-    /// Over the checksums of all rows in order: a missing or exchanged row changes it.
+    /// Over the checksums of all rows in order, so that a missing or exchanged row changes it.
     rows_crc32c: u32,
 }
 
@@ -94,8 +94,8 @@ pub fn file_name(group: GroupId, index: u64) -> String {
 }
 
 impl CheckpointError {
-    /// Whether the file does not hold what it should, though the disk answers: it ends too early or
-    /// redb finds no sense in it.
+    /// Whether the file has the wrong content although the disk works: it is too short, or redb
+    /// cannot read it.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Storage { source, .. } => match &**source {
@@ -106,7 +106,7 @@ impl CheckpointError {
         }
     }
 
-    /// Whether there was no room, which may pass.
+    /// Whether the disk is full, which may pass.
     pub fn is_full(&self) -> bool {
         matches!(self, Self::Storage { source, .. }
             if matches!(&**source, redb::Error::Io(error) if is_full(error)))

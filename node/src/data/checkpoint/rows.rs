@@ -19,8 +19,8 @@ pub(super) const ROWS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new(
 pub(super) const HEADER: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("header");
 pub(super) const HEADER_KEY: &str = "header";
 
-/// A chunk is closed once it has grown past this. redb gives a row a number of pages that is a
-/// power of two: a little more than 64 KiB would take twice the room.
+/// A chunk is closed when it is larger than this. redb gives a row a number of pages that is a
+/// power of two: a little more than 64 KiB would take twice the space.
 pub(super) const CHUNK_BYTES: usize = 60 * 1024;
 
 const KEY_BYTES: usize = 1 + 2 + 8 + 4;
@@ -60,7 +60,7 @@ impl RowKey {
     }
 }
 
-/// The checksum of a row: over its key too, so that rows cannot change places.
+/// The checksum of a row. It includes the key, so that rows cannot change places.
 pub(super) fn checksum(key: &[u8], body: &[u8]) -> u32 {
     crc32c::crc32c_append(crc32c::crc32c(key), body)
 }

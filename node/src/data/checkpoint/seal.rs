@@ -1,6 +1,6 @@
-//! The end of a checkpoint file: how long it must be, and a checksum of all before. Checked before
-//! redb sees a byte, because redb trusts its pages and may stop the process at one that makes no
-//! sense.
+//! The end of a checkpoint file: its length, and a checksum of everything before. It is checked
+//! before redb reads a byte, because redb trusts its pages and may stop the process at an invalid
+//! one.
 
 use std::io;
 use std::sync::Arc;
@@ -9,10 +9,10 @@ use crate::base::disk::DiskFile;
 
 const MAGIC: &[u8; 8] = b"IKVSEAL1";
 const SEAL_BYTES: usize = 8 + 8 + 4;
-/// Read at once.
+/// Bytes per read.
 const READ_BYTES: usize = 1 << 20;
 
-/// Appends the seal to a file that is complete. The caller flushes.
+/// Appends the seal to a complete file. The caller flushes.
 pub(super) fn seal(file: &Arc<dyn DiskFile>) -> io::Result<()> {
     let bytes = file.length()?;
     let mut end = Vec::with_capacity(SEAL_BYTES);
@@ -23,8 +23,8 @@ pub(super) fn seal(file: &Arc<dyn DiskFile>) -> io::Result<()> {
     file.write_all_at(&end, bytes)
 }
 
-/// Bytes before the seal; the inner error says what is wrong with the file. `whole` reads and
-/// checks everything, otherwise only that the end is there.
+/// Returns the number of bytes before the seal; the inner error says what is wrong with the file.
+/// With `whole` it reads and checks everything, otherwise only the end.
 pub(super) fn check(
     file: &Arc<dyn DiskFile>,
     whole: bool,
@@ -34,11 +34,11 @@ pub(super) fn check(
     };
     let mut end = [0; SEAL_BYTES];
     file.read_exact_at(&mut end, bytes)?;
-    let (said, crc) = end.split_at(SEAL_BYTES - 4);
-    if !said.starts_with(MAGIC) || said[MAGIC.len()..] != bytes.to_le_bytes() {
+    let (seal, crc) = end.split_at(SEAL_BYTES - 4);
+    if !seal.starts_with(MAGIC) || seal[MAGIC.len()..] != bytes.to_le_bytes() {
         return Ok(Err("it does not end as it must, so it is cut short"));
     }
-    if whole && crc32c::crc32c_append(checksum(file, bytes)?, said).to_le_bytes() != *crc {
+    if whole && crc32c::crc32c_append(checksum(file, bytes)?, seal).to_le_bytes() != *crc {
         return Ok(Err("its checksum does not match"));
     }
     Ok(Ok(bytes))

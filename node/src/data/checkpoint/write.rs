@@ -15,7 +15,7 @@ use crate::base::disk::{Disk, DiskFile, Pace, PacedFile};
 use crate::base::ids::DatabaseId;
 use crate::data::keyspace::{Database, Keyspace};
 
-/// What was written.
+/// The size of a written checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Written {
     /// Size of the file.
@@ -24,8 +24,8 @@ pub struct Written {
     pub keys: u64,
 }
 
-/// Writes a checkpoint of `keyspace` to `path`, no faster than `pace`. The name appears only when
-/// the file is whole and durable; what an interrupted writer left behind is replaced.
+/// Writes a checkpoint of `keyspace` to `path`, not faster than `pace`. The name appears only when
+/// the file is complete and durable; the file of an interrupted writer is replaced.
 pub fn write(
     disk: &dyn Disk,
     path: &Path,
@@ -34,11 +34,11 @@ pub fn write(
     pace: Pace,
 ) -> Result<Written, CheckpointError> {
     let unfinished = path.with_extension("unfinished");
-    // There is one only after a crash.
+    // The file exists only after a crash.
     let _ = disk.remove(&unfinished);
     let written = write_aside(disk, &unfinished, path, header, keyspace, pace);
     if written.is_err() {
-        // What was written so far must not hold room that others need. One of the two exists.
+        // An unfinished file must not occupy disk space. One of the two exists.
         let _ = disk.remove(&unfinished);
         let _ = disk.remove(path);
     }
@@ -89,7 +89,7 @@ fn fill(file: Arc<dyn DiskFile>, header: &Header, keyspace: &Keyspace) -> Result
     let json = serde_json::to_vec(&stored).map_err(std::io::Error::other)?;
     transaction.open_table(HEADER)?.insert(HEADER_KEY, json.as_slice())?;
     transaction.commit()?;
-    // The file grew by doubling; what is free at its end would be sent to followers as well.
+    // The file grew by doubling; the free part at its end would be sent to followers too.
     database.compact()?;
     Ok(sum.keys)
 }

@@ -1,20 +1,21 @@
-//! The access stamp of an object: when, or how often, its key was used. Local to a node.
+//! The access stamp of an object: when, or how often, its key was used. It is local to a node.
 
-/// How stamps are kept. They mean nothing under the other rule and adapt with use after a switch.
+/// The meaning of stamps. After a change of the rule, old stamps are meaningless and adapt with
+/// use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AccessRule {
     /// The Unix second of the last use; 0 when not used since the node started.
     Recency,
-    /// Redis' LFU: 16 bits of Unix minutes of the last use, then an 8-bit logarithmic counter.
+    /// Redis's LFU: 16 bits of Unix minutes of the last use, then an 8-bit logarithmic counter.
     Frequency {
-        /// The higher, the more uses until the counter is full.
+        /// A higher factor means more uses until the counter is at its maximum.
         log_factor: u64,
-        /// Minutes without use that cost one count; 0 for never.
+        /// Minutes without use that decrement the counter; 0 for never.
         decay_minutes: u64,
     },
 }
 
-/// The counter of a new key, so that it is not the first to go.
+/// The counter of a new key, so that it is not evicted first.
 const NEW_COUNT: u8 = 5;
 
 impl AccessRule {
@@ -38,7 +39,7 @@ impl AccessRule {
         (self != Self::Recency).then(|| pack(now_ms, count))
     }
 
-    /// The stamp after a use; `draw` is random in 0.0 ..= 1.0 and asked for at most once.
+    /// The stamp after a use; `draw` is random in 0.0 ..= 1.0 and called at most once.
     pub(super) fn used(self, stamp: u32, now_ms: u64, draw: impl FnOnce() -> f64) -> u32 {
         let Self::Frequency { log_factor, decay_minutes } = self else { return seconds(now_ms) };
         let count = decayed(stamp, now_ms, decay_minutes);

@@ -14,7 +14,7 @@ use super::expiry::{DEADLINE_BYTES, Deadline, ExpiryIndex};
 use super::slot::slot_of;
 use super::table::{KEY_OVERHEAD_BYTES, Table};
 
-/// Keys and their objects. A clone is cheap whatever the number of keys, and independent.
+/// Keys and their objects. A clone is independent, and cheap with any number of keys.
 #[derive(Debug, Clone, Default)]
 pub struct Database {
     pub(super) table: Table,
@@ -23,24 +23,24 @@ pub struct Database {
     swapped_at: u64,
 }
 
-/// What a database remembers about keys that are gone, for `WATCH`. Part of the replicated state,
-/// so a checkpoint must hold it.
+/// What a database remembers about removed keys, for `WATCH`. It is part of the replicated state,
+/// so a checkpoint must contain it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Marks {
     /// Log index of the last `SWAPDB` of this database; 0 for never.
     pub swapped_at: u64,
-    /// For every slot that lost a key: the highest version of such a key.
+    /// For every slot in which a key was removed: the highest version of such a key.
     pub removed_versions: Vec<(Slot, u64)>,
 }
 
-/// Bytes that a database takes beside keys and values.
+/// Bytes that a database uses besides keys and values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Overhead {
-    /// Of the entries of keys; [`Database::memory_bytes`] includes them.
+    /// For the entries of keys; [`Database::memory_bytes`] includes them.
     pub entry_bytes: usize,
-    /// Of the table that the entries stand in.
+    /// For the table of the entries.
     pub page_bytes: usize,
-    /// Of the index of deadlines.
+    /// For the index of deadlines.
     pub deadline_bytes: usize,
 }
 
@@ -49,18 +49,18 @@ pub struct Overhead {
 pub struct Due {
     /// Soonest deadline first.
     pub keys: Vec<Bytes>,
-    /// Whether a limit kept others out.
+    /// Whether a limit excluded others.
     pub more: bool,
 }
 
-/// What [`Database::settle`] found.
+/// The result of [`Database::settle`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// No such live key.
     Missing,
-    /// The key is there with its new version and size.
+    /// The key exists, with its new version and size.
     Kept,
-    /// The value had become empty, so the key is gone.
+    /// The value became empty, so the key was removed.
     Removed,
 }
 
@@ -76,7 +76,7 @@ impl Database {
         self.table.find_mut(key).filter(|object| !object.is_expired(now_ms))
     }
 
-    /// Stores a copy of a key and an object; returns the one that was there, expired or not.
+    /// Stores a copy of a key and an object; returns the previous object, expired or not.
     pub fn insert(&mut self, key: impl AsRef<[u8]>, mut object: Object) -> Option<Object> {
         let key = key.as_ref();
         object.counted_bytes = counted_bytes(key, &object);
@@ -97,7 +97,7 @@ impl Database {
         Some(old)
     }
 
-    /// Removes a key only if its deadline has passed; whether it did.
+    /// Removes a key only if its deadline has passed; returns whether it did.
     pub fn remove_expired(&mut self, key: &[u8], now_ms: u64, index: u64) -> bool {
         let expired = self.table.find(key).is_some_and(|object| object.is_expired(now_ms));
         let removed = if expired { self.remove(key, index) } else { None };
@@ -115,8 +115,8 @@ impl Database {
         true
     }
 
-    /// After a change in place: gives the object its new version and counts it again, or removes it
-    /// if its value became empty. `index` is the log index of the change.
+    /// To be called after a change in place: gives the object its new version and updates the size,
+    /// or removes it if its value became empty. `index` is the log index of the change.
     pub fn settle(&mut self, key: &[u8], index: u64, now_ms: u64) -> Settled {
         let live = |object: &&mut Object| !object.is_expired(now_ms);
         let Some(object) = self.table.find_versioned_mut(key, index).filter(live) else {
@@ -133,7 +133,7 @@ impl Database {
         Settled::Kept
     }
 
-    /// Keys, those not yet removed after expiry included.
+    /// Keys, including expired ones that are not removed yet.
     pub const fn len(&self) -> usize {
         self.table.len()
     }
@@ -148,7 +148,7 @@ impl Database {
         self.memory_bytes
     }
 
-    /// Where the bytes beside keys and values go.
+    /// The bytes that are used besides keys and values.
     pub fn overhead(&self) -> Overhead {
         Overhead {
             entry_bytes: self.len() * KEY_OVERHEAD_BYTES,
@@ -157,8 +157,8 @@ impl Database {
         }
     }
 
-    /// Removes every key. Keys watched before count as changed if they existed.
-    /// What they held is freed in the background.
+    /// Removes every key. Keys watched before count as changed if they existed. The objects are
+    /// freed in the background.
     pub fn flush(&mut self) {
         self.memory_bytes = 0;
         discard((self.table.take(), std::mem::take(&mut self.expiries)));
@@ -201,7 +201,7 @@ impl Database {
     }
 
     /// Keys whose deadline is at or before `now_ms`, soonest first: at most `keys_max`, with at
-    /// most `bytes_max` of names, but one at least.
+    /// most `bytes_max` of names, but at least one.
     pub fn due(&self, now_ms: u64, keys_max: usize, bytes_max: usize) -> Due {
         let mut due = Due::default();
         let mut bytes = 0;
@@ -217,20 +217,21 @@ impl Database {
         due
     }
 
-    /// All keys, expired ones included, in the order of slots, then hashes.
+    /// All keys, including expired ones, in the order of slots, then hashes.
     pub fn iter(&self) -> impl Iterator<Item = (Slot, &[u8], &Object)> {
         self.table.slots_from(Slot(0)).flat_map(|(slot, table)| {
             table.keys.iter().map(move |entry| (slot, &*entry.key.name, &*entry.object))
         })
     }
 
-    /// All keys of one slot, expired ones included, in the order of hashes.
+    /// All keys of one slot, including expired ones, in the order of hashes.
     pub fn iter_slot(&self, slot: Slot) -> impl Iterator<Item = (&[u8], &Object)> {
         let keys = self.table.slot(slot).into_iter().flat_map(|table| table.keys.iter());
         keys.map(|entry| (&*entry.key.name, &*entry.object))
     }
 
-    /// Keys in one slot, those not yet removed after expiry included (`CLUSTER COUNTKEYSINSLOT`).
+    /// Keys in one slot, including expired ones that are not removed yet (`CLUSTER
+    /// COUNTKEYSINSLOT`).
     pub fn count_in_slot(&self, slot: Slot) -> usize {
         self.table.slot(slot).map_or(0, |table| table.keys.len())
     }
@@ -240,19 +241,19 @@ impl Database {
         self.iter_slot(slot).take(limit).map(|(key, _)| Bytes::copy_from_slice(key)).collect()
     }
 
-    /// Any key, expired or not, each as likely as the others.
+    /// Any key, expired or not, all with the same probability.
     pub fn random(&self, random: &mut Random) -> Option<(&[u8], &Object)> {
         let entry = self.table.get(random.below(self.len().max(1)))?;
         Some((&*entry.key.name, &*entry.object))
     }
 
-    /// Any key with a deadline, expired or not, each as likely as the others.
+    /// Any key with a deadline, expired or not, all with the same probability.
     pub fn random_expiring(&self, random: &mut Random) -> Option<(&[u8], &Object)> {
         let deadline = self.expiries.get(random.below(self.expiring_len().max(1)))?;
         Some((&*deadline.name, self.table.find(&deadline.name)?))
     }
 
-    /// What a checkpoint must hold beside keys and objects.
+    /// What a checkpoint must contain besides keys and objects.
     pub fn marks(&self) -> Marks {
         let slots = self.table.slots_from(Slot(0));
         let removed = slots.map(|(slot, table)| (slot, table.removed_version));

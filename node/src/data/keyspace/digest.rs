@@ -1,5 +1,5 @@
-//! A number that stands for content: equal on replicas with equal keys, values and deadlines,
-//! however they came by them. For `DEBUG DIGEST`, comparing replicas, and checking restores.
+//! A number for the content: equal on replicas with equal keys, values and deadlines, however they
+//! were written. For `DEBUG DIGEST`, comparing replicas, and checking restores.
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -7,12 +7,12 @@ use crate::data::types::Value;
 
 use super::{Keyspace, Object};
 
-/// 128 bits of a hash, combined by addition where order means nothing.
+/// 128 bits of a hash, combined by addition where the order has no meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Sum(u128);
 
 impl Sum {
-    /// Of parts whose borders count. `scratch` is only room to write in.
+    /// The hash of some parts and of their borders. `scratch` is a buffer that is overwritten.
     fn of<'a>(scratch: &mut Vec<u8>, parts: impl IntoIterator<Item = &'a [u8]>) -> Self {
         scratch.clear();
         for part in parts {
@@ -26,7 +26,7 @@ impl Sum {
         Self(self.0.wrapping_add(other.0))
     }
 
-    /// Other bits for every place in a sequence.
+    /// Different bits for every position in a sequence.
     fn at(self, place: usize) -> Self {
         let mut bytes = [0; 24];
         bytes[..16].copy_from_slice(&self.0.to_le_bytes());
@@ -34,7 +34,7 @@ impl Sum {
         Self(xxh3_128(&bytes))
     }
 
-    /// As wide as Redis' digest, which is a SHA-1.
+    /// As long as Redis's digest, which is a SHA-1.
     fn wide(self) -> [u8; 20] {
         let mut wide = [0; 20];
         if self == Self::default() {
@@ -48,13 +48,13 @@ impl Sum {
 }
 
 impl Keyspace {
-    /// Of all databases; zeros when they are empty. O(N) in everything stored.
+    /// The digest of all databases; zeros when they are empty. O(N) in everything stored.
     pub fn digest(&self) -> [u8; 20] {
         self.sums().fold(Sum::default(), Sum::plus).wide()
     }
 
-    /// A number for each key, in any order, so that a caller can pause in between. Replicas hold
-    /// the same when the wrapping sums of their numbers are equal.
+    /// A number for each key, in any order, so that a caller can pause in between. Replicas are
+    /// equal when the wrapping sums of their numbers are equal.
     pub fn digest_parts(&self) -> impl Iterator<Item = u128> {
         self.sums().map(|sum| sum.0)
     }
@@ -72,7 +72,7 @@ impl Keyspace {
 }
 
 impl Object {
-    /// Of the value and the deadline (`DEBUG DIGEST-VALUE`).
+    /// The digest of the value and the deadline (`DEBUG DIGEST-VALUE`).
     pub fn digest(&self) -> [u8; 20] {
         self.sum(&mut Vec::new()).wide()
     }
@@ -88,7 +88,7 @@ impl Object {
     }
 }
 
-/// How a value is encoded does not count.
+/// The digest does not depend on the encoding of the value.
 fn content(value: &Value, scratch: &mut Vec<u8>) -> Sum {
     match value {
         Value::String(string) => Sum::of(scratch, [&*string.text()]),

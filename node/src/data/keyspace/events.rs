@@ -1,4 +1,5 @@
-//! What changed while an entry was applied: feeds WATCH, keyspace notifications, waiting clients.
+//! What changed while an entry was applied: used for WATCH, keyspace notifications and blocked
+//! clients.
 
 use bytes::Bytes;
 
@@ -46,10 +47,10 @@ impl EventClass {
 pub struct Event {
     /// The class.
     pub class: EventClass,
-    /// Redis' event name.
+    /// Redis's event name.
     pub name: &'static str,
-    /// Where.
+    /// The database.
     pub database: DatabaseId,
-    /// Which key.
+    /// The key.
     pub key: Bytes,
 }

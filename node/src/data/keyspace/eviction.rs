@@ -1,4 +1,4 @@
-//! Which keys go when memory is full. Chosen on the leader, then removed through the log.
+//! The choice of keys to evict when memory is full. The leader chooses; the log removes.
 
 use std::collections::HashSet;
 
@@ -11,10 +11,10 @@ use crate::base::random::Random;
 use super::policy::MaxmemoryPolicy;
 use super::{AccessRule, Database, Keyspace, Object};
 
-/// Draws that find nothing new, after which there is nothing more worth to remove in one go.
+/// Number of draws without a new key after which the choice ends.
 const FRUITLESS_DRAWS_MAX: usize = 32;
 
-/// Keys that were chosen and may not be chosen again before they are removed.
+/// Keys that were chosen and must not be chosen again before they are removed.
 #[derive(Debug)]
 pub struct TakenKeys(Vec<HashSet<Bytes>>);
 
@@ -33,20 +33,20 @@ impl TakenKeys {
         self.0[usize::from(database.0)].insert(key);
     }
 
-    /// The key was removed, or will not be.
+    /// The key was removed, or will not be removed.
     pub fn release(&mut self, database: DatabaseId, key: &[u8]) {
         self.0[usize::from(database.0)].remove(key);
     }
 }
 
-/// What one call of [`pick_victims`] may choose.
+/// The limits of one call of [`pick_victims`].
 #[derive(Debug, Clone, Copy)]
 pub struct EvictionWant {
     /// Bytes of keys and values to free.
     pub bytes: u64,
-    /// Keys, at most.
+    /// Maximum number of keys.
     pub keys_max: usize,
-    /// Bytes of their names, at most.
+    /// Maximum bytes of their names.
     pub name_bytes_max: usize,
 }
 
@@ -55,29 +55,29 @@ pub struct EvictionWant {
 pub struct Victims {
     /// In the order in which they were chosen.
     pub keys: Vec<(DatabaseId, Bytes)>,
-    /// Bytes that they hold.
+    /// Bytes that they occupy.
     pub bytes: u64,
     /// Bytes of their names.
     pub name_bytes: usize,
-    /// Why there are no more.
+    /// Why there are not more.
     pub end: VictimsEnd,
 }
 
 /// Why a choice of victims ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum VictimsEnd {
-    /// They hold as many bytes as are wanted.
+    /// The keys occupy as many bytes as requested.
     #[default]
     Enough,
-    /// As many keys, or bytes of names, as are wanted.
+    /// As many keys, or bytes of names, as requested.
     Limit,
     /// There are no more candidates.
     NoneLeft,
 }
 
-/// Keys to remove, worst first as far as the samples drawn for each tell, by the policy in the
-/// settings; nothing under `noeviction`. They are added to `taken`. A name longer than
-/// `name_bytes_max` is chosen only when that is all of the choice.
+/// Keys to remove by the policy in the settings, worst first as far as the samples show; none under
+/// `noeviction`. They are added to `taken`. A name longer than `name_bytes_max` is chosen only if
+/// it is the only one.
 pub fn pick_victims(
     keyspace: &Keyspace,
     want: EvictionWant,
@@ -118,7 +118,7 @@ pub fn pick_victims(
     victims
 }
 
-/// A key that may go; the lower its worth, the sooner.
+/// A key that may be evicted; the one with the lowest worth is evicted first.
 struct Candidate<'a> {
     database: DatabaseId,
     key: &'a [u8],
@@ -133,7 +133,7 @@ const fn samples_for(policy: MaxmemoryPolicy, samples: usize) -> usize {
     }
 }
 
-/// Any key that the policy may remove, each as likely as the others.
+/// Any key that the policy may remove, all with the same probability.
 fn draw<'a>(
     keyspace: &'a Keyspace,
     policy: MaxmemoryPolicy,
@@ -179,7 +179,8 @@ mod tests {
 
     const NOW_MS: u64 = 1_700_000_000_000;
 
-    /// A hundred keys, each used a second after the one before; every second one has a deadline.
+    /// A hundred keys, each used one second after the previous one; every second key has a
+    /// deadline.
     fn keyspace(policy: MaxmemoryPolicy) -> Keyspace {
         let mut keyspace = Keyspace::default();
         keyspace.settings.maxmemory_policy = policy;
@@ -216,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn every_policy_takes_the_worst_of_what_it_may_take() {
+    fn every_policy_evicts_the_worst_of_its_candidates() {
         use MaxmemoryPolicy as Policy;
         assert!(numbers(Policy::AllkeysLru, 50, 5).iter().all(|number| *number < 40));
         assert!(numbers(Policy::AllkeysLfu, 50, 5).iter().all(|number| *number < 40));
@@ -254,7 +255,8 @@ mod tests {
         assert!(seen.len() > 90, "{} of 100", seen.len());
         let (database, key) = seen.iter().next().unwrap();
         taken.release(*database, key);
-        // A choice ends after some draws in vain, so one key of a hundred may need several.
+        // A choice ends after some draws without success, so one key of a hundred may need several
+        // calls.
         let mut pick =
             || pick_victims(&keyspace, want(usize::MAX), &mut taken, NOW_MS, &mut random).keys;
         let freed = (*database, key.clone());

@@ -1,4 +1,4 @@
-//! Which keys have a deadline, in the order of their deadlines. Derived from the objects.
+//! The keys with a deadline, in the order of their deadlines. Derived from the objects.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -26,19 +26,19 @@ impl Element for Deadline {
     }
 }
 
-/// Bytes of one deadline; its name is shared with the key.
+/// Bytes of one deadline; the name is shared with the key.
 pub(super) const DEADLINE_BYTES: usize = size_of::<Deadline>() * 4 / 3;
 
 /// The deadlines of one database.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ExpiryIndex {
     deadlines: Tree<Deadline>,
-    /// Of all deadlines, for the average.
+    /// The sum of all deadlines, for the average.
     sum_ms: u128,
 }
 
 impl ExpiryIndex {
-    /// A key got another deadline, or none.
+    /// The deadline of a key was changed, added or removed.
     pub(super) fn change(&mut self, name: &Arc<[u8]>, old_ms: Option<u64>, new_ms: Option<u64>) {
         if old_ms == new_ms {
             return;

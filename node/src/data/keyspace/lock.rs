@@ -1,4 +1,4 @@
-//! The lock of a keyspace, and what a reader gets of it.
+//! The lock of a keyspace, and what a reader gets from it.
 
 use std::ops::Deref;
 
@@ -7,25 +7,25 @@ use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::Keyspace;
 use crate::base::blocking::check_may_wait;
 
-/// One lock for all keys of a group. Held for a run of commands, or for a long one, so a thread
-/// that must not wait may not take it at all.
+/// One lock for all keys of a group. It is held for a run of commands or for one long command, so a
+/// thread that must not wait may not take it at all.
 #[derive(Debug, Default)]
 pub struct KeyspaceLock(RwLock<Keyspace>);
 
 impl KeyspaceLock {
-    /// Around what was loaded.
+    /// A lock for a loaded keyspace.
     pub const fn new(keyspace: Keyspace) -> Self {
         Self(RwLock::new(keyspace))
     }
 
-    /// Waits for the writer, and for writers that wait.
+    /// Waits for the current writer and for waiting writers.
     pub fn read(&self) -> RwLockReadGuard<'_, Keyspace> {
         check_may_wait("the keyspace lock");
         self.0.read()
     }
 
-    /// What a reader sees: the keyspace under the lock, or a snapshot of the same moment when
-    /// `is_long` says that reading will take long. Both are one state.
+    /// What a reader sees: the keyspace under the lock, or a snapshot of it when `is_long` says
+    /// that reading will take long.
     pub fn view(&self, is_long: impl FnOnce(&Keyspace) -> bool) -> View<'_> {
         let keyspace = self.read();
         if is_long(&keyspace) {
@@ -47,7 +47,7 @@ impl KeyspaceLock {
 pub enum View<'a> {
     /// Writers wait until this is dropped.
     Locked(RwLockReadGuard<'a, Keyspace>),
-    /// Writers go on, and copy what they change and this shares.
+    /// Writers continue, and copy what they change and what this snapshot shares.
     Snapshot(Box<Keyspace>),
 }
 

@@ -27,12 +27,12 @@ pub use settings::Settings;
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 
-/// The replicated state that commands see. Clones are cheap and independent: that is what a
-/// checkpoint writes and what a snapshot is.
+/// The replicated state that commands use. Clones are cheap and independent: checkpoints and
+/// snapshots are made from them.
 #[derive(Debug, Clone)]
 pub struct Keyspace {
     databases: Vec<Database>,
-    /// Cluster-wide parameters that change what commands do; changed only through the log.
+    /// Cluster-wide parameters that change what commands do; they change only through the log.
     pub settings: Settings,
 }
 
@@ -54,7 +54,7 @@ impl Keyspace {
         &mut self.databases[usize::from(id.0)]
     }
 
-    /// One database, to change, beside the parameters.
+    /// One database, to change, and the parameters.
     pub fn database_and_settings(&mut self, id: DatabaseId) -> (&mut Database, &Settings) {
         (&mut self.databases[usize::from(id.0)], &self.settings)
     }

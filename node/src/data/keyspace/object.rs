@@ -7,14 +7,14 @@ use crate::base::discard::discard;
 use crate::base::limits::FREE_AT_ONCE_BYTES_MAX;
 use crate::data::types::Value;
 
-/// What a key holds.
+/// The content of a key.
 #[derive(Debug)]
 pub struct Object {
     /// The value.
     pub value: Value,
-    /// Unix milliseconds at which the key is gone.
+    /// Unix milliseconds at which the key expires.
     pub expire_at_ms: Option<u64>,
-    /// Log index of the last write; what `WATCH` compares.
+    /// Log index of the last write, which `WATCH` compares.
     pub version: u64,
     /// Heap bytes counted for this object in its database's total.
     pub counted_bytes: usize,
@@ -36,7 +36,7 @@ impl Object {
         }
     }
 
-    /// Expired iff the time is at or past the deadline.
+    /// An object is expired if the time is at or past the deadline.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.expire_at_ms.is_some_and(|deadline| now_ms >= deadline)
     }
@@ -51,11 +51,12 @@ impl Object {
         self.access.store(stamp, Ordering::Relaxed);
     }
 
-    /// Stamps a use of the key.
+    /// Updates the stamp after a use of the key.
     pub fn touch(&self, rule: AccessRule, now_ms: u64, draw: impl FnOnce() -> f64) {
         let stamp = self.access();
         let used = rule.used(stamp, now_ms, draw);
-        // Most uses fall into the same second: a store would only take the cache line from others.
+        // Most uses fall into the same second; a store would only invalidate the cache line of
+        // others.
         if used != stamp {
             self.set_access(used);
         }

@@ -1,5 +1,5 @@
-//! The cluster-wide parameters as fields of [`Settings`]. Their names, ranges and words are rows of
-//! the one table in `base/config/parameters`.
+//! The cluster-wide parameters as fields of [`Settings`]. Their names, ranges and words are in the
+//! table in `base/config/parameters`.
 
 use super::Settings;
 use super::policy::MaxmemoryPolicy;
@@ -8,15 +8,15 @@ use crate::base::config::parameters::{Parameter, of_cluster};
 use crate::base::feature_level::FeatureLevel;
 use crate::resp::ReplyError;
 
-/// Where one parameter is kept.
+/// The field of one parameter.
 struct Field {
     name: &'static str,
     get: fn(&Settings) -> String,
-    /// From the canonical form; `None` if it is none of this type.
+    /// Sets the field from the canonical form; `None` if the text is not of this type.
     set: fn(&mut Settings, &str) -> Option<()>,
 }
 
-/// A type of fields, written as `CONFIG` does.
+/// A type of fields, in the notation of `CONFIG`.
 trait Written: Sized {
     fn write(&self) -> String;
     fn read(text: &str) -> Option<Self>;
@@ -55,13 +55,13 @@ static FIELDS: &[Field] = fields! {
 };
 
 impl Settings {
-    /// The value of a parameter as `CONFIG GET` shows it; `None` if it is not cluster-wide. Takes
-    /// aliases and any case.
+    /// The value of a parameter as `CONFIG GET` shows it; `None` if it is not cluster-wide. Accepts
+    /// aliases; case does not matter.
     pub fn get(&self, name: &str) -> Option<String> {
         find(name).map(|(_, field)| (field.get)(self))
     }
 
-    /// Changes a parameter. The error is `CONFIG SET`'s whole reply, with the name as given.
+    /// Changes a parameter. The error is the whole reply of `CONFIG SET`, with the name as given.
     pub fn set(&mut self, name: &str, value: &[u8]) -> Result<(), ReplyError> {
         let (row, field) = find(name).ok_or_else(|| Self::unknown(name))?;
         self.write(row, field, value).map_err(|reason| {
@@ -71,7 +71,7 @@ impl Settings {
         })
     }
 
-    /// What `CONFIG SET` answers for a parameter that does not exist.
+    /// The reply of `CONFIG SET` for a parameter that does not exist.
     pub fn unknown(name: &str) -> ReplyError {
         ReplyError::new(format!(
             "ERR Unknown option or number of arguments for CONFIG SET - '{name}'"
@@ -93,7 +93,7 @@ impl Settings {
         rows.concat().into_bytes()
     }
 
-    /// As [`Settings::set`], but the error is the reason alone.
+    /// As [`Settings::set`], but the error is only the reason.
     pub fn change(&mut self, name: &str, value: &[u8]) -> Result<(), String> {
         let (row, field) = find(name).ok_or("unknown parameter")?;
         self.write(row, field, value)
@@ -102,11 +102,11 @@ impl Settings {
     fn write(&mut self, row: &Parameter, field: &Field, value: &[u8]) -> Result<(), String> {
         let text = String::from_utf8_lossy(value);
         let canonical = row.kind.check(&text, "")?;
-        (field.set)(self, &canonical).ok_or_else(|| format!("{canonical} cannot be kept"))
+        (field.set)(self, &canonical).ok_or_else(|| format!("{canonical} cannot be stored"))
     }
 }
 
-/// By name or alias, in any case.
+/// Finds a parameter by name or alias; case does not matter.
 fn find(name: &str) -> Option<(&'static Parameter, &'static Field)> {
     let row = of_cluster().find(|row| row.is_called(name))?;
     FIELDS.iter().find(|field| field.name == row.name).map(|field| (row, field))

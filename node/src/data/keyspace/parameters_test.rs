@@ -4,8 +4,8 @@ use super::*;
 use crate::base::config::Kind;
 use crate::base::config::parameters::EVICTION_POLICIES;
 
-/// What version 0.1.0 takes. A row may be added only with a higher level; a row that takes
-/// other values than here needs code that asks for the level in force.
+/// What version 0.1.0 accepts. A row may be added only with a higher level; a row that accepts
+/// other values than here needs code that checks the current level.
 const OF_THE_FIRST_LEVEL: &str = "\
 active-expire yes or no
 hash-max-listpack-entries 0..9223372036854775807
@@ -26,7 +26,7 @@ zset-max-listpack-value bytes ..9223372036854775807
 ";
 
 #[test]
-fn every_parameter_takes_what_it_shows() {
+fn every_parameter_accepts_the_value_that_it_shows() {
     let mut settings = Settings::default();
     for row in of_cluster() {
         let value = settings.get(row.name).unwrap();
@@ -111,7 +111,7 @@ fn an_alias_is_the_same_parameter_and_settings_survive_a_checkpoint() {
 }
 
 #[test]
-fn what_the_first_level_takes_stays_as_it_was() {
+fn the_parameters_of_the_first_level_never_change() {
     let first = of_cluster().filter(|row| row.needs_level == FeatureLevel::FIRST);
     let mut rows: Vec<String> = first
         .map(|row| {

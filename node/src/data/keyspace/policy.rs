@@ -1,4 +1,4 @@
-//! What is removed when memory is full.
+//! The policies for a full memory.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ impl MaxmemoryPolicy {
         EVICTION_POLICIES[self as usize]
     }
 
-    /// Whether access stamps count how often instead of when.
+    /// Whether access stamps record how often instead of when.
     pub const fn is_lfu(self) -> bool {
         matches!(self, Self::VolatileLfu | Self::AllkeysLfu)
     }

@@ -1,9 +1,9 @@
-//! SCAN: a cursor that is a position in the order of keys, not a place in memory.
+//! SCAN: a cursor is a position in the order of keys, not a memory address.
 //!
 //! Keys are ordered by (slot, hash), which never changes while a key exists. A cursor is the slot
 //! and the upper bits of the hash of the next key, so it means the same on every node and after a
-//! restart; keys that agree in them are returned together. A cursor stays below 2^53, because some
-//! clients keep it in a float.
+//! restart; keys with the same position are returned together. A cursor stays below 2^53, because
+//! some clients store it in a float.
 
 use crate::base::ids::Slot;
 use crate::base::limits::SLOTS;
@@ -13,7 +13,7 @@ use super::{Database, Object};
 /// Bits of the hash in a cursor; the slot has 14 more.
 const HASH_BITS: u32 = 39;
 
-/// The first cursor past all keys.
+/// The first cursor after all keys.
 const END: u64 = (SLOTS as u64) << HASH_BITS;
 
 const fn position(slot: Slot, hash: u64) -> u64 {
@@ -21,9 +21,8 @@ const fn position(slot: Slot, hash: u64) -> u64 {
 }
 
 impl Database {
-    /// Visits live keys from `cursor` on, stops after having looked at `count` keys, and returns
-    /// the next cursor, 0 at the end. A cursor that was never handed out is taken as a position
-    /// too.
+    /// Visits live keys from `cursor` on, stops after it has seen `count` keys, and returns the
+    /// next cursor, 0 at the end. A cursor that was never returned is a valid position too.
     pub fn scan<'a>(
         &'a self,
         cursor: u64,
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_stay_are_found_while_others_come_and_go() {
+    fn keys_that_stay_are_found_while_others_change() {
         let mut database = testing::with_keys(0..500);
         let mut step = 0;
         let found = scan_all(&mut database, |database| {

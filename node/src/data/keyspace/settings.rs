@@ -16,7 +16,7 @@ pub struct Settings {
     pub hash_max_listpack_value: u64,
     /// `list-max-listpack-size`: entries when positive, a size class when negative
     pub list_max_listpack_size: i64,
-    /// `list-compress-depth`: kept and told, but lists are never compressed
+    /// `list-compress-depth`: stored and returned, but lists are never compressed
     pub list_compress_depth: u64,
     /// `set-max-intset-entries`
     pub set_max_intset_entries: u64,
@@ -32,7 +32,7 @@ pub struct Settings {
     pub maxmemory: u64,
     /// `maxmemory-policy`
     pub maxmemory_policy: MaxmemoryPolicy,
-    /// `maxmemory-samples`: keys looked at for each key evicted
+    /// `maxmemory-samples`: keys sampled for each evicted key
     pub maxmemory_samples: u64,
     /// `lfu-log-factor`
     pub lfu_log_factor: u64,
@@ -40,7 +40,7 @@ pub struct Settings {
     pub lfu_decay_time: u64,
     /// `notify-keyspace-events`
     pub notify_keyspace_events: NotifyClasses,
-    /// Whether expired keys are removed before somebody asks (`DEBUG SET-ACTIVE-EXPIRE`)
+    /// Whether expired keys are removed before a command uses them (`DEBUG SET-ACTIVE-EXPIRE`)
     pub active_expire: bool,
 }
 
@@ -68,7 +68,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// How access stamps are kept.
+    /// The meaning of access stamps.
     pub const fn access_rule(&self) -> AccessRule {
         if self.maxmemory_policy.is_lfu() {
             AccessRule::Frequency {

@@ -1,4 +1,4 @@
-//! Which slot a key belongs to, as Redis Cluster defines it.
+//! The slot of a key, as Redis Cluster defines it.
 
 use crate::base::ids::Slot;
 use crate::base::limits::SLOTS;
@@ -8,7 +8,7 @@ pub fn slot_of(key: &[u8]) -> Slot {
     Slot(crc16(hash_tag(key)) % SLOTS)
 }
 
-/// What is between the first `{` and the first `}` after it, unless that is empty; else the key.
+/// The part between the first `{` and the first `}` after it, unless that is empty; else the key.
 fn hash_tag(key: &[u8]) -> &[u8] {
     let Some(open) = memchr::memchr(b'{', key) else { return key };
     let rest = &key[open + 1..];
@@ -20,8 +20,8 @@ fn hash_tag(key: &[u8]) -> &[u8] {
 
 const POLYNOMIAL: u16 = 0x1021;
 
-/// `TABLES[n][b]`: what byte `b` followed by `n` zero bytes adds. Eight tables take eight bytes in
-/// one step, without waiting for the step before each byte.
+/// `TABLES[n][b]`: the checksum of byte `b` followed by `n` zero bytes. With eight tables, eight
+/// bytes are processed in one step, without waiting for the previous byte.
 static TABLES: [[u16; 256]; 8] = tables();
 
 const fn tables() -> [[u16; 256]; 8] {

@@ -1,4 +1,4 @@
-//! The key table: for every slot a tree ordered by (hash, key). Clones share everything.
+//! The key table: a tree ordered by (hash, key) for every slot. Clones share everything.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use crate::data::tree::{Element, Tree};
 use super::Object;
 use super::slot::slot_of;
 
-/// Slots of one page. A clone copies one reference a page; the first write to a shared page copies
-/// it.
+/// Slots of one page. A clone copies one reference per page; the first write to a shared page
+/// copies it.
 const PAGE_SLOTS: usize = 64;
 
 const PAGES: usize = SLOTS as usize / PAGE_SLOTS;
 
-/// The name of a key behind its hash, which is looked at first.
+/// The name of a key after its hash, which is compared first.
 #[derive(Debug, Clone)]
 pub(super) struct TableKey {
     pub hash: u64,
@@ -45,7 +45,7 @@ impl Element for Entry {
     }
 }
 
-/// Bytes a key costs beside its name and its value: its entry, two allocations, the object.
+/// Bytes of a key besides its name and its value: its entry, two allocations, the object.
 pub(super) const KEY_OVERHEAD_BYTES: usize =
     size_of::<Entry>() * 4 / 3 + size_of::<Object>() + 2 * (2 * size_of::<usize>() + 8);
 
@@ -53,8 +53,8 @@ pub(super) const KEY_OVERHEAD_BYTES: usize =
 #[derive(Debug, Clone, Default)]
 pub(super) struct SlotTable {
     pub keys: Tree<Entry>,
-    /// Highest version of a key that was ever removed: a watched key that was missing and is
-    /// missing may have existed in between only if this is past the watch.
+    /// Highest version of a key that was ever removed. A watched key that was missing and is
+    /// missing now may have existed in between only if this is higher than the index of the watch.
     pub removed_version: u64,
     /// Highest version of a key that was ever stored.
     pub stored_version: u64,
@@ -77,7 +77,7 @@ struct PageLink {
     page: Option<Arc<Page>>,
 }
 
-/// Where a key stands. Computed once per access.
+/// The position of a key. Computed once per access.
 #[derive(Debug, Clone, Copy)]
 struct Address {
     slot: usize,
@@ -103,13 +103,13 @@ impl Table {
         self.keys
     }
 
-    /// Bytes of the pages, whatever stands in them.
+    /// Bytes of the pages, independent of their content.
     pub(super) fn page_bytes(&self) -> usize {
         let pages = self.pages.iter().filter(|link| link.page.is_some()).count();
         self.pages.capacity() * size_of::<PageLink>() + pages * size_of::<Page>()
     }
 
-    /// The keys of a slot, unless it never had one.
+    /// The keys of a slot; `None` if it never had one.
     pub(super) fn slot(&self, slot: Slot) -> Option<&SlotTable> {
         let slot = usize::from(slot.0);
         let page = self.pages.get(slot / PAGE_SLOTS)?.page.as_ref()?;
@@ -161,7 +161,7 @@ impl Table {
         keys.find_hashed_mut(hash, |key| key.compare(hash, name))
     }
 
-    /// Stores an object. Returns the name as stored and the object that was there.
+    /// Stores an object. Returns the name as stored and the previous object.
     pub(super) fn insert(&mut self, name: &[u8], object: Object) -> (Arc<[u8]>, Option<Object>) {
         let Address { slot, hash } = Address::of(name);
         let (table, link_keys) = self.slot_mut(slot);
@@ -184,12 +184,12 @@ impl Table {
         (stored, None)
     }
 
-    /// Takes a key out. `index` is the log index of the removal.
+    /// Removes a key. `index` is the log index of the removal.
     pub(super) fn remove(&mut self, name: &[u8], index: u64) -> Option<(Arc<[u8]>, Object)> {
         let Address { slot, hash } = Address::of(name);
         let link = self.pages.get_mut(slot / PAGE_SLOTS)?;
         let page = link.page.as_mut()?;
-        // A miss must not copy what a clone still shares.
+        // A missing key must not copy what a clone still shares.
         page.slots[slot % PAGE_SLOTS].keys.find_hashed(hash, |key| key.compare(hash, name))?;
         let table = &mut Arc::make_mut(page).slots[slot % PAGE_SLOTS];
         let Entry { key, object } = table.keys.remove_by(|key| key.compare(hash, name))?;
@@ -200,7 +200,8 @@ impl Table {
         Some((key.name, object))
     }
 
-    /// A table without keys that remembers in which slots keys were removed, and what there was.
+    /// Leaves a table without keys that remembers in which slots keys were removed, and returns the
+    /// keys.
     pub(super) fn take(&mut self) -> Self {
         let old = std::mem::take(self);
         for (slot, table) in old.slots_from(Slot(0)) {
@@ -213,14 +214,14 @@ impl Table {
         old
     }
 
-    /// Restores a slot's mark; 0 is none.
+    /// Restores a slot's mark; 0 means none.
     pub(super) fn set_removed_version(&mut self, slot: Slot, version: u64) {
         if version > 0 {
             self.slot_mut(usize::from(slot.0)).0.removed_version = version;
         }
     }
 
-    /// Adds the keys of one slot at once: those of a slot without keys cheaply, others one by one.
+    /// Adds the keys of one slot at once: cheap for a slot without keys, one by one otherwise.
     pub(super) fn load_slot(&mut self, slot: Slot, entries: Vec<(Arc<[u8]>, Object)>) {
         if entries.is_empty() {
             return;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::node::{BRANCH_MAX, Child, LEAF_MAX, Node};
 use super::{Element, Tree};
 
-/// Room is left in every node, so that the first inserts after a load do not all split.
+/// Every node gets free space, so that the first inserts after a load do not all split.
 const LEAF_FILL: usize = LEAF_MAX * 3 / 4;
 const BRANCH_FILL: usize = BRANCH_MAX * 3 / 4;
 

@@ -1,23 +1,23 @@
-//! Changes: insert with splits, remove with merges. What is shared with a clone is copied on the
-//! way.
+//! Changes: insert with splits, remove with merges. Nodes on the path that a clone shares are
+//! copied.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Element;
-use super::node::{BRANCH_MAX, Child, LEAF_MAX, Node, Place};
+use super::node::{BRANCH_MAX, Child, LEAF_MAX, Node, Seek};
 
 /// What an insert did to a subtree.
 pub(super) enum Inserted<E: Element> {
-    /// An equal element was there and is now replaced.
+    /// An equal element existed and was replaced.
     Replaced(E),
-    /// One more element; `front` if it is the subtree's first.
+    /// One element was added; `front` if it is the first of the subtree.
     Grown { front: bool, split: Option<Arc<Node<E>>> },
 }
 
 impl<E: Element> Node<E> {
-    /// Puts `element` at `place`: into the gap, or instead of the equal element there.
-    pub(super) fn insert<P: Place<E>>(
+    /// Puts `element` at `place`: into the gap, or in place of the equal element.
+    pub(super) fn insert<P: Seek<E>>(
         node: &mut Arc<Self>,
         mut place: P,
         element: E,
@@ -25,7 +25,7 @@ impl<E: Element> Node<E> {
         Self::insert_below(node, &mut place, element)
     }
 
-    fn insert_below<P: Place<E>>(node: &mut Arc<Self>, place: &mut P, element: E) -> Inserted<E> {
+    fn insert_below<P: Seek<E>>(node: &mut Arc<Self>, place: &mut P, element: E) -> Inserted<E> {
         match Arc::make_mut(node) {
             Self::Leaf(elements) => match place.element(elements) {
                 Ok(at) => Inserted::Replaced(std::mem::replace(&mut elements[at], element)),
@@ -39,7 +39,7 @@ impl<E: Element> Node<E> {
                 match Self::insert_below(&mut children[at].node, place, element) {
                     replaced @ Inserted::Replaced(_) => replaced,
                     Inserted::Grown { front, split } => {
-                        let split = Self::adopt(children, at, front, split);
+                        let split = Self::update_child(children, at, front, split);
                         Inserted::Grown { front: front && at == 0, split }
                     }
                 }
@@ -47,8 +47,9 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// After child `at` grew by one element: its count, its first key, its new right neighbour.
-    fn adopt(
+    /// After child `at` grew by one element: updates its count and first key and adds its new right
+    /// neighbour.
+    fn update_child(
         children: &mut Vec<Child<E>>,
         at: usize,
         front: bool,
@@ -72,8 +73,8 @@ impl<E: Element> Node<E> {
         Arc::new(Self::Branch(children))
     }
 
-    /// Takes the element at `place` out; `None` if there is none. The node may be empty afterwards.
-    pub(super) fn remove<P: Place<E>>(node: &mut Arc<Self>, place: &mut P) -> Option<E> {
+    /// Removes the element at `place`; `None` if there is none. The node may be empty afterwards.
+    pub(super) fn remove<P: Seek<E>>(node: &mut Arc<Self>, place: &mut P) -> Option<E> {
         match Arc::make_mut(node) {
             Self::Leaf(elements) => {
                 let at = place.element(elements).ok()?;
@@ -86,7 +87,7 @@ impl<E: Element> Node<E> {
                 let child = &mut children[at];
                 let removed = Self::remove(&mut child.node, place)?;
                 child.count -= 1;
-                settle(children, at);
+                rebalance(children, at);
                 Some(removed)
             }
         }
@@ -117,19 +118,20 @@ impl<E: Element> Node<E> {
                     start = end;
                 }
                 children.retain(|child| child.count > 0);
-                // At most two children next to each other lost a part; the rest is gone or whole.
+                // At most two adjacent children lost a part of their elements; all others are
+                // removed or unchanged.
                 if let Some(at) = touched {
-                    settle(children, at + 1);
-                    settle(children, at);
+                    rebalance(children, at + 1);
+                    rebalance(children, at);
                 }
             }
         }
     }
 }
 
-/// After child `at` lost elements: drops it when empty, else looks at its first key and joins it
-/// with a neighbour when it became narrow.
-fn settle<E: Element>(children: &mut Vec<Child<E>>, at: usize) {
+/// After child `at` lost elements: removes it when it is empty, otherwise updates its first key and
+/// joins it with a neighbour when it is too small.
+fn rebalance<E: Element>(children: &mut Vec<Child<E>>, at: usize) {
     let Some(child) = children.get_mut(at) else { return };
     if child.count == 0 {
         children.remove(at);
@@ -140,13 +142,13 @@ fn settle<E: Element>(children: &mut Vec<Child<E>>, at: usize) {
         return;
     }
     let left = if at > 0 { at - 1 } else { at };
-    if left + 1 < children.len() && !join(children, left) && left + 2 < children.len() && at > 0 {
-        join(children, at);
+    if left + 1 < children.len() && !merge(children, left) && left + 2 < children.len() && at > 0 {
+        merge(children, at);
     }
 }
 
-/// Joins child `at` with the one after it if both fit into one, with room to grow.
-fn join<E: Element>(children: &mut Vec<Child<E>>, at: usize) -> bool {
+/// Merges child `at` with the one after it if both fit into one node that can still grow.
+fn merge<E: Element>(children: &mut Vec<Child<E>>, at: usize) -> bool {
     let (left, right) = (&children[at].node, &children[at + 1].node);
     if left.width() + right.width() > left.width_max() * 3 / 4 {
         return false;
@@ -163,7 +165,7 @@ fn join<E: Element>(children: &mut Vec<Child<E>>, at: usize) -> bool {
     true
 }
 
-/// Inserts, or, when there is no room, splits first and returns the right part. A run of inserts at
+/// Inserts, or splits first when the node is full and returns the right part. A run of inserts at
 /// either end leaves full nodes behind instead of half-full ones.
 fn insert_or_split<T>(items: &mut Vec<T>, at: usize, item: T, max: usize) -> Option<Vec<T>> {
     if items.len() < max {

@@ -1,4 +1,4 @@
-//! Iteration over a range of ranks, from both ends. Walks down once for each leaf.
+//! Iteration over a range of ranks, from both ends. Descends once for each leaf.
 
 use std::ops::Range;
 

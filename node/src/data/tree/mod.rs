@@ -1,8 +1,7 @@
-//! A persistent, counted B+tree: the one structure under key tables and large collections.
+//! A persistent, counted B+tree: the structure of key tables and large collections.
 //!
-//! A clone costs one reference count and shares every node. A later change copies only the nodes on
-//! the way to the element, and only those still shared; with no clone alive it changes them in
-//! place.
+//! A clone costs one reference count and shares every node. A later change copies only the shared
+//! nodes on the path to the element; without a clone it changes them in place.
 
 mod build;
 mod edit;
@@ -16,20 +15,21 @@ use std::sync::Arc;
 
 use edit::Inserted;
 pub use iter::Iter;
-use node::{Child, Gap, Node, Order, Place, Rank, Spread};
+use node::{Child, Gap, Interpolation, Node, Order, Rank, Seek};
 
-/// What a tree holds.
+/// The elements of a tree.
 pub trait Element: Clone {
-    /// What elements are ordered by; `()` for a plain sequence.
+    /// The key by which elements are ordered; `()` for a plain sequence.
     type Key: Clone;
 
     /// The key; must not change while the element is in a tree.
     fn key(&self) -> &Self::Key;
 }
 
-/// A sequence of elements, all operations O(log n). Ordered by key only if the caller keeps it so.
+/// A sequence of elements, all operations O(log n). It is ordered by key only if the caller keeps
+/// it so.
 ///
-/// `compare` functions answer how an element's key stands to the wanted one, as for
+/// `compare` functions return how an element's key compares to the searched one, as for
 /// [`slice::binary_search_by`].
 pub struct Tree<E: Element> {
     root: Option<Arc<Node<E>>>,
@@ -52,7 +52,7 @@ impl<E: Element> Tree<E> {
         self.len == 0
     }
 
-    /// Approximate bytes of the nodes, what elements own elsewhere not included. O(1).
+    /// Approximate bytes of the nodes, without what elements own elsewhere. O(1).
     pub const fn heap_bytes(&self) -> usize {
         // Leaves are three quarters full on average.
         self.len * size_of::<E>() * 4 / 3 + self.len / 48 * size_of::<Child<E>>() + 48
@@ -63,7 +63,7 @@ impl<E: Element> Tree<E> {
         self.root.as_ref()?.find(Rank(rank))
     }
 
-    /// The element with this rank, to change all but its key.
+    /// The element with this rank, to change everything except its key.
     pub fn get_mut(&mut self, rank: usize) -> Option<&mut E> {
         Node::find_mut(self.root.as_mut()?, Rank(rank))
     }
@@ -88,19 +88,19 @@ impl<E: Element> Tree<E> {
         self.root.as_ref()?.find(Order(compare))
     }
 
-    /// As [`Tree::find_by`] for keys ordered by an evenly spread `hash` first: faster while the
-    /// tree is small.
+    /// As [`Tree::find_by`] for keys that are ordered by an evenly distributed `hash` first: faster
+    /// while the tree is small.
     pub fn find_hashed(&self, hash: u64, compare: impl FnMut(&E::Key) -> Ordering) -> Option<&E> {
-        self.root.as_ref()?.find(Spread { hash: Some(hash), order: Order(compare) })
+        self.root.as_ref()?.find(Interpolation { hash: Some(hash), order: Order(compare) })
     }
 
-    /// As [`Tree::find_hashed`], to change all but its key.
+    /// As [`Tree::find_hashed`], to change everything except its key.
     pub fn find_hashed_mut(
         &mut self,
         hash: u64,
         compare: impl FnMut(&E::Key) -> Ordering,
     ) -> Option<&mut E> {
-        let place = Spread { hash: Some(hash), order: Order(compare) };
+        let place = Interpolation { hash: Some(hash), order: Order(compare) };
         Node::find_mut(self.root.as_mut()?, place)
     }
 
@@ -114,12 +114,12 @@ impl<E: Element> Tree<E> {
         self.insert(self.len, element);
     }
 
-    /// Inserts in order, or replaces the equal element and returns it. One walk down.
+    /// Inserts in order, or replaces the equal element and returns it. Descends once.
     pub fn upsert_by(&mut self, compare: impl FnMut(&E::Key) -> Ordering, element: E) -> Option<E> {
         self.insert_at(Order(compare), element)
     }
 
-    fn insert_at<P: Place<E>>(&mut self, place: P, element: E) -> Option<E> {
+    fn insert_at<P: Seek<E>>(&mut self, place: P, element: E) -> Option<E> {
         let Some(root) = &mut self.root else {
             self.root = Some(Arc::new(Node::Leaf(vec![element])));
             self.len = 1;
@@ -138,7 +138,7 @@ impl<E: Element> Tree<E> {
         }
     }
 
-    /// Takes the element with this rank out.
+    /// Removes the element with this rank and returns it.
     ///
     /// # Panics
     /// If there is no such rank, as [`Vec::remove`].
@@ -147,15 +147,15 @@ impl<E: Element> Tree<E> {
         self.remove_at(Rank(rank)).expect("the rank is below the length")
     }
 
-    /// Takes the equal element out. One walk down.
+    /// Removes the equal element and returns it. Descends once.
     pub fn remove_by(&mut self, compare: impl FnMut(&E::Key) -> Ordering) -> Option<E> {
         self.remove_at(Order(compare))
     }
 
-    fn remove_at<P: Place<E>>(&mut self, mut place: P) -> Option<E> {
+    fn remove_at<P: Seek<E>>(&mut self, mut place: P) -> Option<E> {
         let removed = Node::remove(self.root.as_mut()?, &mut place)?;
         self.len -= 1;
-        self.lower();
+        self.collapse_root();
         Some(removed)
     }
 
@@ -165,7 +165,7 @@ impl<E: Element> Tree<E> {
         let Some(root) = self.root.as_mut().filter(|_| !range.is_empty()) else { return };
         Node::remove_range(root, range.clone());
         self.len -= range.len();
-        self.lower();
+        self.collapse_root();
     }
 
     /// Keeps the first `len` elements.
@@ -178,8 +178,8 @@ impl<E: Element> Tree<E> {
         *self = Self::new();
     }
 
-    /// Removes levels that a removal left without a choice.
-    fn lower(&mut self) {
+    /// Removes levels that have only one child after a removal.
+    fn collapse_root(&mut self) {
         if self.len == 0 {
             self.root = None;
         }

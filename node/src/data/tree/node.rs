@@ -1,4 +1,4 @@
-//! Nodes of the tree and the ways to walk down to one element.
+//! Nodes of the tree and how to descend to one element.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -11,8 +11,8 @@ pub(super) const LEAF_MAX: usize = 64;
 /// Most children of a branch.
 pub(super) const BRANCH_MAX: usize = 32;
 
-/// A leaf with elements or a branch with children; never empty inside a tree, all leaves equally
-/// deep.
+/// A leaf with elements or a branch with children. No node inside a tree is empty, and all leaves
+/// have the same depth.
 #[derive(Clone)]
 pub(super) enum Node<E: Element> {
     Leaf(Vec<E>),
@@ -30,14 +30,14 @@ pub(super) struct Child<E: Element> {
 }
 
 impl<E: Element> Child<E> {
-    /// Looks at `node`, which must not be empty.
+    /// Describes `node`, which must not be empty.
     pub(super) fn of(node: Arc<Node<E>>) -> Self {
         Self { first: node.first_key().clone(), count: node.count(), node }
     }
 }
 
 impl<E: Element> Node<E> {
-    /// Elements below.
+    /// Number of elements in the subtree.
     pub(super) fn count(&self) -> usize {
         match self {
             Self::Leaf(elements) => elements.len(),
@@ -53,7 +53,7 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// The most [`Node::width`] may be.
+    /// The maximum of [`Node::width`].
     pub(super) const fn width_max(&self) -> usize {
         match self {
             Self::Leaf(_) => LEAF_MAX,
@@ -70,7 +70,7 @@ impl<E: Element> Node<E> {
     }
 
     /// The element at `place`.
-    pub(super) fn find<P: Place<E>>(&self, mut place: P) -> Option<&E> {
+    pub(super) fn find<P: Seek<E>>(&self, mut place: P) -> Option<&E> {
         let mut node = self;
         loop {
             match node {
@@ -82,8 +82,8 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// The element at `place`, to change; what is shared on the way to it is copied.
-    pub(super) fn find_mut<P: Place<E>>(root: &mut Arc<Self>, mut place: P) -> Option<&mut E> {
+    /// The element at `place`, to change; shared nodes on the path are copied.
+    pub(super) fn find_mut<P: Seek<E>>(root: &mut Arc<Self>, mut place: P) -> Option<&mut E> {
         let mut node = Arc::make_mut(root);
         loop {
             match node {
@@ -99,12 +99,12 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// The elements of the leaf that holds `rank`, from that rank on.
+    /// The elements of the leaf that contains `rank`, from that rank on.
     pub(super) fn leaf_from(&self, rank: usize) -> &[E] {
         self.leaf(rank).map_or(&[], |(elements, at)| &elements[at..])
     }
 
-    /// The elements of the leaf that holds `rank`, up to and with that rank.
+    /// The elements of the leaf that contains `rank`, up to and including that rank.
     pub(super) fn leaf_until(&self, rank: usize) -> &[E] {
         self.leaf(rank).map_or(&[], |(elements, at)| &elements[..=at])
     }
@@ -122,7 +122,7 @@ impl<E: Element> Node<E> {
         }
     }
 
-    /// Rank of the element for which `compare` is equal, or of the gap where it would stand.
+    /// Rank of the element for which `compare` is equal, or of the gap in which it would be.
     pub(super) fn rank(
         &self,
         mut compare: impl FnMut(&E::Key) -> Ordering,
@@ -147,19 +147,19 @@ impl<E: Element> Node<E> {
     }
 }
 
-/// How a descent finds its way.
-pub(super) trait Place<E: Element> {
-    /// Which child to go into; there is at least one.
+/// A search for an element.
+pub(super) trait Seek<E: Element> {
+    /// The child to descend into; there is at least one.
     fn child(&mut self, children: &[Child<E>]) -> usize;
 
-    /// Where in the leaf: at an element, or in the gap before one.
+    /// The position in the leaf: an element, or the gap before one.
     fn element(&mut self, elements: &[E]) -> Result<usize, usize>;
 }
 
 /// The element with this rank.
 pub(super) struct Rank(pub usize);
 
-impl<E: Element> Place<E> for Rank {
+impl<E: Element> Seek<E> for Rank {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         let last = children.len() - 1;
         for (at, child) in children[..last].iter().enumerate() {
@@ -179,7 +179,7 @@ impl<E: Element> Place<E> for Rank {
 /// The gap before the element with this rank.
 pub(super) struct Gap(pub Rank);
 
-impl<E: Element> Place<E> for Gap {
+impl<E: Element> Seek<E> for Gap {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         self.0.child(children)
     }
@@ -189,10 +189,10 @@ impl<E: Element> Place<E> for Gap {
     }
 }
 
-/// The element for which the function answers `Equal`; `Less` when the element stands before it.
+/// The element for which the function returns `Equal`; `Less` when the element comes before it.
 pub(super) struct Order<F>(pub F);
 
-impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Order<F> {
+impl<E: Element, F: FnMut(&E::Key) -> Ordering> Seek<E> for Order<F> {
     fn child(&mut self, children: &[Child<E>]) -> usize {
         children.partition_point(|child| self.0(&child.first).is_le()).saturating_sub(1)
     }
@@ -202,17 +202,17 @@ impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Order<F> {
     }
 }
 
-/// As [`Order`], for keys that start with a hash. In a tree of one leaf it starts where the hash
-/// would stand if hashes were evenly spread, which touches one cache line where a binary search
-/// touches six.
-pub(super) struct Spread<F> {
+/// As [`Order`], for keys that start with a hash (interpolation search). In a tree of one leaf it
+/// starts where the hash would be if hashes were evenly distributed, which reads one cache line
+/// where a binary search reads six.
+pub(super) struct Interpolation<F> {
     pub hash: Option<u64>,
     pub order: Order<F>,
 }
 
-impl<E: Element, F: FnMut(&E::Key) -> Ordering> Place<E> for Spread<F> {
+impl<E: Element, F: FnMut(&E::Key) -> Ordering> Seek<E> for Interpolation<F> {
     fn child(&mut self, children: &[Child<E>]) -> usize {
-        // Below a branch the leaf covers an unknown part of the hashes.
+        // Below a branch the leaf covers an unknown range of hashes.
         self.hash = None;
         self.order.child(children)
     }

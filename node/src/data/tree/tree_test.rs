@@ -64,7 +64,7 @@ fn apply(step: &Step, tree: &mut Tree<Number>, model: &mut Vec<u32>) {
     }
 }
 
-/// Counts agree, all leaves are equally deep, no node is empty or too wide. Returns the depth.
+/// Counts agree, all leaves have the same depth, no node is empty or too wide. Returns the depth.
 fn check_node(node: &Node<Number>) -> usize {
     assert!((1..=node.width_max()).contains(&node.width()));
     let Node::Branch(children) = node else { return 1 };

@@ -11,11 +11,11 @@ use crate::base::hash::stable_hash;
 use crate::data::keyspace::Settings;
 use crate::data::tree::{Element, Tree};
 
-/// How a hash is held; part of the replicated state (a random field is chosen by its place), so a
-/// checkpoint keeps it. Conversions go only forward.
+/// How a hash is stored. It is part of the replicated state (a random field is chosen by its
+/// position), so a checkpoint contains it. Conversions go only forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HashEncoding {
-    /// Few short fields in the order they were added.
+    /// Few short fields, in the order in which they were added.
     Listpack,
     /// Any fields, ordered by hash.
     HashTable,
@@ -49,12 +49,11 @@ impl Element for Entry {
     }
 }
 
-/// Heap bytes of one field beside its content: its place and the headers of two allocations.
+/// Heap bytes of one field besides its content: its entry and the headers of two allocations.
 const ENTRY_OVERHEAD_BYTES: usize = size_of::<Entry>() + 2 * 16;
 
 impl HashValue {
-    /// From fields in order, in the encoding that `settings` asks for; `None` if a field comes
-    /// twice.
+    /// From fields in order, in the encoding that `settings` selects; `None` for a duplicate field.
     pub fn from_fields(
         fields: impl IntoIterator<Item = (Bytes, Bytes)>,
         settings: &Settings,
@@ -67,8 +66,8 @@ impl HashValue {
         Some(hash)
     }
 
-    /// From fields in the order [`HashValue::iter`] gave them, in a given encoding: what a
-    /// checkpoint or snapshot says. `None` if a field comes twice or they are out of order.
+    /// From fields in the order of [`HashValue::iter`], in a given encoding, for checkpoints and
+    /// snapshots. `None` for a duplicate field or a wrong order.
     pub fn from_stored(
         encoding: HashEncoding,
         fields: impl IntoIterator<Item = (Bytes, Bytes)>,
@@ -96,7 +95,7 @@ impl HashValue {
         Some(Self { storage, content_bytes })
     }
 
-    /// How the hash is held.
+    /// How the hash is stored.
     pub const fn stored_encoding(&self) -> HashEncoding {
         match self.storage {
             Storage::Packed(_) => HashEncoding::Listpack,
@@ -129,7 +128,7 @@ impl HashValue {
         }
     }
 
-    /// The field and value at a place in the hash's own order.
+    /// The field and value at a position in the hash's own order.
     pub fn at(&self, index: usize) -> Option<(&Bytes, &Bytes)> {
         match &self.storage {
             Storage::Packed(fields) => fields.get(index).map(|(field, value)| (field, value)),
@@ -150,8 +149,8 @@ impl HashValue {
         }
     }
 
-    /// Stores a copy of `value`, and of `field` if it is new, which is what the answer says.
-    /// Converts the hash when it passes a threshold.
+    /// Stores a copy of `value`, and of `field` if it is new; returns whether it is new. Converts
+    /// the hash when it exceeds a threshold.
     pub fn set(&mut self, field: &[u8], value: &[u8], settings: &Settings) -> bool {
         self.expect(0, field.len().max(value.len()), settings);
         let copy = Bytes::copy_from_slice(value);

@@ -49,7 +49,7 @@ fn a_hash_becomes_large_past_a_threshold_and_stays_so() {
 }
 
 #[test]
-fn every_field_is_scanned_once_while_others_come_and_go() {
+fn every_field_is_scanned_once_while_others_change() {
     let mut hash = filled(1000);
     let mut seen = Vec::new();
     let mut cursor = 0;

@@ -1,6 +1,6 @@
 //! The order of large sets and of a large sorted set's member index: by a fixed-seed hash, then by
-//! the member itself. The same on every replica and after every restart, and a SCAN can name a
-//! place in it with a number.
+//! the member itself. It is the same on every replica and after every restart, and SCAN can use a
+//! number as a position in it.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ use crate::data::tree::{Element, Tree};
 /// A member and its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct HashedMember {
-    /// First, so that most comparisons end here.
+    /// The first field, so that most comparisons end here.
     pub(super) hash: u64,
     /// The member.
     pub(super) member: Bytes,
@@ -24,12 +24,12 @@ impl HashedMember {
         Self { hash: stable_hash(&member), member }
     }
 
-    /// Where this member stands in relation to another one.
+    /// How this member compares to another one.
     pub(super) fn order(&self, hash: u64, member: &[u8]) -> Ordering {
         self.hash.cmp(&hash).then_with(|| self.member.as_ref().cmp(member))
     }
 
-    /// The place a scan names: 48 bits, because some clients hold cursors in a double.
+    /// The position for SCAN: 48 bits, because some clients store cursors in a double.
     const fn position(&self) -> u64 {
         self.hash >> 16
     }
@@ -44,8 +44,8 @@ impl Element for HashedMember {
 }
 
 /// One page of a scan over a tree in hash order: at least `count` elements if there are so many,
-/// from `cursor` on, and the next cursor, 0 at the end. Elements at the same place come together,
-/// so a cursor stays valid whatever is added or removed between two calls.
+/// from `cursor` on, and the next cursor, 0 at the end. Elements with the same position are in the
+/// same page, so a cursor stays valid whatever is added or removed between two calls.
 pub(super) fn scan<E: Element<Key = HashedMember>>(
     tree: &Tree<E>,
     cursor: u64,

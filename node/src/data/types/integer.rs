@@ -1,7 +1,7 @@
-//! Byte strings that spell an integer, which compact encodings store as one.
+//! Byte strings that represent an integer, which compact encodings store as one.
 
-/// The integer that `text` spells in its only canonical form (`string2ll`): no spaces, no plus, no
-/// leading zero, within 64 bits.
+/// The integer that `text` represents in its canonical form (`string2ll`): no spaces, no plus sign,
+/// no leading zero, within 64 bits.
 pub(super) fn canonical_integer(text: &[u8]) -> Option<i64> {
     let digits = text.strip_prefix(b"-").unwrap_or(text);
     let canonical = match digits {

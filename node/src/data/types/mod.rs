@@ -1,5 +1,5 @@
 //! One file per Redis type. Every type clones in O(1) or O(small) (copy on write in chunks),
-//! because a checkpoint holds a clone of the whole keyspace while writes go on.
+//! because a checkpoint uses a clone of the whole keyspace during writes.
 
 pub mod dump;
 pub mod hash;
@@ -33,17 +33,17 @@ pub enum Value {
     Hash(HashValue),
 }
 
-/// What every type offers to the keyspace, all in O(1).
+/// The operations that every type offers to the keyspace, all in O(1).
 pub trait TypedValue: Clone + Sized {
-    /// Whether a key that holds it must be removed: Redis has no empty collections.
+    /// Whether a key with this value must be removed: Redis has no empty collections.
     fn is_empty(&self) -> bool;
-    /// Approximate bytes on the heap, kept up to date by every change.
+    /// Approximate bytes on the heap, updated by every change.
     fn heap_bytes(&self) -> usize;
     /// `OBJECT ENCODING`.
     fn encoding(&self) -> &'static str;
     /// A new empty value.
     fn empty(settings: &Settings) -> Self;
-    /// Into the enum.
+    /// Converts to the enum.
     fn into_value(self) -> Value;
     /// From the enum; `None` for another type.
     fn of(value: &Value) -> Option<&Self>;
@@ -75,7 +75,7 @@ macro_rules! conversions {
 }
 pub(crate) use conversions;
 
-/// Calls the same [`TypedValue`] method on whichever type a [`Value`] holds.
+/// Calls the same [`TypedValue`] method on the type of a [`Value`].
 macro_rules! each {
     ($value:expr, $inner:ident => $call:expr) => {
         match $value {

@@ -1,18 +1,19 @@
-//! Redis' glob patterns: `*`, `?`, `[a-z]`, `[^a]`, `\` before a special character.
+//! Redis's glob patterns: `*`, `?`, `[a-z]`, `[^a]`, `\` before a special character.
 //!
-//! A pattern is cut at its stars. The part before the first star must stand at the beginning, the
-//! part after the last one at the end, and for the others it is enough to look for each from where
-//! the one before ended. A part of plain bytes is searched for as such; one with `?` or classes is
-//! followed at all places at once, a bit for each item, so that no text makes it start over.
+//! A pattern is split at its stars. The part before the first star must match at the beginning and
+//! the part after the last one at the end; each part in between is searched from the end of the
+//! previous one. A part of plain bytes is searched as a substring. A part with `?` or classes is
+//! matched at all positions at once, with one bit for each item, so that no text causes
+//! backtracking.
 
 use memchr::memmem::Finder;
 
 use crate::base::limits::PATTERN_WILD_ITEMS_MAX;
 
-/// Whether the case of letters counts.
+/// Whether upper and lower case differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Case {
-    /// It does.
+    /// They differ.
     Sensitive,
     /// `a` and `A` are the same.
     Ignored,
@@ -25,14 +26,14 @@ pub enum Case {
 )]
 pub struct PatternTooComplex;
 
-/// A pattern, read once and then matched with many texts. A match takes a step for each byte of the
-/// text, and for parts between stars that hold `?` or classes one for each 64 items of the part.
+/// A parsed pattern that can be matched with many texts. A match takes one step for each byte of
+/// the text; for parts between stars with `?` or classes, one for each 64 items of the part.
 #[derive(Debug)]
 pub struct Pattern {
     first: Vec<Item>,
-    /// `None` without a star: `first` is all.
+    /// `None` without a star: `first` is the whole pattern.
     rest: Option<Rest>,
-    /// Of the shortest text.
+    /// Length of the shortest text that can match.
     bytes_min: usize,
     matches_all: bool,
 }
@@ -43,7 +44,7 @@ struct Rest {
     last: Vec<Item>,
 }
 
-/// What one byte of a text must be.
+/// What one byte of a text must match.
 #[derive(Debug, Clone, PartialEq)]
 enum Item {
     Byte(u8),
@@ -132,8 +133,8 @@ impl Pattern {
         Ok(Self { first, rest, bytes_min, matches_all })
     }
 
-    /// Whether the whole of `text` matches. As in Redis, nothing but the empty pattern and a single
-    /// star match the empty text.
+    /// Whether the whole of `text` matches. As in Redis, only the empty pattern and a single star
+    /// match the empty text.
     pub fn matches(&self, text: &[u8]) -> bool {
         if self.matches_all || text.len() < self.bytes_min {
             return self.matches_all;
@@ -156,13 +157,13 @@ impl Pattern {
     }
 }
 
-/// Whether texts of the same length as the items are what they say.
+/// Whether a text of the same length as the items matches them.
 fn accept(items: &[Item], text: &[u8]) -> bool {
     items.iter().zip(text).all(|(item, byte)| item.accepts(*byte))
 }
 
-/// The class behind its bracket, which `rest` begins with; leaves what follows it. A class without
-/// an end reaches to the end of the pattern.
+/// Parses a class; `rest` begins after its bracket. A class without an end extends to the end of
+/// the pattern.
 fn class(rest: &mut &[u8], case: Case) -> ByteSet {
     let mut set = ByteSet::default();
     let negated = rest.first() == Some(&b'^');
@@ -170,7 +171,7 @@ fn class(rest: &mut &[u8], case: Case) -> ByteSet {
     loop {
         let taken = match **rest {
             [] => break,
-            // Redis takes an escaped letter in a class for itself, whatever the case.
+            // In Redis, an escaped letter in a class matches only itself, even if case is ignored.
             [b'\\', escaped, ..] => {
                 set.insert(escaped);
                 2
@@ -202,7 +203,7 @@ fn insert_range(set: &mut ByteSet, start: u8, end: u8, case: Case) {
     (0..=u8::MAX).filter(|byte| range.contains(&fold(*byte))).for_each(|byte| set.insert(byte));
 }
 
-/// Looks for a part between two stars.
+/// The search for a part between two stars.
 #[derive(Debug)]
 enum Search {
     Bytes(Box<Finder<'static>>),
@@ -224,7 +225,7 @@ impl Search {
         Ok(Self::Wild(Wild::new(&items)))
     }
 
-    /// Where the first occurrence in the text ends.
+    /// The end of the first occurrence in the text.
     fn end_in(&self, text: &[u8]) -> Option<usize> {
         match self {
             Self::Bytes(finder) => finder.find(text).map(|start| start + finder.needle().len()),
@@ -233,7 +234,7 @@ impl Search {
     }
 }
 
-/// Shift-And: bit n of the state says that the last bytes of the text are what items 0 to n say.
+/// Shift-And: bit n of the state is set if the last bytes of the text match items 0 to n.
 #[derive(Debug)]
 struct Wild {
     /// For each byte the items that accept it, `words` words each.
@@ -275,7 +276,7 @@ impl Wild {
         })
     }
 
-    /// `step` takes what accepts the next byte and gives the last word of the new state.
+    /// `step` gets the items that accept the next byte and returns the last word of the new state.
     fn find(&self, text: &[u8], mut step: impl FnMut(&[u64]) -> u64) -> Option<usize> {
         let ends = |byte: &u8| {
             let accepted = &self.accepted_by[usize::from(*byte) * self.words..][..self.words];

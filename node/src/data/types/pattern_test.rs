@@ -11,7 +11,7 @@ fn matches(pattern: &[u8], text: &[u8], case: Case) -> bool {
     Pattern::new(pattern, case).unwrap().matches(text)
 }
 
-/// The definition, as slow as it is plain.
+/// The definition, simple and slow.
 fn reference(pattern: &[u8], text: &[u8], case: Case) -> bool {
     if text.is_empty() {
         return pattern.is_empty() || pattern == b"*";
@@ -121,9 +121,9 @@ fn case_can_be_ignored_but_not_that_of_an_escaped_letter_in_a_class() {
     }
 }
 
-/// A matcher that starts over at every position needs days for these.
+/// A matcher with backtracking needs days for these.
 #[test]
-fn no_pattern_and_no_text_take_more_than_a_walk() {
+fn no_pattern_and_no_text_take_more_than_linear_time() {
     let (done, finished) = mpsc::channel();
     std::thread::spawn(move || {
         let text = vec![b'a'; 4 << 20];
@@ -167,7 +167,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
 
     #[test]
-    fn it_matches_what_the_definition_matches(
+    fn it_agrees_with_the_definition(
         pattern in pieces(),
         text in r"[abAB*\]\\]{0,12}",
         ignores_case: bool,

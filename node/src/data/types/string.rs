@@ -11,7 +11,7 @@ use crate::data::keyspace::Settings;
 /// Longest string that shares one allocation with its object in Redis.
 const EMBEDDED_BYTES_MAX: usize = 44;
 
-/// A `string` value: bytes, or the integer that they spell.
+/// A `string` value: bytes, or the integer that they represent.
 #[derive(Debug, Clone)]
 pub struct StringValue {
     content: Content,
@@ -20,9 +20,9 @@ pub struct StringValue {
 #[derive(Debug, Clone)]
 enum Content {
     Integer(i64),
-    /// Set in one go.
+    /// Set as a whole.
     Whole(Bytes),
-    /// Changed in place at least once; `capacity` is what the allocation really takes.
+    /// Changed in place at least once; `capacity` is the real size of the allocation.
     Grown {
         bytes: Bytes,
         capacity: usize,
@@ -37,12 +37,12 @@ impl StringValue {
         Self { content }
     }
 
-    /// The decimal text of `number`, kept as a number.
+    /// The decimal text of `number`, stored as a number.
     pub const fn from_integer(number: i64) -> Self {
         Self { content: Content::Integer(number) }
     }
 
-    /// As [`StringValue::new`], but kept as text even if it spells an integer.
+    /// As [`StringValue::new`], but stored as text even if it represents an integer.
     pub fn from_text(bytes: &[u8]) -> Self {
         Self { content: Content::Whole(Bytes::copy_from_slice(bytes)) }
     }
@@ -84,13 +84,13 @@ impl StringValue {
         }
     }
 
-    /// Whether it was changed in place, which shows in `OBJECT ENCODING`: a checkpoint keeps it.
+    /// Whether it was changed in place, which `OBJECT ENCODING` shows, so a checkpoint contains it.
     pub const fn was_grown(&self) -> bool {
         matches!(self.content, Content::Grown { .. })
     }
 
-    /// Adds `tail` at the end. The text is moved only when a clone shares it or its room is used
-    /// up, so that appending costs what `tail` costs.
+    /// Adds `tail` at the end. The text is moved only when a clone shares it or its capacity is
+    /// exhausted, so that the cost depends only on `tail`.
     pub fn append(&mut self, tail: &[u8]) {
         self.change(tail.len(), |buffer| buffer.extend_from_slice(tail));
     }
@@ -122,7 +122,7 @@ impl StringValue {
 }
 
 impl From<Bytes> for StringValue {
-    /// Takes the allocation over: only for bytes that are a whole allocation of their own.
+    /// Takes ownership of the allocation: only for bytes that are a whole allocation.
     fn from(bytes: Bytes) -> Self {
         let content = canonical_integer(&bytes).map_or(Content::Whole(bytes), Content::Integer);
         Self { content }
@@ -157,7 +157,7 @@ impl TypedValue for StringValue {
     }
 }
 
-/// The buffer of `bytes` with room for `growth` more: the same one when nobody shares it.
+/// A buffer with `bytes` and capacity for `growth` more: the same one when it is not shared.
 fn own(bytes: Bytes, growth: usize) -> BytesMut {
     match bytes.try_into_mut() {
         Ok(mut buffer) => {
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn appending_to_a_value_nobody_shares_rarely_moves_it() {
+    fn appending_to_an_unshared_value_rarely_moves_it() {
         let mut value = spelt("start");
         let mut moves = 0;
         let mut address = value.text().as_ptr();

@@ -29,7 +29,7 @@ impl Bench {
         Session::new(Arc::new(client), true)
     }
 
-    /// Runs lines as one batch; the replies with `\r\n` shown as spaces, and whether it goes on.
+    /// Runs lines as one batch; returns the replies with `\r\n` shown as spaces, and the flow.
     fn run(&mut self, lines: &[&str]) -> (String, Flow) {
         let mut buffer = BytesMut::from(format!("{}\n", lines.join("\n")).as_bytes());
         let (mut decoder, mut batch) = (Decoder::new(1 << 20), Batch::default());
@@ -51,18 +51,18 @@ impl Bench {
 fn no_read_sees_an_entry_at_a_time_before_it() {
     let mut bench = Bench::new();
     bench.check(&["set a 1 px 100000", "set b 1", "get a"], "+OK +OK $1 1");
-    // As if the entry had been applied after the read took its time and before it had the lock.
+    // As if the entry had been applied after the read took its time and before it took the lock.
     bench.store.apply_at(SystemClock.unix_ms() + 200_000);
     bench.check(&["get a", "pttl a", "get b"], "$-1 :-2 $1 1");
     bench.check(&["multi", "get a", "get b", "exec"], "+OK +QUEUED +QUEUED *2 $-1 $1 1");
-    // The key counts as missing for WATCH too: that it is set is a change.
+    // WATCH treats the key as missing too: setting it is a change.
     bench.check(&["watch a", "set a 2", "multi", "get a", "exec"], "+OK +OK +OK +QUEUED *-1");
     bench.store.become_follower();
     bench.check(&["get a", "get b"], "$1 2 $1 1");
 }
 
 #[test]
-fn watch_notices_what_the_rest_of_a_visible_entry_changes() {
+fn watch_detects_changes_by_the_rest_of_a_visible_entry() {
     let mut bench = Bench::new();
     bench.store.set_in_entry(true);
     bench.check(&["set a 1", "watch a", "get a", "set a 2"], "+OK +OK $1 1 +OK");
@@ -92,7 +92,7 @@ fn a_client_that_waits_for_the_end_of_a_pause_counts_as_blocked_and_can_be_kille
 }
 
 #[test]
-fn a_transaction_is_spoiled_by_what_there_is_no_room_for() {
+fn a_command_for_which_memory_is_missing_aborts_its_transaction() {
     let mut bench = Bench::new();
     bench.store.keyspace().write().settings.maxmemory = 1;
     let full = ReplyError::OUT_OF_MEMORY.0;
@@ -106,7 +106,7 @@ fn a_transaction_is_spoiled_by_what_there_is_no_room_for() {
 }
 
 #[test]
-fn unknown_commands_are_answered_in_redis_words() {
+fn unknown_commands_get_the_errors_of_redis() {
     let mut bench = Bench::new();
     let unknown = "-ERR unknown command 'foo', with args beginning with:";
     bench.check(&["foo"], unknown);
@@ -124,7 +124,7 @@ fn replies_keep_the_order_of_commands() {
     let lines = ["echo a", "set k 1", "foo", "get k", "set k 2", "ping", "get k", "echo z"];
     let unknown = "-ERR unknown command 'foo', with args beginning with: ";
     bench.check(&lines, &format!("$1 a +OK {unknown} $1 1 +OK +PONG $1 2 $1 z"));
-    // From the first write to the last in one request, the read between included.
+    // From the first write to the last in one request, including the read between them.
     assert_eq!(bench.store.requests(), [3]);
 }
 
@@ -151,7 +151,7 @@ fn full_memory_refuses_only_what_may_grow_it() {
 }
 
 #[test]
-fn an_unknown_fate_closes_after_the_replies_before_it() {
+fn an_unknown_outcome_closes_after_the_replies_before_it() {
     let mut bench = Bench::new();
     bench.store.fail_next(Failure::Unknown);
     let (replies, flow) = bench.run(&["ping", "set k 1", "ping"]);
@@ -185,7 +185,7 @@ fn exec_is_one_unit_and_merges_local_commands() {
 }
 
 #[test]
-fn a_refused_command_spoils_its_transaction() {
+fn a_refused_command_aborts_its_transaction() {
     let mut bench = Bench::new();
     let unknown = "-ERR unknown command 'foo', with args beginning with: ";
     let abort = "-EXECABORT Transaction discarded because of previous errors.";
@@ -213,7 +213,7 @@ fn exec_does_nothing_when_a_watched_key_changed() {
 }
 
 #[test]
-fn client_reply_holds_replies_back() {
+fn client_reply_suppresses_replies() {
     let mut bench = Bench::new();
     bench.check(&["client reply skip", "ping", "echo a"], "$1 a");
     bench.check(&["client reply off", "ping", "set k 1"], "");
@@ -254,7 +254,7 @@ fn quit_is_answered_and_closes() {
 }
 
 #[test]
-fn client_subcommands_answer_in_redis_words() {
+fn client_subcommands_reply_like_redis() {
     let mut bench = Bench::new();
     for (line, expected) in [
         ("client getname", "$-1"),
@@ -300,7 +300,7 @@ fn client_subcommands_answer_in_redis_words() {
 }
 
 #[test]
-fn greetings_are_refused_in_redis_words() {
+fn hello_and_auth_errors_are_those_of_redis() {
     let mut bench = Bench::new();
     let wrong = "-WRONGPASS invalid username-password pair or user is disabled.";
     for (line, expected) in [
@@ -343,7 +343,7 @@ async fn a_pause_of_writes_holds_writes_and_lets_reads_pass() {
 }
 
 #[test]
-fn the_slow_log_tells_for_how_long_a_write_ran_and_not_how_long_it_waited() {
+fn the_slow_log_shows_for_how_long_a_write_ran_and_not_how_long_it_waited() {
     let mut bench = Bench::new();
     let slow_log = &bench.node.telemetry.slow_log;
     slow_log.configure(1000, 10);

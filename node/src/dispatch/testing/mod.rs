@@ -1,4 +1,4 @@
-//! A store that applies at once and a node around it, for tests.
+//! A store that applies requests at once, and a node with it, for tests.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::Arc;
@@ -37,17 +37,17 @@ struct Inner {
 }
 
 impl FakeStore {
-    /// From now on reads need a barrier and there is another leader.
+    /// From now on another node is the leader, and reads need a barrier.
     pub(crate) fn become_follower(&self) {
         self.0.follower.store(true, SeqCst);
     }
 
-    /// The next request fails like this.
+    /// Lets the next request fail with this error.
     pub(crate) fn fail_next(&self, failure: Failure) {
         *self.0.failure.lock() = Some(failure);
     }
 
-    /// Whether the requests from now on are parts of one entry, not applied as a whole yet.
+    /// Sets whether the requests from now on are parts of one entry that is not applied completely.
     pub(crate) fn set_in_entry(&self, in_entry: bool) {
         self.0.in_entry.store(in_entry, SeqCst);
         if !in_entry {
@@ -60,17 +60,17 @@ impl FakeStore {
         *self.0.times_us.lock() = times_us.to_vec();
     }
 
-    /// An entry with this time has been applied, Unix milliseconds.
+    /// Simulates that an entry with this time was applied, Unix milliseconds.
     pub(crate) fn apply_at(&self, time_ms: u64) {
         self.0.applied_time_ms.store(time_ms, SeqCst);
     }
 
-    /// Units of each request so far.
+    /// Number of units of each request so far.
     pub(crate) fn requests(&self) -> Vec<u32> {
         self.0.requests.lock().clone()
     }
 
-    /// Barriers so far.
+    /// Number of barriers so far.
     pub(crate) fn barriers(&self) -> u32 {
         self.0.barriers.load(SeqCst)
     }
@@ -171,7 +171,7 @@ impl Replica for FakeStore {
 }
 
 impl FakeStore {
-    /// A node around the store, with the default configuration.
+    /// A node with this store and the default configuration.
     pub(crate) fn node(&self) -> Arc<NodeServices> {
         let keyspace = self.0.keyspace.clone();
         TestNode::with(Arc::new(SystemClock), keyspace, RaftStatus::default()).services

@@ -48,7 +48,7 @@ async fn a_running_node_is_ready_until_it_stops() {
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_is_wrong_says_so_and_serves() {
+async fn a_node_with_a_wrong_clock_reports_it_and_serves() {
     let (lifecycle, node) = running();
     node.status.lock().clock_wrong = true;
     node.status.lock().clock_offset_ms = Some(-60_000);
@@ -58,7 +58,7 @@ async fn a_node_whose_clock_is_wrong_says_so_and_serves() {
 }
 
 #[tokio::test]
-async fn a_node_that_refuses_writes_for_want_of_disk_says_so_and_serves_reads() {
+async fn a_node_with_a_full_disk_reports_it_and_serves_reads() {
     let (lifecycle, node) = running();
     node.status.lock().disk_full = true;
     let (code, text) = get(&lifecycle, "/readyz").await;
@@ -69,7 +69,7 @@ async fn a_node_that_refuses_writes_for_want_of_disk_says_so_and_serves_reads() 
 }
 
 #[tokio::test]
-async fn a_node_that_has_moved_says_why_no_leader_reaches_it() {
+async fn a_node_that_has_moved_reports_why_no_leader_reaches_it() {
     let (lifecycle, node) = running();
     node.status.lock().known_as = Some("10.0.0.1:6380".to_owned());
     let (code, text) = get(&lifecycle, "/readyz").await;
@@ -122,7 +122,7 @@ async fn a_node_far_behind_is_not_ready() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_is_stuck_when_it_does_not_apply_what_it_has_and_not_when_that_never_arrives() {
+async fn a_node_is_stuck_when_it_does_not_apply_its_entries_and_not_when_they_never_arrive() {
     let (lifecycle, node) = running();
     let after = async |committed, last_log| {
         let applied = node.status.lock().applied + 1;
@@ -155,7 +155,7 @@ async fn a_member_that_waits_for_a_snapshot_lacks_everything() {
 }
 
 #[tokio::test]
-async fn status_tells_about_node_and_members() {
+async fn status_reports_node_and_members() {
     let (lifecycle, _) = running();
     let (code, body) = get(&lifecycle, "/v1/status").await;
     let status: NodeStatus = serde_json::from_str(&body).unwrap();

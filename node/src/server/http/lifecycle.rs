@@ -1,4 +1,4 @@
-//! How far a node has come between start and stop, as probes tell it.
+//! The progress of a node between start and stop, as probes report it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::base::limits::STUCK_AFTER;
 use crate::commands::run::NodeServices;
 
-/// From starting over running to stopping. Only ever moves forward.
+/// Starting, running or stopping. It never goes back.
 #[derive(Default)]
 pub struct Lifecycle {
     node: OnceLock<Arc<NodeServices>>,
@@ -18,7 +18,7 @@ pub struct Lifecycle {
     progress: Mutex<Option<Progress>>,
 }
 
-/// The applied index when it last moved.
+/// The applied index at its last change.
 #[derive(Debug, Clone, Copy)]
 struct Progress {
     applied: u64,
@@ -33,11 +33,11 @@ impl Lifecycle {
 
     /// Checkpoint and log are loaded; requests are served from now on.
     pub fn started(&self, node: Arc<NodeServices>) {
-        // A second call would be about the same node.
+        // A second call would pass the same node.
         let _ = self.node.set(node);
     }
 
-    /// New requests should go elsewhere from now on.
+    /// From now on, new requests should be sent to other nodes.
     pub fn stopping(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -53,7 +53,7 @@ impl Lifecycle {
         let mut progress = self.progress.lock();
         let now = Instant::now();
         let moved = progress.is_none_or(|last| last.applied != status.applied);
-        // What has not arrived yet, a restart does not bring.
+        // A restart does not help with entries that have not arrived yet.
         let applicable = status.committed.min(status.last_log);
         if moved || applicable <= status.applied {
             *progress = Some(Progress { applied: status.applied, since: now });
@@ -70,7 +70,7 @@ impl Lifecycle {
         })
     }
 
-    /// Why requests should not be sent here; `None` when they should.
+    /// Why requests should not be sent here; `None` if they should.
     pub(super) fn not_ready(&self) -> Option<String> {
         if self.stopping.load(Ordering::Relaxed) {
             return Some("the node is stopping".to_owned());

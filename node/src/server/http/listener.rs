@@ -1,4 +1,4 @@
-//! Our listener as axum wants it, with a limit on connections.
+//! Our listener for axum, with a limit on the number of connections.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,19 +14,19 @@ use crate::base::limits::HTTP_CONNECTIONS_MAX;
 use crate::base::net::{Listener, Stream};
 use crate::base::shutdown::Shutdown;
 
-/// After an error such as "too many open files", before trying again.
+/// Pause after an error such as "too many open files".
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// Accepts at most [`HTTP_CONNECTIONS_MAX`] connections at a time; more wait in the kernel.
 pub(super) struct HttpListener {
     inner: Box<dyn Listener>,
-    room: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     stopping: Shutdown,
 }
 
 impl HttpListener {
     pub(super) fn new(inner: Box<dyn Listener>, stopping: Shutdown) -> Self {
-        Self { inner, room: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)), stopping }
+        Self { inner, permits: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)), stopping }
     }
 }
 
@@ -35,12 +35,12 @@ impl axum::serve::Listener for HttpListener {
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        // The semaphore is never closed; were it, connections would go uncounted.
-        let permit = Arc::clone(&self.room).acquire_owned().await.ok();
+        // The semaphore is never closed; if it were, connections would not be counted.
+        let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         loop {
             match self.inner.accept().await {
                 Ok((stream, address)) => return (HttpStream { stream, _permit: permit }, address),
-                // Of a process that ends, whose last words are to be its reason.
+                // The process is ending, and its last log line must be the reason.
                 Err(_) if self.stopping.is_stopping() => std::future::pending().await,
                 Err(error) => {
                     tracing::warn!(%error, "could not accept an HTTP connection");
@@ -55,7 +55,7 @@ impl axum::serve::Listener for HttpListener {
     }
 }
 
-/// A connection that makes room when it ends.
+/// A connection that releases its permit when it ends.
 pub(super) struct HttpStream {
     stream: Box<dyn Stream>,
     _permit: Option<OwnedSemaphorePermit>,

@@ -1,4 +1,4 @@
-//! `/metrics`: counters of the process and gauges of the group, in Prometheus' text form.
+//! `/metrics`: counters of the process and gauges of the group, in Prometheus's text form.
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::base::telemetry::prometheus::encode_telemetry;
 use crate::commands::run::NodeServices;
 use crate::services::cluster::RaftStatus;
 
-/// The begin of every name.
+/// The prefix of every name.
 const PREFIX: &str = "ironkv";
 
 const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -95,8 +95,8 @@ fn encode_certificates(node: &NodeServices, encoder: &mut DescriptorEncoder<'_>)
     let kind = MetricType::Gauge;
     let mut family =
         encoder.encode_descriptor("tls_certificate_expires_unix_s", help, None, kind)?;
-    for (door, expires_unix_s) in node.credentials.expiries() {
-        ConstGauge::new(expires_unix_s).encode(family.encode_family(&[("door", door)])?)?;
+    for (listener, expires_unix_s) in node.credentials.expiries() {
+        ConstGauge::new(expires_unix_s).encode(family.encode_family(&[("listener", listener)])?)?;
     }
     Ok(())
 }
@@ -163,7 +163,7 @@ fn encode_group(status: &RaftStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt
     Ok(())
 }
 
-/// Whether the members and their data are what the cluster takes them for.
+/// Whether the members agree about this node and have equal data.
 fn encode_agreement(status: &RaftStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
     let gauges = [
         (
@@ -253,8 +253,8 @@ fn encode_members(status: &RaftStatus, encoder: &mut DescriptorEncoder<'_>) -> f
     let help = "Log entries that a member lacks, by the last report of the leader";
     let mut family = encoder.encode_descriptor("raft_member_lag_entries", help, None, kind)?;
     for member in &status.members {
-        // A member that answers and of whose log nothing is known to match lacks everything: it
-        // waits for a snapshot.
+        // A member that answers, but whose log is not known to match, lacks every entry: it waits
+        // for a snapshot.
         let matched = member.matched.or_else(|| member.is_reachable().then_some(0));
         if let Some(matched) = matched {
             let id = member.node_id.to_string();

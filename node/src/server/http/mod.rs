@@ -1,5 +1,5 @@
-//! The HTTP door: probes, metrics and status. It opens before the data is loaded, so that a slow
-//! start can be told from a dead process.
+//! The HTTP listener: probes, metrics and status. It opens before the data is loaded, so that a
+//! slow start can be distinguished from a dead process.
 //!
 //! | path | promises |
 //! |---|---|
@@ -27,7 +27,7 @@ pub use status::NodeStatus;
 use crate::base::net::Listener;
 use crate::base::shutdown::Shutdown;
 
-/// The routes; `lifecycle` is told by the node how far it has come.
+/// The routes; the node updates `lifecycle`.
 pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
     Router::new()
         .route("/livez", get(probes::live))
@@ -38,7 +38,7 @@ pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
         .with_state(lifecycle)
 }
 
-/// Serves until told to stop; requests in progress are finished.
+/// Serves until the shutdown signal; requests in progress are finished.
 pub async fn serve(
     listener: Box<dyn Listener>,
     lifecycle: Arc<Lifecycle>,

@@ -10,12 +10,12 @@ use super::Lifecycle;
 type Answer = (StatusCode, String);
 
 /// Fails only when a restart of the process would help: committed entries have not been applied for
-/// a minute. A node without a leader or without a disk to write to is alive.
+/// a minute. A node without a leader or with a full disk is alive.
 pub(super) async fn live(State(lifecycle): State<Arc<Lifecycle>>) -> Answer {
     answer(lifecycle.stuck())
 }
 
-/// Fails until checkpoint and log are loaded; never again after that.
+/// Fails until checkpoint and log are loaded, and never afterwards.
 pub(super) async fn started(State(lifecycle): State<Arc<Lifecycle>>) -> Answer {
     let loading = lifecycle.node().is_none();
     answer(loading.then(|| "checkpoint and log are being loaded".to_owned()))

@@ -14,10 +14,10 @@ use crate::commands::run::NodeServices;
 use crate::commands::version::IRONKV_VERSION;
 use crate::services::cluster::{Member, RaftStatus};
 
-/// What `/v1/status` answers. Fields are only ever added.
+/// The response of `/v1/status`. Fields are only added, never changed.
 #[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
 pub struct NodeStatus {
-    /// Our version.
+    /// The version of the program.
     pub version: String,
     /// Seconds since the process started.
     pub uptime_s: u64,
@@ -33,27 +33,27 @@ pub struct NodeStatus {
     pub leader: Option<u64>,
     /// Whether requests sent here are served.
     pub ready: bool,
-    /// Why not.
+    /// The reason if not.
     pub not_ready_because: Option<String>,
-    /// Keys of the configuration file whose value there needs a restart.
+    /// Keys of the configuration file whose value needs a restart.
     pub pending_restart: Vec<String>,
-    /// Why the configuration file as it is now was refused.
+    /// Why the current configuration file was refused.
     pub configuration_error: Option<String>,
-    /// Whether writes are refused here for want of disk.
+    /// Whether writes are refused here because the disk is full.
     pub disk_full: bool,
     /// Whether the log's disk hangs: this node does not lead then.
     pub disk_stalled: bool,
-    /// Age of the log's unanswered write or flush.
+    /// Age of the log's pending write or flush.
     pub disk_silent_ms: u64,
     /// Bytes of log entries not flushed yet.
     pub log_unflushed_bytes: u64,
-    /// Bytes of requests that wait to be proposed or forwarded, or for the answer of the leader.
+    /// Bytes of requests that wait to be proposed or forwarded, or for the reply of the leader.
     pub queued_bytes: u64,
-    /// Whether a checkpoint found no room here; it is tried again by itself.
+    /// Whether the disk is too full for a checkpoint; it is retried automatically.
     pub checkpoint_no_room: bool,
-    /// The feature level that the cluster runs at.
+    /// The current feature level of the cluster.
     pub feature_level: u32,
-    /// On the leader: members that held other data when digests were last compared.
+    /// On the leader: members with different data at the last comparison of digests.
     pub differing_nodes: Vec<u64>,
     /// Log index of this node's last digest; 0 before the first.
     pub digest_index: u64,
@@ -63,7 +63,7 @@ pub struct NodeStatus {
     pub incarnation_index: u64,
     /// Why this node takes no part until the members have confirmed its data.
     pub unconfirmed: Option<String>,
-    /// What is wrong with the node though it serves requests.
+    /// What is wrong with a node that serves requests.
     pub warning: Option<String>,
     /// Index of the last log entry.
     pub last_log: u64,
@@ -85,9 +85,9 @@ pub struct NodeStatus {
     pub clients: u64,
     /// Commands run since the start.
     pub commands: u64,
-    /// Commands a second, lately.
+    /// Commands per second at present.
     pub commands_per_second: f64,
-    /// Keys removed because their time was over, since the start.
+    /// Keys removed because they expired, since the start.
     pub expired_keys: u64,
     /// All members.
     pub members: Vec<MemberStatus>,
@@ -106,16 +106,16 @@ pub struct MemberStatus {
     pub client_address: String,
     /// `host:port` for HTTP.
     pub http_address: String,
-    /// The last log index known to be on its disk, as the leader told last; null when that is not
+    /// The last log index known to be on its disk, by the leader's last report; null when it is not
     /// known.
     pub matched: Option<u64>,
-    /// Whether it is known to answer the leader. A node that hears no leader knows it of itself
-    /// alone.
+    /// Whether it is known to answer the leader. A node without contact to a leader knows it only
+    /// of itself.
     pub reachable: bool,
     /// Whether it answers and its log is close enough to the leader's for a vote.
     pub caught_up: bool,
-    /// The highest feature level that its program understands, as it told the leader a moment ago;
-    /// other nodes know their own only.
+    /// The highest feature level that its program understands, by its last report to the leader;
+    /// other nodes know only their own.
     pub feature_level_understood: Option<u32>,
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Admin(pub(super) Group);
 
 type Answer<T> = Result<Response<T>, Status>;
 
-/// The other side is `consensus/membership/admin_client.rs`.
+/// `consensus/membership/admin_client.rs` converts the codes back.
 fn code(error: &ChangeError) -> Code {
     match error {
         ChangeError::NotLeader(_) | ChangeError::NoLeader(_) | ChangeError::Unreachable(_) => {
@@ -39,12 +39,12 @@ fn code(error: &ChangeError) -> Code {
 }
 
 impl Admin {
-    /// Says what keeps this node from reaching a leader, if that is the reason.
+    /// Adds the reason why this node cannot reach a leader, if that is the cause.
     fn refusal(&self, error: ChangeError) -> Status {
         let text = error.to_string();
         let text = match error {
             ChangeError::NotLeader(None) if self.0.identity().is_none() => format!(
-                "the node at {} belongs to no cluster: name a member, or begin a cluster with \
+                "the node at {} belongs to no cluster: name a member, or create a cluster with \
                  `ironkv cluster init`",
                 self.0.addresses().raft
             ),
@@ -62,7 +62,7 @@ impl Admin {
         Status::new(code(&error), text)
     }
 
-    /// A change for another cluster is refused; an empty id means whichever this is.
+    /// A change for another cluster is refused; an empty id matches any cluster.
     fn check_cluster(&self, cluster_id: &str) -> Result<(), Status> {
         let identity = self.0.identity();
         let known = identity.as_ref().map(|identity| identity.cluster_id.0.as_str());

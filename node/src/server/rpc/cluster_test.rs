@@ -26,7 +26,7 @@ use crate::consensus::{
 };
 use crate::resp::Reply;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) struct TestNode {
     pub(super) group: Group,
@@ -77,7 +77,7 @@ impl TestNode {
         let group = Group::start(options).await?;
         let (shutdown, signal) = shutdown::channel();
         let address = format!("127.0.0.1:{port}");
-        // The listener of the node that ran here before may take a moment to close.
+        // The listener of a node that ran here before may take a moment to close.
         let listen = || async {
             serve(Arc::new(TcpNet), address.clone(), group.clone(), signal.clone()).await.ok()
         };
@@ -120,7 +120,7 @@ impl TestCluster {
     /// Makes an empty node a voter.
     async fn join(&self, number: usize) -> NodeId {
         let seeds = [self.nodes[0].address()];
-        // On a busy machine an election may come in between; it may be asked for again.
+        // On a busy machine an election may interfere; the join is then repeated.
         let attempt = || async { self.nodes[number].group.join(&seeds, None).await.ok() };
         let identity = eventually("member", attempt).await;
         self.change(Change::Promote(identity.node_id)).await;
@@ -130,7 +130,8 @@ impl TestCluster {
     async fn change(&self, change: Change) {
         let attempt = || async {
             let changed = self.nodes[0].group.change(change.clone(), Expected::Any, false).await;
-            // One whose end is unknown may have been made, or be finished by the next leader.
+            // A change with an unknown outcome may have been made, or the next leader may complete
+            // it.
             let is_made = |error: &ChangeError| error.to_string().ends_with("votes already");
             match changed {
                 Err(error) if !is_made(&error) => {
@@ -153,12 +154,12 @@ pub(super) async fn eventually<T, F: Future<Output = Option<T>>>(
     what: &str,
     mut attempt: impl FnMut() -> F,
 ) -> T {
-    let deadline = tokio::time::Instant::now() + PATIENCE;
+    let deadline = tokio::time::Instant::now() + TIMEOUT;
     loop {
         if let Some(found) = attempt().await {
             return found;
         }
-        assert!(tokio::time::Instant::now() < deadline, "no {what} in time");
+        assert!(tokio::time::Instant::now() < deadline, "no {what} within the timeout");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -172,13 +173,13 @@ pub(super) fn request(words: &[&str]) -> Request {
     builder.finish()
 }
 
-/// Only what was certainly not executed is tried again.
+/// Retries only what was certainly not executed.
 pub(super) async fn run(group: &Group, words: &[&str]) -> Reply {
     let attempt = || async {
         match group.propose(request(words)).await {
             Ok(executed) => Some(executed.replies.into_iter().next().unwrap()),
             Err(ProposeError::NotExecuted(_)) => None,
-            Err(ProposeError::Unknown) => panic!("unknown fate"),
+            Err(ProposeError::Unknown) => panic!("unknown outcome"),
         }
     };
     eventually("reply", attempt).await
@@ -245,7 +246,7 @@ async fn a_reload_puts_the_content_of_a_new_checkpoint_in_place() {
     let registered = || async { (node.status().incarnation_index > 0).then_some(()) };
     eventually("registered incarnation", registered).await;
     assert_eq!(run(node, &["SET", "a", "1"]).await, Reply::OK);
-    // Not in the log, so only what was really in memory can bring it back.
+    // This change is not in the log, so only the checkpoint can bring it back.
     let object = node.keyspace().read().database(DatabaseId(0)).find(b"a", 0).unwrap().clone();
     node.keyspace().write().database_mut(DatabaseId(0)).insert("unlogged", object);
     let before = node.keyspace().read().digest();
@@ -256,7 +257,7 @@ async fn a_reload_puts_the_content_of_a_new_checkpoint_in_place() {
     assert_eq!(run(node, &["SET", "a", "2"]).await, Reply::OK);
     assert_eq!(read(node, "a").await.as_deref(), Some("2"));
     assert_eq!(read(node, "unlogged").await.as_deref(), Some("1"));
-    // Nothing new to write: the same file is read again, and what is not in it is gone.
+    // Nothing new to write: the same file is read again, and what it does not contain is gone.
     node.reload().await.unwrap();
     node.keyspace().write().database_mut(DatabaseId(0)).remove(b"unlogged", 1);
     node.reload().await.unwrap();
@@ -264,13 +265,13 @@ async fn a_reload_puts_the_content_of_a_new_checkpoint_in_place() {
 }
 
 #[tokio::test]
-async fn leadership_is_handed_over_on_request() {
+async fn leadership_is_transferred_on_request() {
     let cluster = TestCluster::start(3).await;
     let old = cluster.leader().await;
     let caught_up = || async {
         cluster.nodes[old].group.transfer_leader(None, Expected::Any, false).await.ok()
     };
-    eventually("hand-over", caught_up).await;
+    eventually("leadership transfer", caught_up).await;
     assert!(!cluster.nodes[old].group.may_read_now());
     let moved = || async { (cluster.leader().await != old).then_some(()) };
     eventually("new leader", moved).await;
@@ -295,25 +296,26 @@ async fn members_come_and_go_and_a_removed_one_never_comes_back() {
 }
 
 #[tokio::test]
-async fn a_removed_node_says_so() {
-    says_so_when_removed(|_| Vec::new()).await;
+async fn a_removed_node_reports_its_removal() {
+    a_removed_node_reports_it(|_| Vec::new()).await;
 }
 
-/// It asks for no votes, which is when others are told.
+/// A learner asks for no votes, so it does not learn of its removal by a vote.
 #[tokio::test]
-async fn a_removed_learner_says_so() {
-    says_so_when_removed(|id| vec![Change::Demote(id)]).await;
+async fn a_removed_learner_reports_its_removal() {
+    a_removed_node_reports_it(|id| vec![Change::Demote(id)]).await;
 }
 
-async fn says_so_when_removed(changes_before: impl Fn(NodeId) -> Vec<Change>) {
+async fn a_removed_node_reports_it(changes_before: impl Fn(NodeId) -> Vec<Change>) {
     let cluster = TestCluster::start(3).await;
     let removed = &cluster.nodes[(cluster.leader().await + 1) % 3].group;
     let id = removed.identity().unwrap().node_id;
     for change in changes_before(id).into_iter().chain([Change::Remove(id)]) {
         cluster.change(change).await;
     }
-    let told = || async { Some(removed.admin_status()).filter(|status| status.removed.is_some()) };
-    let status = eventually("word of the removal", told).await;
+    let reported =
+        || async { Some(removed.admin_status()).filter(|status| status.removed.is_some()) };
+    let status = eventually("report of the removal", reported).await;
     assert_eq!((status.role(), status.ready), (Role::Removed, false));
     assert!(status.removed.is_some_and(|reason| reason.contains("removed")));
 }
@@ -324,7 +326,7 @@ async fn a_checkpoint_that_is_asked_for_at_the_end_of_another_is_written_too() {
     let group = &cluster.nodes[0].group;
     for number in 0..20 {
         assert_eq!(run(group, &["SET", "key", &number.to_string()]).await, Reply::OK);
-        let written = tokio::time::timeout(PATIENCE, group.checkpoint_now()).await;
+        let written = tokio::time::timeout(TIMEOUT, group.checkpoint_now()).await;
         assert!(written.is_ok_and(|result| result.is_ok()), "checkpoint {number} never came");
     }
 }
@@ -349,7 +351,7 @@ async fn a_learner_behind_the_purged_log_gets_a_snapshot() {
     first.group.init(None).await.unwrap();
     assert_eq!(run(&first.group, &["SET", "key", "value"]).await, Reply::OK);
     first.group.checkpoint_now().await.unwrap();
-    // The core hears of the checkpoint a moment after it is in force, and purges only behind it.
+    // The core learns of the checkpoint after it is current, and purges only behind it.
     let purged = || async {
         first.group.purge_log_for_test().await;
         (first.group.status().purged > 0).then_some(())

@@ -23,7 +23,7 @@ async fn cluster() -> TestCluster {
     cluster
 }
 
-/// Until both followers were compared at a place of the log after `index`.
+/// Waits until both followers were compared at a log index after `index`.
 async fn compared(cluster: &TestCluster, index: u64) -> RaftStatus {
     let all = || async {
         let status = cluster.nodes[cluster.leader().await].group.status();
@@ -35,7 +35,7 @@ async fn compared(cluster: &TestCluster, index: u64) -> RaftStatus {
 }
 
 #[tokio::test]
-async fn replicas_that_hold_the_same_are_compared_and_found_equal() {
+async fn replicas_with_equal_data_are_compared_and_found_equal() {
     let cluster = cluster().await;
     let first = compared(&cluster, 0).await;
     let again = compared(&cluster, first.digests.index).await;
@@ -48,7 +48,7 @@ fn damage(node: &TestNode) {
 }
 
 #[tokio::test]
-async fn a_replica_that_holds_other_data_is_named_until_it_holds_the_same_again() {
+async fn a_replica_with_different_data_is_reported_until_its_data_is_equal_again() {
     let cluster = cluster().await;
     let leader = cluster.leader().await;
     let wrong = (leader + 1) % 3;
@@ -66,8 +66,8 @@ async fn a_replica_that_holds_other_data_is_named_until_it_holds_the_same_again(
     };
     let status = named(vec![id]).await;
     assert!(status.digests.differences >= 1);
-    let told = cluster.nodes[cluster.leader().await].group.admin_status();
-    assert_eq!(told.differing_node_ids, [id.0]);
+    let status = cluster.nodes[cluster.leader().await].group.admin_status();
+    assert_eq!(status.differing_node_ids, [id.0]);
     run(&cluster.nodes[leader].group, &["DEL", "key:7"]).await;
     named(Vec::new()).await;
 }

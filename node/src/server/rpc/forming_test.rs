@@ -1,4 +1,4 @@
-//! Beginning and joining a cluster: again, halfway, by seeds that do not help.
+//! Creating and joining a cluster: repeated, interrupted, and with seeds that do not help.
 
 #![allow(clippy::unwrap_used)]
 
@@ -49,7 +49,7 @@ async fn a_cluster_begins_once() {
     for again in [wanted(), None] {
         assert_eq!(node.group.init(again).await.unwrap(), first);
     }
-    assert_eq!(node.group.status().last_log, last_log, "nothing is done twice");
+    assert_eq!(node.group.status().last_log, last_log, "a second call changes nothing");
     let other = node.group.init(Some(ClusterId("d".repeat(32)))).await;
     assert!(refusal(other).contains(&"c".repeat(32)));
     let learner = empty_node(root.path(), "b").await;
@@ -58,7 +58,7 @@ async fn a_cluster_begins_once() {
 }
 
 #[tokio::test]
-async fn a_member_that_joins_again_stays_what_it_is() {
+async fn a_member_that_joins_again_keeps_its_role() {
     let root = tempfile::tempdir().unwrap();
     let (first, second) = (first_node(root.path(), "a").await, empty_node(root.path(), "b").await);
     let identity = second.group.join(&[first.address()], None).await.unwrap();
@@ -66,12 +66,12 @@ async fn a_member_that_joins_again_stays_what_it_is() {
     eventually("membership", known).await;
     let at = membership_index(&first.group);
     let own = Some(identity.cluster_id.clone());
-    let nobody = [format!("127.0.0.1:{}", free_port().await)];
-    assert_eq!(second.group.join(&nobody, own).await.unwrap(), identity);
+    let unused = [format!("127.0.0.1:{}", free_port().await)];
+    assert_eq!(second.group.join(&unused, own).await.unwrap(), identity);
     let other = Some(ClusterId("d".repeat(32)));
-    assert!(refusal(second.group.join(&nobody, other).await).contains(&identity.cluster_id.0));
+    assert!(refusal(second.group.join(&unused, other).await).contains(&identity.cluster_id.0));
     assert_eq!(first.group.join(&[second.address()], None).await.unwrap().node_id.0, 1);
-    assert_eq!(membership_index(&first.group), at, "nothing is done twice");
+    assert_eq!(membership_index(&first.group), at, "a second call changes nothing");
 }
 
 #[tokio::test]
@@ -80,7 +80,7 @@ async fn a_join_that_was_left_halfway_is_finished() {
     let first = first_node(root.path(), "a").await;
     let (cluster_id, node_id) = first.group.allocate_node_id(false).await.unwrap();
     let directory = root.path().join("b");
-    // A node has a log before it has an identity: that of another one, which is empty.
+    // A node has a log before it has an identity: that of another node, which is empty.
     let _empty = empty_node(root.path(), "c").await;
     let [log, empty_log] = ["b", "c"].map(|name| root.path().join(name).join("group-0/log"));
     std::fs::create_dir_all(&log).unwrap();
@@ -119,14 +119,14 @@ async fn a_directory_can_be_opened_again_as_soon_as_its_group_has_stopped() {
 }
 
 #[tokio::test]
-async fn whoever_asks_may_leave_while_a_node_joins() {
+async fn a_client_may_disconnect_while_a_node_joins() {
     let root = tempfile::tempdir().unwrap();
     let first = first_node(root.path(), "a").await;
-    for patience_ms in [0, 1, 3, 6, 12] {
-        let node = empty_node(root.path(), &format!("b-{patience_ms}")).await;
+    for timeout_ms in [0, 1, 3, 6, 12] {
+        let node = empty_node(root.path(), &format!("b-{timeout_ms}")).await;
         let seeds = [first.address()];
-        let patience = Duration::from_millis(patience_ms);
-        let _left = tokio::time::timeout(patience, node.group.join(&seeds, None)).await;
+        let timeout = Duration::from_millis(timeout_ms);
+        let _left = tokio::time::timeout(timeout, node.group.join(&seeds, None)).await;
         let identity = node.group.join(&seeds, None).await.unwrap();
         assert_eq!(node.group.status().node_id, Some(identity.node_id));
         let (directory, port) = node.stop().await;
@@ -156,7 +156,7 @@ async fn seeds_that_are_dead_silent_or_empty_do_not_keep_a_node_from_joining() {
 }
 
 #[tokio::test]
-async fn seeds_of_another_cluster_are_refused_and_nothing_is_asked_of_them() {
+async fn seeds_of_another_cluster_are_refused_and_get_no_request() {
     let root = tempfile::tempdir().unwrap();
     let (other, node) = (first_node(root.path(), "a").await, empty_node(root.path(), "b").await);
     let before = other.group.status().last_log;
@@ -167,7 +167,7 @@ async fn seeds_of_another_cluster_are_refused_and_nothing_is_asked_of_them() {
 }
 
 #[tokio::test]
-async fn a_member_that_has_moved_is_known_by_its_new_address_once_it_is_added_again() {
+async fn a_member_that_has_moved_is_known_by_its_new_address_after_it_is_added_again() {
     let mut cluster = TestCluster::start(3).await;
     let moved = cluster.nodes.pop().unwrap();
     let id = moved.group.identity().unwrap().node_id;

@@ -1,4 +1,4 @@
-//! Work that followers hand to the leader.
+//! Work that followers forward to the leader.
 
 use std::pin::Pin;
 

@@ -1,4 +1,4 @@
-//! Accepted connections, as tonic takes them.
+//! Accepted connections in the form that tonic needs.
 
 use std::io;
 use std::pin::Pin;
@@ -16,7 +16,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 pub(super) struct Connection(Box<dyn net::Stream>);
 
-/// Goes on after errors of single connections.
+/// Continues after errors of single connections.
 pub(super) fn connections(
     listener: Box<dyn Listener>,
 ) -> impl Stream<Item = io::Result<Connection>> {

@@ -12,7 +12,7 @@ use crate::consensus::{
 use crate::data::meta::Meta;
 use crate::resp::Reply;
 
-/// Holds the level down as `CONFIG SET` does; 0 lets go.
+/// Limits the level as `CONFIG SET` does; 0 removes the limit.
 fn hold(node: &TestNode, level: u32) {
     let row = parameters::find("cluster-feature-level-max").unwrap();
     node.config.set(&[(row, level.to_string())]).unwrap();
@@ -22,7 +22,7 @@ async fn start(root: &tempfile::TempDir, name: &str) -> TestNode {
     TestNode::start(root.path().join(name), free_port().await).await.unwrap()
 }
 
-/// A write as of a program that was released later.
+/// A write that only a later release understands.
 fn of_the_second_level() -> Request {
     Request { needs_level: FeatureLevel::SECOND, ..request(&["SET", "key", "value"]) }
 }
@@ -51,13 +51,13 @@ async fn the_level_rises_when_every_member_agrees_and_what_needs_it_is_refused_u
     first.group.init(None).await.unwrap();
     second.group.join(&[first.address()], None).await.unwrap();
     hold(&first, 0);
-    // The second one, a learner, still holds it down.
-    let told = || async {
+    // The second node, a learner, still limits the level.
+    let reported = || async {
         let status = first.group.status();
         let levels = status.feature_levels.values().map(|level| level.agrees_to.0);
         (levels.collect::<Vec<_>>() == [2, 1]).then_some(())
     };
-    eventually("word of both", told).await;
+    eventually("reports of both", reported).await;
     for node in [&first, &second] {
         assert_refused(node).await;
         assert_eq!(node.group.status().feature_level, FeatureLevel::FIRST);
@@ -68,14 +68,14 @@ async fn the_level_rises_when_every_member_agrees_and_what_needs_it_is_refused_u
         let executed = node.group.propose(of_the_second_level()).await.unwrap();
         assert_eq!(executed.replies, [Reply::OK]);
     }
-    // It never falls.
+    // The level never falls.
     hold(&first, 1);
     let again = first.group.propose(of_the_second_level()).await;
     assert_eq!(again.unwrap().replies, [Reply::OK]);
 }
 
 #[tokio::test]
-async fn a_member_that_is_down_keeps_the_level_where_it_is() {
+async fn a_member_that_is_down_stops_the_rise_of_the_level() {
     let root = tempfile::tempdir().unwrap();
     let (first, second) = (start(&root, "a").await, start(&root, "b").await);
     hold(&first, 1);
@@ -88,7 +88,7 @@ async fn a_member_that_is_down_keeps_the_level_where_it_is() {
     };
     eventually("silence of the second", silent).await;
     hold(&first, 0);
-    // Several looks of the leader.
+    // Long enough for several checks of the leader.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     assert_refused(&first).await;
     let again = TestNode::start(directory, port).await.unwrap();
@@ -96,7 +96,7 @@ async fn a_member_that_is_down_keeps_the_level_where_it_is() {
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_understand_the_level_is_not_taken() {
+async fn a_node_that_does_not_understand_the_level_cannot_join() {
     let root = tempfile::tempdir().unwrap();
     let first = start(&root, "a").await;
     let old = |id: u64| {

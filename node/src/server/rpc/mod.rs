@@ -1,5 +1,5 @@
-//! The gRPC door: peers, forwarded work, administration, health. Runs on the raft thread, beside
-//! the core that most calls are for.
+//! The gRPC listener: peers, forwarded work, administration, health. It runs on the raft thread,
+//! together with the core that most calls use.
 
 mod admin;
 mod forward;
@@ -25,7 +25,7 @@ use crate::consensus::Group;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Listens on `host:port` and serves until the shutdown; the address that is listened on.
+/// Listens on `host:port` and serves until the shutdown; returns the address of the socket.
 pub async fn serve(
     net: Arc<dyn Net>,
     address: String,
@@ -40,14 +40,14 @@ pub async fn serve(
             let listener = match net.listen(address).await {
                 Ok(listener) => listener,
                 Err(error) => {
-                    // Who asked has gone: nobody needs the reason.
+                    // The caller may be gone, which is no error.
                     let _ = ready.send(Err(error));
                     return;
                 }
             };
             let _ = ready.send(listener.local_address());
             if let Err(error) = run(listener, served, shutdown).await {
-                tracing::error!(%error, "the gRPC door closed");
+                tracing::error!(%error, "the gRPC listener closed");
             }
         })
     }));

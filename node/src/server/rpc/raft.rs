@@ -1,4 +1,4 @@
-//! Consensus between nodes: passes every message on to the group.
+//! Consensus between nodes: passes every message to the group.
 
 use std::pin::Pin;
 

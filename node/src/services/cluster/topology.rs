@@ -1,5 +1,5 @@
-//! A snapshot of a group: who its members are, who leads, how far each has come. Consensus fills it
-//! in; INFO, ROLE, CLUSTER, RAFT, metrics and the admin service show it.
+//! A snapshot of a group: its members, the leader, and the progress of each member. Consensus fills
+//! it in; INFO, ROLE, CLUSTER, RAFT, metrics and the admin service show it.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::base::feature_level::FeatureLevel;
 use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::limits::{CAUGHT_UP_ENTRIES, MEMBER_SILENCE_MAX, READY_LAG_ENTRIES_MAX};
 
-/// What this node is in its group at the moment.
+/// The current role of this node in its group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum RaftRole {
     /// Executes writes.
@@ -55,14 +55,14 @@ impl MemberRole {
     }
 }
 
-/// Whether a member answers. The leader knows it, and reports it to the members that hear it.
+/// Whether a member answers. The leader knows it and reports it to the members.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Contact {
-    /// It answered the leader a moment ago.
+    /// It answered the leader recently.
     Answers,
     /// It does not answer the leader.
     Silent,
-    /// This node cannot know: it hears no leader, or one that does not know yet.
+    /// This node cannot know: it has no contact to a leader, or the leader does not know it yet.
     #[default]
     Unknown,
 }
@@ -100,7 +100,7 @@ pub const fn is_close(matched: u64, last: u64) -> bool {
     matched + CAUGHT_UP_ENTRIES >= last
 }
 
-/// How long something took that is done again and again.
+/// Durations of a repeated operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Timings {
     /// How often so far.
@@ -115,24 +115,24 @@ pub struct Timings {
     pub max_us: u64,
 }
 
-/// A group as this node sees it at one moment.
+/// The state of a group as this node sees it.
 #[derive(Debug, Clone, Default)]
 pub struct RaftStatus {
     /// This node; `None` before it has an identity.
     pub node_id: Option<NodeId>,
     /// The cluster; `None` before `Init` or the first contact.
     pub cluster_id: Option<ClusterId>,
-    /// Which group; `None` before it started.
+    /// The group; `None` before it started.
     pub group: Option<GroupId>,
     /// The current term.
     pub term: u64,
-    /// What this node is.
+    /// The role of this node.
     pub role: RaftRole,
     /// The leader, if known.
     pub leader: Option<NodeId>,
     /// Index of the last log entry on this node.
     pub last_log: u64,
-    /// Index of the last committed entry this node knows of.
+    /// Index of the last committed entry that this node knows of.
     pub committed: u64,
     /// Index of the last applied entry.
     pub applied: u64,
@@ -154,7 +154,7 @@ pub struct RaftStatus {
     pub checkpoint_no_room: bool,
     /// Elections this node has seen since it started.
     pub elections: u64,
-    /// Requests sent on to the leader.
+    /// Requests forwarded to the leader.
     pub forwarded: u64,
     /// Bytes of the log on disk.
     pub log_bytes: u64,
@@ -170,18 +170,18 @@ pub struct RaftStatus {
     pub disk_free_bytes: u64,
     /// Whether this node leads and refuses writes because its disk is full.
     pub disk_full: bool,
-    /// Whether the disk leaves a write or flush of the log unanswered for longer than allowed, or
-    /// did so a moment ago: this node does not lead then.
+    /// Whether a write or flush of the log takes longer than allowed, or did recently: this node
+    /// does not lead then.
     pub disk_stalled: bool,
-    /// For how long it has left one unanswered at the moment, milliseconds.
+    /// Age of the pending write or flush of the log, milliseconds; 0 without one.
     pub disk_silent_ms: u64,
     /// Bytes of log entries in memory that are not flushed.
     pub log_unflushed_bytes: u64,
-    /// Bytes of requests that wait to be proposed or forwarded, or for the answer of the leader.
+    /// Bytes of requests that wait to be proposed or forwarded, or for the reply of the leader.
     pub queued_bytes: u64,
-    /// Requests refused since the start because more bytes than allowed waited.
+    /// Requests refused since the start because too many bytes were waiting.
     pub queue_refusals: u64,
-    /// Followers whose log was found to have lost what they acknowledged, since the start.
+    /// Followers whose log had lost acknowledged entries, since the start.
     pub log_reversions: u64,
     /// How far this machine's clock is ahead of a majority's, milliseconds; `None` while no
     /// majority agrees.
@@ -191,7 +191,7 @@ pub struct RaftStatus {
     /// On the leader: how far the cluster's time is ahead of a majority's clocks, milliseconds;
     /// `None` while no majority agrees.
     pub time_ahead_ms: Option<i64>,
-    /// Whether that is so much that it should be set back.
+    /// Whether the difference is so large that the time should be set back.
     pub time_spoiled: bool,
     /// Log index at which the incarnation of this process was registered, as far as this node has
     /// applied the log; 0 before.
@@ -201,16 +201,16 @@ pub struct RaftStatus {
     /// Milliseconds since this node last heard from its leader; on the leader since a majority last
     /// acknowledged it. `None` when that never happened since the start.
     pub leader_contact_ms: Option<u64>,
-    /// The address, for peers or else for clients, by which the members know this node, when it
-    /// advertises another one now.
+    /// The address, for peers or else for clients, by which the members know this node, when it now
+    /// advertises another one.
     pub known_as: Option<String>,
     /// All members, by node id.
     pub members: Vec<Member>,
-    /// What every member understands, so what the log may hold.
+    /// What every member understands, and so what the log may contain.
     pub feature_level: FeatureLevel,
-    /// The levels that each member reported a moment ago; only of this node when it does not lead.
+    /// The levels that each member reported last; only of this node when it does not lead.
     pub feature_levels: BTreeMap<NodeId, MemberLevel>,
-    /// Whether replicas hold the same.
+    /// Whether replicas are equal.
     pub digests: ReplicaDigests,
 }
 
@@ -219,8 +219,8 @@ pub struct RaftStatus {
 pub struct ReplicaDigests {
     /// Log index of this node's last digest; 0 before the first.
     pub index: u64,
-    /// On the leader, for each other member whose digest was compared: the last log index at which
-    /// it was, and whether it was equal.
+    /// On the leader, for each other member whose digest was compared: the last log index of a
+    /// comparison, and whether the digests were equal.
     pub compared: BTreeMap<NodeId, (u64, bool)>,
     /// Differences that this node has found since it started.
     pub differences: u64,
@@ -231,7 +231,7 @@ pub struct ReplicaDigests {
 pub struct MemberLevel {
     /// The highest level that its program understands.
     pub understands: FeatureLevel,
-    /// The highest level that it agrees to: lower while its configuration holds it down.
+    /// The highest level to which it agrees; its configuration may limit it.
     pub agrees_to: FeatureLevel,
 }
 
@@ -241,7 +241,7 @@ impl RaftStatus {
         self.role == RaftRole::Leader
     }
 
-    /// Members that held other data than this leader when digests were last compared.
+    /// Members whose data differed from this leader's at the last comparison of digests.
     pub fn differing(&self) -> impl Iterator<Item = NodeId> {
         let compared = self.digests.compared.iter().filter(|_| self.is_leader());
         compared.filter(|(_, (_, equal))| !equal).map(|(id, _)| *id)
@@ -253,7 +253,7 @@ impl RaftStatus {
         self.members.iter().find(|member| member.node_id == leader)
     }
 
-    /// Whether a leader is known that was heard, or acknowledged by a majority, a moment ago.
+    /// Whether this node recently had contact to a known leader, or as leader to a majority.
     pub fn hears_leader(&self) -> bool {
         let silence_ms_max = MEMBER_SILENCE_MAX.as_millis() as u64;
         let recent = self.leader_contact_ms.is_some_and(|age_ms| age_ms <= silence_ms_max);
@@ -273,8 +273,8 @@ impl RaftStatus {
         self.members.iter().find(|member| member.node_id == own)
     }
 
-    /// Why requests should not be sent to this node; `None` when they should. A leader, or a
-    /// majority, that was silent for longer than the maximum counts as none.
+    /// Why requests should not be sent to this node; `None` if they should. A leader, or a
+    /// majority, that was silent for longer than the maximum counts as missing.
     pub fn not_ready(&self, silence_ms_max: u64) -> Option<String> {
         if self.cluster_id.is_none() {
             let text = "the node belongs to no cluster yet: run `ironkv cluster init` once";
@@ -311,10 +311,10 @@ impl RaftStatus {
             .then(|| format!("{} entries are committed but not applied here yet", self.lag()))
     }
 
-    /// What is wrong with a node that serves requests all the same.
+    /// What is wrong with a node that nevertheless serves requests.
     pub fn warning(&self) -> Option<String> {
         if self.disk_full {
-            let text = "too little room on the disk of this node: while it leads, every write is \
+            let text = "too little space on the disk of this node: while it leads, every write is \
                         refused";
             return Some(text.to_owned());
         }
@@ -336,12 +336,12 @@ impl RaftStatus {
         ))
     }
 
-    /// That the members look for this node elsewhere.
+    /// The warning that the members know this node by another address.
     pub fn moved(&self) -> Option<String> {
         let known_as = self.known_as.as_ref()?;
         Some(format!(
             "the members know this node by another address ({known_as}) than it advertises now: \
-             tell them with `ironkv cluster add`, or start it with the addresses before"
+             report the new one with `ironkv cluster add`, or start the node with the previous one"
         ))
     }
 
@@ -377,7 +377,7 @@ mod tests {
             member(5, Some(5000), Contact::Unknown),
             member(6, None, Contact::Answers),
         ];
-        // A follower that itself lags knows the end of the log from its leader.
+        // A follower that lags knows the end of the log from its leader.
         let status = RaftStatus {
             node_id: Some(NodeId(3)),
             leader: Some(NodeId(1)),

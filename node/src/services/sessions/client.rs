@@ -126,23 +126,23 @@ impl Client {
         }
     }
 
-    /// Its number.
+    /// Its id.
     pub const fn id(&self) -> ClientId {
         self.id
     }
 
-    /// `ip:port` of the other end.
+    /// `ip:port` of the client.
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Whether the other end is on this machine.
+    /// Whether the client is on this machine.
     pub fn is_local(&self) -> bool {
         let address = self.address.parse::<std::net::SocketAddr>();
         address.is_ok_and(|address| address.ip().to_canonical().is_loopback())
     }
 
-    /// `ip:port` of our end.
+    /// `ip:port` of the server side.
     pub fn local_address(&self) -> &str {
         &self.local_address
     }
@@ -172,7 +172,7 @@ impl Client {
         DatabaseId(self.database.load(Relaxed))
     }
 
-    /// The protocol it speaks.
+    /// The protocol that it uses.
     pub fn protocol(&self) -> Protocol {
         if self.protocol.load(Relaxed) == 3 { Protocol::Resp3 } else { Protocol::Resp2 }
     }

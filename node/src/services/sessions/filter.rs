@@ -1,11 +1,11 @@
-//! Which clients `CLIENT LIST` shows and `CLIENT KILL` ends.
+//! The clients that `CLIENT LIST` shows and `CLIENT KILL` ends.
 
 use bytes::Bytes;
 
 use super::Client;
 use crate::base::ids::ClientId;
 
-/// The type of a client in Redis' terms.
+/// The type of a client in Redis's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClientKind {
     /// A client of no other type.
@@ -19,7 +19,7 @@ pub enum ClientKind {
 }
 
 impl ClientKind {
-    /// Finds a type by Redis' name, in any case.
+    /// Finds a type by Redis's name; case does not matter.
     pub fn named(name: &[u8]) -> Option<Self> {
         let kinds = [
             (&b"normal"[..], Self::Normal),
@@ -35,7 +35,7 @@ impl ClientKind {
 /// All conditions must hold; an empty filter matches every client.
 #[derive(Debug, Clone, Default)]
 pub struct ClientFilter {
-    /// One of these numbers; empty for any.
+    /// One of these ids; empty for any.
     pub ids: Vec<ClientId>,
     /// Of this kind.
     pub kind: Option<ClientKind>,
@@ -43,7 +43,7 @@ pub struct ClientFilter {
     pub address: Option<Bytes>,
     /// Connected to this `ip:port`.
     pub local_address: Option<Bytes>,
-    /// Never this one.
+    /// Not this one.
     pub except: Option<ClientId>,
 }
 

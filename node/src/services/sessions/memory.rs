@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{Client, ClientFlag, Clients, Load};
 
-/// Bytes of the structures of one connection, roughly.
+/// Approximate bytes of the structures of one connection.
 const CLIENT_BYTES: usize = 2048;
 
 /// A change below this is not counted, so that clients with small requests do not update a shared

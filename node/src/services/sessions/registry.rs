@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use super::{Client, ClientFilter, Pause};
 use crate::base::ids::ClientId;
 
-/// The clients of this node by number.
+/// The clients of this node by id.
 #[derive(Debug)]
 pub struct Clients {
     connected: Mutex<BTreeMap<ClientId, Arc<Client>>>,
@@ -52,7 +52,7 @@ impl Clients {
         }
     }
 
-    /// Clients that match, by number.
+    /// Clients that match, by id.
     pub fn matching(&self, filter: &ClientFilter) -> Vec<Arc<Client>> {
         let connected = self.connected.lock();
         connected.values().filter(|client| filter.matches(client)).cloned().collect()

@@ -9,7 +9,7 @@ use super::{Client, ClientFlag};
 use crate::base::ids::DatabaseId;
 use crate::resp::Protocol;
 
-/// The memory that an allocation takes beside its contents, roughly.
+/// Approximate overhead of an allocation, bytes.
 const ALLOCATION_BYTES: usize = 24;
 
 /// Which replies are sent (`CLIENT REPLY`).
@@ -105,7 +105,7 @@ pub struct Session {
     pub authenticated: bool,
     /// `READONLY`: its reads may be stale.
     pub read_only: bool,
-    /// `ASKING`: holds for the next command.
+    /// `ASKING`: applies to the next command.
     pub asking: bool,
     /// `CLIENT REPLY`
     pub reply_mode: ReplyMode,

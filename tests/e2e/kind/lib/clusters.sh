@@ -1,6 +1,6 @@
 # Clusters: starting, filling and deleting them.
 
-# Only the ones made here: the engine may be somebody's own, with clusters of theirs.
+# Only the clusters of this script: the engine may have others.
 clusters_left() { find "$clusters" -name '*.kubeconfig' -printf '%f\n' | sed 's/\.kubeconfig$//'; }
 
 cluster_up() {
@@ -14,7 +14,7 @@ cluster_up() {
     say "deleting what is left of cluster $name"
     cluster_down "$name"
   fi
-  # Named before it is made, or one that dies half-way would be found by nobody.
+  # Named before it is made, or a cluster that fails half-way would never be found.
   touch "$kubeconfig"
   say "starting cluster $name"
   if ! kind create cluster --name "$name" --image "$node_image" --config "$here/kind.yaml" \

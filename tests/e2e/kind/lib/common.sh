@@ -8,13 +8,13 @@ set_folders() {
     # The same folder for every command of this user, or `down` would not find what `up` made.
     cache=${TMPDIR:-/tmp}/ironkv-kind-$(id -u)
     mkdir -p -m 700 "$cache"
-    [ -O "$cache" ] || fail "$cache belongs to somebody else; set XDG_CACHE_HOME"
+    [ -O "$cache" ] || fail "$cache belongs to another user; set XDG_CACHE_HOME"
   fi
   engine=$cache/engine logs=$cache/logs clusters=$cache/clusters
   mkdir -p "$engine" "$logs" "$clusters"
 }
 
-# What is printed for people goes to standard error: standard output is for `env`.
+# Messages for users go to standard error: standard output is for `env`.
 say() { printf '[%3d s] %s\n' "$SECONDS" "$*" >&2; }
 
 fail() {
@@ -42,7 +42,7 @@ show_log() { tail -n 30 "$logs/$1.log" | sed "s/^/  $1| /" >&2; }
 lock() {
   exec 9>"$cache/lock"
   flock --nonblock 9 && return
-  say "waiting for another one that works in $cache"
+  say "waiting for another run that uses $cache"
   flock 9
 }
 

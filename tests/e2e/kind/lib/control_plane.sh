@@ -5,7 +5,7 @@ readonly PATH_IN_IMAGE='ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
 # $1: an archive to write all of them into. $2: the root file system of a node.
 save_images() {
   local image program name images=()
-  # kubeadm knows by which names it will ask for them.
+  # kubeadm knows the names of the images that it requests.
   for image in $("$programs/kubeadm" config images list --kubernetes-version "$KUBERNETES"); do
     name=${image%:*} program=${name##*/}
     [ "$program" != pause ] || compile_pause "${image##*:}"
@@ -20,7 +20,7 @@ save_images() {
   docker tag "$(storage_constant storageHelperImage)" localhost/simplenet:1
   images+=(localhost/simplenet:1)
   docker save -o "$1" "${images[@]}"
-  # Only nodes run them, and in a store of somebody else these names may mean other images.
+  # Only nodes run them, and in another store these names may mean other images.
   docker image rm "${images[@]}"
 }
 

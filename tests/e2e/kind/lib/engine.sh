@@ -1,4 +1,4 @@
-# The Docker engine: the one that answers here, or one of our own beside nothing else.
+# The Docker engine: the running one, or our own if there is none.
 
 readonly SPACE_MIN_GIB=12
 
@@ -34,7 +34,7 @@ engine_start() {
 }
 
 # Addresses of its own, no default bridge, and a name server on this machine that does not answer:
-# what runs in a test has no business outside of it. Fails when it ends, or does not answer in a
+# tests must not reach other networks. Fails when it ends, or does not answer in a
 # minute.
 run_dockerd() {
   local options=(--data-root "$engine/data" --exec-root "$engine/exec" -H "$DOCKER_HOST"
@@ -62,14 +62,14 @@ run_dockerd() {
   return 1
 }
 
-# Machines exist whose root lacks CAP_SYS_RESOURCE; runc cannot grant there what it does not hold.
+# On some machines root lacks CAP_SYS_RESOURCE, so that runc cannot grant it.
 may_limit_resources() {
   local bounding
   bounding=$(awk '/^CapBnd/ { print $2 }' /proc/self/status)
   [ $(((16#$bounding >> 24) & 1)) -eq 1 ]
 }
 
-# The process of our engine, if it runs; a number alone may by now belong to something else.
+# The process of our engine, if it runs; another process may have its old number.
 dockerd_pid() {
   local pid
   pid=$(cat "$engine/dockerd.pid" 2>/dev/null) || return 1
@@ -112,7 +112,7 @@ engine_stop() {
 }
 
 # A child of the engine that a killed engine leaves behind, or the number of one that is gone: the
-# next engine would wait for it in vain.
+# next engine would wait for it forever.
 stop_containerd() {
   local file=$engine/exec/containerd/containerd.pid pid
   pid=$(cat "$file" 2>/dev/null) || return 0
@@ -123,7 +123,7 @@ stop_containerd() {
   rm -f "$file"
 }
 
-# For an engine that does not start any more, say on a full disk: ends what it left by hand.
+# For an engine that does not start any more, for example on a full disk: ends its processes.
 engine_wipe() {
   say "ending all containers without the engine, which does not start"
   local id pid bridge
@@ -149,7 +149,7 @@ wait_for_end() {
   local try
   for try in $(seq 120); do
     kill -0 "$1" 2>/dev/null || return 0
-    # A dead one that nobody collects is not running.
+    # A zombie process is not running.
     ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null || return 0
     [ "$try" -ne 80 ] || kill -KILL "$1"
     sleep 0.25

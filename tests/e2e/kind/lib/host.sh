@@ -1,12 +1,12 @@
-# What a Docker engine changes on the machine that runs it, and putting that back.
+# The settings of the machine that a Docker engine changes, and how they are restored.
 
 readonly INSTANCES=/proc/sys/fs/inotify/max_user_instances
 # A node uses about 17 instances; the default of 128 ends at seven nodes on the whole machine.
 readonly INSTANCES_MIN=512
 readonly FORWARD=/proc/sys/net/ipv4/ip_forward
 
-# Writes down how the machine was, once: a second start after a crash must not take the crash's
-# state for the machine's own.
+# Stores the state of the machine once: a second start after a crash must not store the state that
+# the crash left.
 host_remember() {
   [ ! -f "$engine/host" ] || return 0
   {
@@ -32,7 +32,7 @@ host_restore() {
   local forward instances policy4 policy6 chains
   # shellcheck source=/dev/null
   source "$engine/host"
-  # Chains that were there before belong to an engine of somebody else.
+  # Chains that existed before belong to another engine.
   if [ "$chains" -eq 0 ]; then
     remove_chains iptables
     remove_chains ip6tables

@@ -1,5 +1,5 @@
-//! Parameters of Redis that mean nothing here. They are kept and answered, because clients and test
-//! suites ask for them; nothing reads them.
+//! Parameters of Redis without a meaning here. They are stored and returned, because clients and
+//! test suites read them; they have no effect.
 
 use super::Change::{Fixed, Live, Protected, Restart};
 use super::Scope::Compatibility;
@@ -46,7 +46,7 @@ pub(super) const ROWS: &[Parameter] = &[
     row("aof_rewrite_cpulist", Text, Compatibility(""), Restart),
     row("appenddirname", Text, Compatibility("appendonlydir"), Restart),
     row("appendfilename", Text, Compatibility("appendonly.aof"), Restart),
-    // Every acknowledged write is flushed; no setting makes that weaker.
+    // Every acknowledged write is flushed; no setting weakens that.
     row("appendfsync", Stays(&APPEND_FSYNC, "always"), Compatibility("always"), Live),
     row("appendonly", Stays(&YesNo, "yes"), Compatibility("yes"), Live),
     row("auto-aof-rewrite-min-size", Memory(0, BYTES), Compatibility("67108864"), Live),

@@ -1,4 +1,4 @@
-//! Parameters that change what this store does. Those that Redis does not have are named as the
+//! Parameters that change what this store does. Those that Redis does not have are named like the
 //! flag of their key.
 
 use super::Change::{Fixed, Live, Protected, Restart};
@@ -14,7 +14,7 @@ const I32: i64 = i32::MAX as i64;
 const BYTES: u64 = i64::MAX as u64;
 const SAME: &[(&str, &str)] = &[];
 
-/// Replication and the cluster's bus are one thing here.
+/// Here, replication and the cluster bus are the same connection.
 const PEER_MODES: &[(&str, &str)] = &[("no", "off"), ("yes", "on")];
 
 /// The policies of `maxmemory-policy`.
@@ -32,7 +32,7 @@ pub const EVICTION_POLICIES: &[&str] = &[
 /// The words of `reads.mode`.
 const READ_MODES: &[&str] = &["lease", "quorum", "stale"];
 
-/// Redis' words for log levels and ours. The first of ours that fits is the one shown.
+/// Redis's words for log levels and ours. The first of ours that fits is shown.
 const LEVELS: &[(&str, &str)] = &[
     ("debug", "trace"),
     ("verbose", "debug"),
@@ -41,7 +41,7 @@ const LEVELS: &[(&str, &str)] = &[
     ("nothing", "error"),
 ];
 
-/// Changed by commands of their own: `CONFIG` does not know them.
+/// Changed by other commands: `CONFIG` does not know them.
 pub(super) const INTERNAL: &[Parameter] = &[row("active-expire", YesNo, Cluster, Live)];
 
 pub(super) const ROWS: &[Parameter] = &[
@@ -121,7 +121,7 @@ pub(super) const ROWS: &[Parameter] = &[
     ),
     row(
         "limits-entry-piece-bytes",
-        // Smaller ones, which the file may ask for, only make a test of few bytes possible.
+        // The file may set smaller values, which are useful only in tests.
         Memory(64 << 10, ENTRY_BYTES_MAX as u64),
         Node("limits.entry_piece_bytes", SAME),
         Live,

@@ -167,7 +167,7 @@ fn unpause(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
 
-/// No command blocks, so there is never a connection to unblock.
+/// No command blocks, so there is no connection to unblock.
 fn unblock(_: &mut SessionContext<'_>, mut args: Args<'_>) -> CommandResult {
     args.integer()?;
     match args.rest() {

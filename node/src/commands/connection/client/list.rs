@@ -41,8 +41,8 @@ pub(super) const INFO: Command = Command {
     ..CONNECTION
 };
 
-/// Redis keeps replies up to this size in the connection's own buffer (`obl`), and the rest in a
-/// list (`omem`).
+/// Redis keeps replies up to this size in the connection's buffer (`obl`), and the rest in a list
+/// (`omem`).
 const REPLY_BUFFER_BYTES: usize = 16 << 10;
 
 fn info(ctx: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {

@@ -110,7 +110,7 @@ fn no_touch(ctx: &mut SessionContext<'_>, mut args: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
 
-/// Redis allows it only on a connection that tracks keys, and no connection does here.
+/// Redis allows it only on a connection that tracks keys; here no connection does.
 fn caching(_: &mut SessionContext<'_>, _: Args<'_>) -> CommandResult {
     Err(ReplyError::CACHING_WITHOUT_TRACKING)
 }

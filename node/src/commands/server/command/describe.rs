@@ -22,12 +22,12 @@ pub(super) fn describe(table: &dyn CommandTable, row: &Resolved) -> Reply {
     ])
 }
 
-/// Redis answers an empty set where a command has no subcommands, else an array.
+/// Redis returns an empty set for a command without subcommands, else an array.
 fn nested(subcommands: Vec<Reply>) -> Reply {
     if subcommands.is_empty() { Reply::Set(subcommands) } else { Reply::Array(subcommands) }
 }
 
-/// The subcommands that have a name of their own.
+/// The subcommands with a name.
 pub(super) fn subcommands<'a>(
     table: &'a dyn CommandTable,
     row: &Resolved,
@@ -59,7 +59,7 @@ fn legacy_keys(keys: &Keys) -> (i64, i64, i64) {
     }
 }
 
-/// Redis' names of the flags, in Redis' order.
+/// Redis's names of the flags, in Redis's order.
 fn flags(row: &Resolved) -> Vec<&'static str> {
     let command = row.command;
     let has = |flag| command.flags.has(flag);
@@ -81,7 +81,7 @@ fn flags(row: &Resolved) -> Vec<&'static str> {
     words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect()
 }
 
-/// With their `@`, in Redis' order.
+/// With their `@`, in Redis's order.
 pub(super) fn categories(row: &Resolved) -> Vec<&'static str> {
     let command = row.command;
     let has = |flag| command.flags.has(flag);
@@ -104,12 +104,12 @@ pub(super) fn categories(row: &Resolved) -> Vec<&'static str> {
     words.into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect()
 }
 
-/// A container has no category of its own: its subcommands have.
+/// A container has no category; its subcommands have one.
 const fn family_category(row: &Resolved) -> &'static str {
     if matches!(row.command.run, Run::Container(_)) { "" } else { row.family.category }
 }
 
-/// Redis' group of a command.
+/// Redis's group of a command.
 pub(super) fn group(row: &Resolved) -> &'static str {
     row.top_level().group.unwrap_or(row.family.group)
 }

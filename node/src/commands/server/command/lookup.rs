@@ -1,13 +1,13 @@
-//! Which commands COMMAND is asked for.
+//! The commands to which the arguments of COMMAND refer.
 
 use crate::commands::declare::{CommandTable, Resolved};
 
-/// Commands that are no subcommand.
+/// Commands that are not subcommands.
 pub(super) fn top_level(table: &dyn CommandTable) -> impl Iterator<Item = &Resolved> {
     table.rows().iter().filter(|row| row.container.is_none())
 }
 
-/// The command of this full name (`get`, `config|set`), in any case.
+/// The command of this full name (`get`, `config|set`); case does not matter.
 pub(super) fn named(table: &dyn CommandTable, name: &[u8]) -> Option<Resolved> {
     let mut parts = name.splitn(2, |byte| *byte == b'|');
     let (first, second) = (parts.next()?, parts.next());

@@ -94,7 +94,7 @@ pub(super) const COMMAND: Command = Command {
     )
 };
 
-/// What its subcommands share.
+/// The common fields of its subcommands.
 const SUBCOMMAND: Command = Command {
     since: "2.8.13",
     complexity: "O(N) where N is the number of commands",

@@ -44,7 +44,7 @@ fn objects_are_described() {
 }
 
 #[test]
-fn protocol_answers_every_type_it_names() {
+fn protocol_returns_every_type_it_names() {
     let node = TestNode::new();
     let run = |name: &str| node.run(["DEBUG", "PROTOCOL", name]);
     assert_eq!(run("integer"), Reply::Integer(12_345));

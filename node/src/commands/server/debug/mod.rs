@@ -19,7 +19,7 @@ pub(super) const DEBUG: Command = Command {
     ..container("DEBUG", "A container for debugging commands.", "1.0.0", SUBCOMMANDS)
 };
 
-/// What its subcommands share.
+/// The common fields of its subcommands.
 const SUBCOMMAND: Command = Command {
     since: "1.0.0",
     complexity: "Depends on subcommand.",
@@ -147,7 +147,7 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "RELOAD",
-        summary: "Writes a checkpoint of everything, loads it and goes on with what was loaded.",
+        summary: "Writes a checkpoint of everything, loads it and continues with the loaded data.",
         syntax: "[MERGE | NOFLUSH | NOSAVE]",
         arity: Arity::AtLeast(2),
         run: Run::Node(node::reload),
@@ -155,7 +155,7 @@ const SUBCOMMANDS: &[Command] = &[
     },
     Command {
         name: "SET-ACTIVE-EXPIRE",
-        summary: "Switches the removal of expired keys that nobody asks for.",
+        summary: "Switches the background removal of expired keys.",
         syntax: "0|1",
         arity: ONE_MORE,
         run: Run::Node(node::set_active_expire),

@@ -15,7 +15,7 @@ pub(super) fn no_op(_: &NodeContext<'_>, _: Args<'_>) -> CommandResult {
     Ok(Reply::OK)
 }
 
-/// Only this connection waits; Redis would hold all of them.
+/// Only this connection waits; in Redis all of them would wait.
 pub(super) fn sleep<'a>(_: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
         let duration =
@@ -25,7 +25,8 @@ pub(super) fn sleep<'a>(_: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFutur
     })
 }
 
-/// The node always loads a checkpoint of everything acknowledged, so Redis' options have no effect.
+/// The node always loads a checkpoint of everything acknowledged, so Redis's options have no
+/// effect.
 pub(super) fn reload<'a>(context: &'a NodeContext<'a>, mut args: Args<'a>) -> NodeFuture<'a> {
     Box::pin(async move {
         while !args.is_empty() {

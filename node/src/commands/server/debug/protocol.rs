@@ -5,7 +5,7 @@ use crate::commands::declare::CommandResult;
 use crate::commands::run::NodeContext;
 use crate::resp::{Protocol, Reply, ReplyError};
 
-/// Redis' value for tests; not meant to be pi.
+/// Redis's value for tests; not meant to be pi.
 #[allow(clippy::approx_constant)]
 const DOUBLE: f64 = 3.141;
 

@@ -1,4 +1,4 @@
-//! Sections that count: Stats, Commandstats, Errorstats, Latencystats.
+//! Sections with counters: Stats, Commandstats, Errorstats, Latencystats.
 
 use super::lines::Lines;
 use crate::base::telemetry::{CommandSnapshot, Stat};

@@ -1,4 +1,4 @@
-//! Sections about the other nodes: Replication (as Redis' clients know it), Cluster, Raft.
+//! Sections about the other nodes: Replication (as Redis's clients know it), Cluster, Raft.
 
 use super::lines::Lines;
 use crate::base::config::Redirect;

@@ -35,7 +35,7 @@ pub(super) const INFO: Command = Command {
 /// A section: its name, whether it is shown by default, and its lines.
 type Section = (&'static str, bool, fn(&NodeContext<'_>, &mut Lines));
 
-/// In Redis' order; the section that Redis does not have comes last.
+/// In Redis's order; the section that Redis does not have comes last.
 const SECTIONS: [Section; 14] = [
     ("Server", true, process::server),
     ("Clients", true, process::clients),

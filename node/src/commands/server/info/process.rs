@@ -36,7 +36,7 @@ pub(super) fn server(context: &NodeContext<'_>, lines: &mut Lines) {
     let hertz = config.parameters.get("hz").map_or("10", String::as_str);
     lines.add("hz", hertz);
     lines.add("configured_hz", hertz);
-    // Redis' LRU clock is the time in seconds, 24 bits of it.
+    // Redis's LRU clock is the lowest 24 bits of the time in seconds.
     lines.add("lru_clock", (node.clock.unix_ms() / 1000) & 0xff_ffff);
     lines.add("executable", process.executable().display());
     let file = node.config.file();

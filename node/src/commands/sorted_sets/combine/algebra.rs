@@ -28,7 +28,7 @@ pub(super) fn intersection(
 
 /// The members that any input has.
 pub(super) fn union(mut inputs: Vec<Weighted<'_>>, aggregate: Aggregate) -> Vec<Scored> {
-    // Redis' order: the last bit of a sum may depend on it.
+    // Redis's order: the last bit of a sum may depend on it.
     inputs.sort_by_key(|input| input.source.len());
     let most = inputs.last().map_or(0, |input| input.source.len());
     let mut scores: HashMap<Bytes, f64> = HashMap::with_capacity(most);

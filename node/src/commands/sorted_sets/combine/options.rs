@@ -1,4 +1,4 @@
-//! Keys and options of ZUNION, ZINTER, ZDIFF and their relatives.
+//! Keys and options of ZUNION, ZINTER, ZDIFF and similar commands.
 
 use bytes::Bytes;
 
@@ -38,7 +38,7 @@ impl Aggregate {
     }
 }
 
-/// Redis' convention where arithmetic with infinities has no result.
+/// Redis's convention where arithmetic with infinities has no result.
 pub(super) fn zero_if_nan(number: f64) -> f64 {
     if number.is_nan() { 0.0 } else { number }
 }
@@ -55,7 +55,7 @@ pub(super) struct Weighted<'a> {
 pub(super) enum AllowedOptions {
     /// WEIGHTS, AGGREGATE.
     Scores,
-    /// None of its own.
+    /// No further options.
     None,
     /// LIMIT.
     Limit,

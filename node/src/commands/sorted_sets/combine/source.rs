@@ -1,4 +1,5 @@
-//! An input of ZUNION and its relatives: a sorted set, or a set whose members all have the score 1.
+//! An input of ZUNION and similar commands: a sorted set, or a set whose members all have the score
+//! 1.
 
 use bytes::Bytes;
 

@@ -1,4 +1,4 @@
-//! The older forms of ZRANGE, whose names say what ZRANGE has as options.
+//! The older forms of ZRANGE, whose names contain what ZRANGE has as options.
 
 use super::query::{By, Direction, Form};
 use super::read;

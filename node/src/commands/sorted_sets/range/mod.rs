@@ -1,4 +1,4 @@
-//! ZRANGE, which includes what its older relatives do, and ZRANGESTORE.
+//! ZRANGE, which can do everything that its older forms do, and ZRANGESTORE.
 
 pub(super) mod bounds;
 pub(super) mod legacy_ranges;
@@ -40,7 +40,7 @@ fn zrange(ctx: &ReadContext<'_>, args: Args<'_>) -> CommandResult {
     read(ctx, args, Form { by: None, direction: None, may_have_scores: true })
 }
 
-/// Answers a range; `form` is what the name of the command fixes.
+/// Returns a range; `form` is what the name of the command determines.
 fn read(ctx: &ReadContext<'_>, mut args: Args<'_>, form: Form) -> CommandResult {
     let key = args.next()?;
     let query = Query::parse(args, form)?;

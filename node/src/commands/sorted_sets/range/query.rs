@@ -1,4 +1,4 @@
-//! The query of ZRANGE and its relatives: which members, in which direction, how many.
+//! The query of ZRANGE and similar commands: which members, in which direction, how many.
 
 use super::bounds;
 use crate::commands::args::{Args, numbers};
@@ -6,7 +6,7 @@ use crate::data::types::SortedSetValue;
 use crate::data::types::sorted_set::{LexBound, ScoreBound, Scored};
 use crate::resp::ReplyError;
 
-/// What the bounds of a range are.
+/// The type of the bounds of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum By {
     Rank,
@@ -14,14 +14,14 @@ pub(super) enum By {
     Lex,
 }
 
-/// At which end the reply begins.
+/// The end at which the reply begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Forward,
     Reverse,
 }
 
-/// What the name of a command fixes; the options BYSCORE, BYLEX and REV decide what is `None`.
+/// What the name of a command determines; the options BYSCORE, BYLEX and REV decide what is `None`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
     pub(super) by: Option<By>,

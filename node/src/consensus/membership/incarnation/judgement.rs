@@ -8,7 +8,7 @@ use super::Doubt;
 use super::objection::outvoted_in;
 use super::trust::Trust;
 use crate::base::ids::{ClusterId, NodeId};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::membership::standing::{newest, valid};
 use crate::consensus::network::convert::{
     log_id_from_proto, registration_from_proto, told_from_proto,
@@ -80,7 +80,7 @@ impl Trust {
         answers: &[StandingResponse],
     ) -> bool {
         let own = self.incarnations.told();
-        let copied = is_copy(&own, id, answers) && !planted(Bug::IncarnationIgnored);
+        let copied = is_copy(&own, id, answers) && !seeded(Bug::IncarnationIgnored);
         if copied {
             let text = format!(
                 "another process answers as node {id} at this node's address; this data directory \
@@ -104,9 +104,9 @@ impl Trust {
             }),
             Judgement::Superseded(seen) => {
                 self.become_superseded(id, seen);
-                return !planted(Bug::IncarnationIgnored);
+                return !seeded(Bug::IncarnationIgnored);
             }
-            Judgement::Contradicted(_) if planted(Bug::IncarnationIgnored) => {}
+            Judgement::Contradicted(_) if seeded(Bug::IncarnationIgnored) => {}
             // The majority that works with this node may not be the cluster's any more.
             Judgement::Contradicted(seen) if self.lacks_membership_of(&counted) => {
                 self.participation.doubt(Doubt::superseded(id, seen));

@@ -8,7 +8,7 @@ use super::Doubt;
 use super::doubt::not_of;
 use super::trust::Trust;
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::network::channels::Identity;
 use crate::consensus::network::convert::{
     registration_from_proto, registration_to_proto, told_from_proto, told_to_proto,
@@ -17,7 +17,7 @@ use crate::data::lineage::{Lineage, Registration};
 
 /// Whether a directory of this lineage can be the one of which this is registered.
 fn fits(lineage: &Lineage, registered: Registration) -> bool {
-    lineage.fits(registered) || planted(Bug::IncarnationIgnored)
+    lineage.fits(registered) || seeded(Bug::IncarnationIgnored)
 }
 
 impl Trust {
@@ -144,7 +144,7 @@ impl Trust {
     /// The log says so here, or a majority of the voters: this directory is a copy or an old state.
     /// Remembered on disk, so that it is never served again.
     pub(crate) fn become_superseded(&self, own: NodeId, registered: Registration) {
-        if !planted(Bug::IncarnationIgnored) {
+        if !seeded(Bug::IncarnationIgnored) {
             self.lifetime.supersede(&not_of(own, registered), registered);
         }
     }

@@ -6,8 +6,8 @@ use super::alone::Alone;
 use super::doubt::not_of;
 use super::{Doubt, Incarnations};
 use crate::base::ids::NodeId;
-use crate::base::planted::{Bug, planted};
 use crate::base::random::entropy;
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::StartError;
 use crate::consensus::network::channels::Identity;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
@@ -43,7 +43,7 @@ pub(crate) fn superseded_by(
 ) -> Option<Superseded> {
     let own = own?;
     let registered = state.incarnations.get(&own).copied()?;
-    if incarnations.note_registered(registered) || planted(Bug::IncarnationIgnored) {
+    if incarnations.note_registered(registered) || seeded(Bug::IncarnationIgnored) {
         return None;
     }
     Some(Superseded { reason: not_of(own, registered), registered })
@@ -58,7 +58,7 @@ pub(crate) fn begin(alone: &Alone, meta: &Meta, identity: &Arc<Identity>, report
     let is_alone = report.membership_config.voter_ids().eq([identity.node_id]);
     if let Some(said) = contested {
         alone.trust.participation.doubt(Doubt::Superseded(said));
-    } else if is_alone && !planted(Bug::AloneByFirstReport) {
+    } else if is_alone && !seeded(Bug::AloneByFirstReport) {
         alone.confirm(identity);
     }
 }

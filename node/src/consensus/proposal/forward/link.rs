@@ -23,7 +23,7 @@ use super::messages::{answer_from_proto, piece_to_proto, work_to_proto};
 use super::{Answered, Job, Work};
 use crate::base::ids::NodeId;
 use crate::base::limits::{FORWARD_PIECE_BYTES, FORWARDED_REPLY_BYTES_MAX, PEER_MESSAGE_BYTES_MAX};
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::{ProposeError, Refusal};
 use crate::consensus::membership::incarnation::trust::Trust;
 use crate::consensus::network::channels::{Identity, Peers, sized_client};
@@ -166,7 +166,7 @@ impl Lane {
             let pending = pending.clone();
             let (trust, identity) = (streams.trust.clone(), streams.identity.clone());
             let pull = move |id| pending.pull(id, || trust.route_to(&identity, leader));
-            let copies = if planted(Bug::DoubleApply) { 2 } else { 1 };
+            let copies = if seeded(Bug::DoubleApply) { 2 } else { 1 };
             let sent = UnboundedReceiverStream::new(stream).filter_map(pull);
             futures::StreamExt::flat_map(sent, move |request| {
                 futures::stream::iter(std::iter::repeat_n(request, copies))
@@ -303,7 +303,7 @@ impl Pending {
     fn break_off(&self, returned: &Returned) {
         let jobs = self.jobs.lock().take().unwrap_or_default();
         for PendingJob { job, sent, .. } in jobs.by_id.into_values() {
-            let certain = !sent || job.work.changes_nothing() || planted(Bug::ResendUnknown);
+            let certain = !sent || job.work.changes_nothing() || seeded(Bug::ResendUnknown);
             let answer = if certain {
                 ProposeError::NotExecuted(Refusal::NoLeader)
             } else {

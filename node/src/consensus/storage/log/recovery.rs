@@ -26,7 +26,7 @@ use super::segment::Segment;
 use super::shared::{SegmentFile, Shared, Spare, is_full};
 use super::space::{is_unfinished, segment_number, spare_number};
 use super::writer::replay;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 
 /// What the segment files hold.
 pub(super) struct Recovered {
@@ -113,7 +113,7 @@ impl Shared {
         let segment = &recovered.segment;
         // A process that was killed may have left what was never flushed, and one whose flush
         // failed what no flush writes again unless it is written again.
-        if !planted(Bug::TrustPageCache) {
+        if !seeded(Bug::TrustPageCache) {
             let written = segment.file.write_all_at(&bytes, from);
             written.map_err(LogError::disk("write the end of the log again in", directory))?;
         }
@@ -131,7 +131,7 @@ impl Shared {
 
     /// Notes the last frame that is flushed. On a full disk the mark stays where it was.
     pub(super) fn move_mark(&self, mark: &mut Option<Mark>, flushed: Flushed) -> io::Result<()> {
-        if planted(Bug::TornTailHidesDamage) {
+        if seeded(Bug::TornTailHidesDamage) {
             return Ok(());
         }
         let mark = match mark {

@@ -16,7 +16,7 @@ use super::record::{LogState, Record};
 use super::segment::Segment;
 use super::shared::{Lacking, Shared, is_full};
 use super::space::PROBE_INTERVAL;
-use crate::base::planted::{Bug, planted};
+use crate::base::seeded::{Bug, seeded};
 
 /// What the handles ask of the log thread.
 pub(super) enum Command {
@@ -141,7 +141,7 @@ impl Writer {
     fn accept(&mut self, command: Command) -> Option<Done> {
         match command {
             Command::Stop(done) => return Some(done),
-            Command::Change(Item::Vote(_), done) if planted(Bug::NoVoteFsync) => done(Ok(())),
+            Command::Change(Item::Vote(_), done) if seeded(Bug::NoVoteFsync) => done(Ok(())),
             Command::Change(item, done) => {
                 self.queue.push_back(Queued::Item { item, serial: None });
                 self.queue.push_back(Queued::Done(done));

@@ -1,4 +1,4 @@
-//! Bytes to values, from every encoding that Redis ever wrote.
+//! Bytes to values, from every encoding that Redis has ever written.
 
 use bytes::Bytes;
 
@@ -10,18 +10,18 @@ use crate::data::types::{
     HashValue, ListValue, SetValue, SortedSetValue, StringValue, TypedValue, Value,
 };
 
-/// How a quicklist holds a node.
+/// How a node of a quicklist is stored.
 const NODE_PLAIN: usize = 1;
 const NODE_PACKED: usize = 2;
 
-/// Texts of scores stand for these at the length's place.
+/// First bytes of a score as text that mean NaN or an infinity instead of a length.
 const TEXT_NAN: u8 = 253;
 const TEXT_INFINITY: u8 = 254;
 const TEXT_NEGATIVE_INFINITY: u8 = 255;
 
 type Unpack = fn(&[u8]) -> Option<Vec<Bytes>>;
 
-/// The value; `None` if the type is unknown, anything contradicts, or there is no element.
+/// The value; `None` if the type is unknown, the content is inconsistent, or there is no element.
 pub(super) fn decode(content: &[u8], settings: &Settings) -> Option<Value> {
     let mut reader = Reader::new(content);
     let kind = reader.byte()?;
@@ -121,7 +121,7 @@ fn text_score(reader: &mut Reader<'_>) -> Option<f64> {
     }
 }
 
-/// Members and scores in turn.
+/// Members and scores alternately.
 fn packed_sorted_set(
     reader: &mut Reader<'_>,
     unpack: Unpack,

@@ -7,8 +7,8 @@ use crate::base::float::format_double;
 use crate::data::types::sorted_set::{Score, Scored};
 use crate::data::types::{HashValue, ListValue, SetValue, SortedSetValue, StringValue, TypedValue};
 
-/// Payloads made or accepted by a Redis 7.0, one an encoding, and what they hold there. (The one of
-/// version 11 is from the format's description.)
+/// Payloads written or accepted by Redis 7.0, one per encoding, and their content. (The one of
+/// version 11 is from the description of the format.)
 const PAYLOADS: &[(&str, &[u8], &str)] = &[
     ("string", b"\x00\x05hello\x0a\x00cr\xdfve4 \x0a", "string hello"),
     ("int16", b"\x00\xc190\x0a\x00\x9d\x94\xea'\x93\xfc\x08\xb9", "string 12345"),
@@ -147,7 +147,7 @@ fn restored(payload: &[u8]) -> Result<Value, RestoreError> {
     restore(payload, &Settings::default())
 }
 
-/// Gives damaged content a footer that fits, so that decoding is what must notice.
+/// Adds a valid footer to damaged content, so that the decoder must detect the damage.
 fn with_footer(content: &[u8]) -> Vec<u8> {
     let mut payload = content.to_vec();
     payload.extend_from_slice(&VERSION_READ_MAX.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Values to bytes, in the plainest encoding of each type: every release of Redis reads it and
+//! Values to bytes, in the simplest encoding of each type: every release of Redis reads it and
 //! chooses its own compact form.
 
 use super::kind;
@@ -60,7 +60,7 @@ fn write_length(out: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// A string, or the small integer that it spells.
+/// A string, or the small integer that it represents.
 fn write_string(out: &mut Vec<u8>, text: &[u8]) {
     let number = canonical_integer(text).and_then(|number| i32::try_from(number).ok());
     match number {

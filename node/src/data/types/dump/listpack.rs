@@ -6,7 +6,7 @@ use super::reader::{Reader, spelled};
 
 const END: u8 = 0xFF;
 
-/// The count that means "count them yourself".
+/// The count that means "unknown: count the elements".
 const COUNT_UNKNOWN: u16 = u16::MAX;
 
 /// The elements, numbers as text.
@@ -57,7 +57,7 @@ fn integer(first: u8, reader: &mut Reader<'_>) -> Option<i64> {
     }
 }
 
-/// How many bytes tell the length of an element to someone who walks backwards.
+/// The bytes of an element's length at its end, which is read when iterating backwards.
 const fn back_length_bytes(length: usize) -> usize {
     match length {
         0..0x80 => 1,

@@ -1,9 +1,9 @@
 //! LZF, the compression of long strings in RDB: runs of plain bytes, and copies of earlier output.
 
-/// What a byte of input can become at most: 3 bytes name a copy of 264.
+/// Maximum expansion of a byte of input: 3 bytes refer to a copy of 264.
 const EXPANSION_MAX: usize = 88;
 
-/// The `length` bytes that `packed` stands for; `None` if it stands for anything else.
+/// The `length` bytes that `packed` decompresses to; `None` if the result has another length.
 pub(super) fn decompress(packed: &[u8], length: usize) -> Option<Vec<u8>> {
     if length > packed.len().saturating_mul(EXPANSION_MAX) {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn decompress(packed: &[u8], length: usize) -> Option<Vec<u8>> {
             let low = take(&mut input, 1)?[0];
             let distance = usize::from(control & 0x1F) << 8 | usize::from(low);
             let start = out.len().checked_sub(distance + 1)?;
-            // A copy may reach into what it writes itself: byte by byte.
+            // A copy may overlap its own output, so it is made byte by byte.
             for at in start..start + run {
                 out.push(out[at]);
             }

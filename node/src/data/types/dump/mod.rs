@@ -1,8 +1,9 @@
-//! Values in the format of Redis' RDB files, which `DUMP` and `RESTORE` speak: a type byte, the
-//! content, the format's version and a checksum. Values move between Redis and us both ways.
+//! Values in the format of Redis's RDB files, which `DUMP` and `RESTORE` use: a type byte, the
+//! content, the version of the format and a checksum. Values can be moved between Redis and IronKV
+//! in both directions.
 //!
-//! What is restored comes from a client, so nothing in it is believed: every length is checked
-//! against what is there before anything is allocated.
+//! What is restored comes from a client and is not trusted: every length is checked against the
+//! remaining bytes before any allocation.
 
 mod decode;
 mod encode;
@@ -49,10 +50,10 @@ mod kind {
 /// Why a payload was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RestoreError {
-    /// Too short, from a newer version, or damaged on the way.
+    /// Too short, from a newer version, or damaged.
     #[error("payload version or checksum are wrong")]
     Footer,
-    /// Of a type we do not know, or its content contradicts itself.
+    /// Of an unknown type, or the content is inconsistent.
     #[error("payload content is malformed")]
     Content,
 }

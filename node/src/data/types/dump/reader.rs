@@ -5,11 +5,13 @@ use bytes::Bytes;
 use super::lzf;
 use crate::base::limits::RESTORED_BYTES_MAX;
 
-/// What is left of some bytes. Every method takes from the front; `None` if that is not there.
+/// The unread part of some bytes. Every method reads at the front; `None` if too few bytes are
+/// left.
 #[derive(Debug)]
 pub(super) struct Reader<'a> {
     rest: &'a [u8],
-    /// What strings may still unpack to, all together: compression lets a few bytes promise many.
+    /// Total number of bytes to which strings may still be decompressed: a few bytes can expand to
+    /// many.
     unpacked_left: usize,
 }
 
@@ -55,7 +57,7 @@ impl<'a> Reader<'a> {
         Some(i64::from(i32::from_le_bytes([0, low, middle, high]) >> 8))
     }
 
-    /// A number of elements; each of them takes a byte at least.
+    /// A number of elements, each of which takes at least one byte.
     pub(super) fn count(&mut self) -> Option<usize> {
         match self.length()? {
             Length::Plain(count) if count <= self.len() => Some(count),
@@ -63,7 +65,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number that is no element count.
+    /// A number that is not an element count.
     pub(super) fn number(&mut self) -> Option<usize> {
         match self.length()? {
             Length::Plain(number) => Some(number),
@@ -107,7 +109,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A number as the text that it stands for.
+/// A number as decimal text.
 pub(super) fn spelled(number: i64) -> Bytes {
     Bytes::copy_from_slice(itoa::Buffer::new().format(number).as_bytes())
 }

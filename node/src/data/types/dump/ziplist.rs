@@ -6,10 +6,10 @@ use super::reader::{Reader, spelled};
 
 const END: u8 = 0xFF;
 
-/// The first byte of a length of the element before that takes 5 bytes.
+/// First byte of a 5-byte length of the previous element.
 const LONG_BEFORE: u8 = 0xFE;
 
-/// The count that means "count them yourself".
+/// The count that means "unknown: count the elements".
 const COUNT_UNKNOWN: u16 = u16::MAX;
 
 /// The elements, numbers as text.

@@ -6,10 +6,10 @@ use super::reader::Reader;
 
 const END: u8 = 0xFF;
 
-/// The first byte of a length that takes 5 bytes.
+/// First byte of a 5-byte length.
 const LONG: u8 = 0xFE;
 
-/// Fields and values in turn.
+/// Fields and values alternately.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Bytes>> {
     let mut reader = Reader::new(bytes);
     // A count, but only of small maps.

@@ -180,7 +180,7 @@ fn a_size_class_limits_bytes() {
 }
 
 #[test]
-fn an_entry_weighs_what_the_listpack_specification_says() {
+fn an_entry_has_the_size_of_the_listpack_specification() {
     let cases: [(&[u8], usize); 12] = [
         (b"0", 2),
         (b"127", 2),

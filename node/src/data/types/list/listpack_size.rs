@@ -1,4 +1,4 @@
-//! What a list would weigh as one Redis listpack, which is what `list-max-listpack-size` limits.
+//! The size of a list as one Redis listpack, which `list-max-listpack-size` limits.
 
 use bytes::Bytes;
 
@@ -9,10 +9,10 @@ use crate::data::types::integer::canonical_integer;
 /// Header and end mark of an empty listpack.
 const EMPTY_BYTES: usize = 7;
 
-/// Byte limits for -1 to -5; Redis' default, -2, is 8 KiB.
+/// Byte limits for -1 to -5; Redis's default, -2, is 8 KiB.
 const SIZE_CLASS_BYTES: [usize; 5] = [4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10];
 
-/// A limit by count still never lets a listpack pass this size.
+/// With a limit by count, a listpack still never exceeds this size.
 const SAFE_BYTES_MAX: usize = 8 << 10;
 
 /// Elements and bytes of a list.
@@ -45,13 +45,13 @@ impl Footprint {
         Self { count: list.len(), bytes: EMPTY_BYTES + list.listpack_bytes }
     }
 
-    /// After elements are added. Counts only their content, as Redis does at this point.
+    /// The size after elements are added. Counts only their content, as Redis does at this point.
     pub(super) fn with(self, added: &[Bytes]) -> Self {
         let bytes: usize = added.iter().map(Bytes::len).sum();
         Self { count: self.count + added.len(), bytes: self.bytes + bytes }
     }
 
-    /// Whether one listpack may not hold this.
+    /// Whether this is too large for one listpack.
     pub(super) fn exceeds(self, settings: &Settings) -> bool {
         match Limit::of(settings) {
             Limit::Bytes(limit) => self.bytes > limit,
@@ -59,7 +59,7 @@ impl Footprint {
         }
     }
 
-    /// Whether half of what one listpack may hold is enough for this.
+    /// Whether this fits into half of the maximum of one listpack.
     pub(super) fn is_within_half(self, settings: &Settings) -> bool {
         match Limit::of(settings) {
             Limit::Bytes(limit) => self.bytes <= limit / 2,
@@ -68,7 +68,7 @@ impl Footprint {
     }
 }
 
-/// Bytes of one listpack entry (Redis' listpack specification): encoding, content, back length.
+/// Bytes of one listpack entry (Redis's listpack specification): encoding, content, back length.
 pub(super) fn entry_bytes(member: &[u8]) -> usize {
     let body = match canonical_integer(member) {
         Some(0..=127) => 1,

@@ -23,7 +23,7 @@ pub enum ListEnd {
     Tail,
 }
 
-/// How a list is held; part of the replicated state, so a checkpoint keeps it.
+/// How a list is stored; part of the replicated state, so a checkpoint contains it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListEncoding {
     /// One compact sequence.
@@ -32,12 +32,12 @@ pub enum ListEncoding {
     Quicklist,
 }
 
-/// A `list` value. Never changes cost with its length, except for work proportional to the elements
-/// a command names.
+/// A `list` value. The cost of a change does not depend on the length, only on the number of
+/// elements in the command.
 #[derive(Debug, Clone)]
 pub struct ListValue {
     storage: Storage,
-    /// What Redis would need for the elements in one listpack; decides the encoding.
+    /// The size of the elements in one listpack; it decides the encoding.
     listpack_bytes: usize,
     /// Sum of the elements' lengths.
     content_bytes: usize,
@@ -49,7 +49,7 @@ enum Storage {
     Chunked(Tree<Item>),
 }
 
-/// A tree element without a key: its place is its rank.
+/// A tree element without a key: its rank is its position.
 #[derive(Debug, Clone)]
 struct Item(Bytes);
 
@@ -61,11 +61,11 @@ impl Element for Item {
     }
 }
 
-/// Heap bytes of one element beside its content: the handle and the allocation's header.
+/// Heap bytes of one element besides its content: the handle and the header of the allocation.
 const ELEMENT_OVERHEAD_BYTES: usize = size_of::<Bytes>() + 16;
 
 impl ListValue {
-    /// From elements in order, in the encoding that `settings` asks for.
+    /// From elements in order, in the encoding that `settings` selects.
     pub fn from_members(members: impl IntoIterator<Item = Bytes>, settings: &Settings) -> Self {
         let mut list = Self::from_stored(ListEncoding::Listpack, members);
         if Footprint::of(&list).exceeds(settings) {
@@ -74,7 +74,7 @@ impl ListValue {
         list
     }
 
-    /// From elements in order, in a given encoding: what a checkpoint or snapshot says.
+    /// From elements in order, in a given encoding, for checkpoints and snapshots.
     pub fn from_stored(encoding: ListEncoding, members: impl IntoIterator<Item = Bytes>) -> Self {
         let mut list = Self::default();
         let mut count = |member: &Bytes| {
@@ -89,7 +89,7 @@ impl ListValue {
         list
     }
 
-    /// How the list is held.
+    /// How the list is stored.
     pub const fn stored_encoding(&self) -> ListEncoding {
         match self.storage {
             Storage::Packed(_) => ListEncoding::Listpack,
@@ -134,7 +134,7 @@ impl ListValue {
         }
     }
 
-    /// Adds copies of `members` at one end, one after another, so that the last one ends outermost.
+    /// Adds copies of `members` at one end, one after another: the last one is outermost.
     pub fn push(&mut self, end: ListEnd, members: &[Bytes], settings: &Settings) {
         self.grow(members, settings);
         for member in members {
@@ -149,7 +149,7 @@ impl ListValue {
         }
     }
 
-    /// Takes up to `count` elements from one end, outermost first.
+    /// Removes up to `count` elements at one end and returns them, outermost first.
     pub fn pop(&mut self, end: ListEnd, count: usize, settings: &Settings) -> Vec<Bytes> {
         let (len, count) = (self.len(), count.min(self.len()));
         let (range, popped) = match end {
@@ -193,7 +193,7 @@ impl ListValue {
         }
     }
 
-    /// Removes up to `limit` elements equal to `member`, searching from `end`; how many it removed.
+    /// Removes up to `limit` elements equal to `member`, searching from `end`; returns the number.
     pub fn remove_equal(
         &mut self,
         end: ListEnd,
@@ -210,7 +210,7 @@ impl ListValue {
                 self.iter().enumerate().rev().filter(equal).map(|(i, _)| i).take(limit).collect()
             }
         };
-        // From the tail on, so that an index stays right while others are removed.
+        // From the tail on, so that the other indexes stay valid during the removal.
         indexes.sort_unstable_by(|a, b| b.cmp(a));
         self.remove_indexes(&indexes);
         self.shrink(settings);
@@ -224,7 +224,7 @@ impl ListValue {
         self.shrink(settings);
     }
 
-    /// Removes elements by index, given in falling order.
+    /// Removes elements by index, given in descending order.
     fn remove_indexes(&mut self, indexes: &[usize]) {
         for &index in indexes {
             let removed = match &mut self.storage {
@@ -266,7 +266,7 @@ impl ListValue {
         self.content_bytes -= member.len();
     }
 
-    /// Before elements are added: a list that would pass the limit becomes large.
+    /// Before elements are added: a list that would exceed the limit becomes large.
     fn grow(&mut self, added: &[Bytes], settings: &Settings) {
         if matches!(self.storage, Storage::Packed(_))
             && Footprint::of(self).with(added).exceeds(settings)
@@ -275,8 +275,8 @@ impl ListValue {
         }
     }
 
-    /// After elements are gone: a large list becomes small again at half the limit, so that it does
-    /// not go back and forth.
+    /// After elements were removed: a large list becomes small again at half the limit, so that it
+    /// does not alternate.
     fn shrink(&mut self, settings: &Settings) {
         if let Storage::Chunked(tree) = &self.storage
             && Footprint::of(self).is_within_half(settings)

@@ -9,9 +9,9 @@ use crate::data::types::integer::canonical_integer;
 /// A member: a number in an integer set, else a byte string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Member<'a> {
-    /// Spelled in decimal when answered.
+    /// Returned in decimal.
     Integer(i64),
-    /// As it is.
+    /// The member itself.
     Text(&'a Bytes),
 }
 
@@ -26,7 +26,7 @@ impl Member<'_> {
         }
     }
 
-    /// The number that the member is or spells.
+    /// The number that the member is or represents.
     pub(super) fn integer(self) -> Option<i64> {
         match self {
             Self::Integer(number) => Some(number),
@@ -34,7 +34,7 @@ impl Member<'_> {
         }
     }
 
-    /// The byte string, to look at.
+    /// The byte string, borrowed where possible.
     pub(super) fn text(&self) -> Cow<'_, [u8]> {
         match self {
             Self::Integer(number) => {

@@ -15,13 +15,13 @@ use crate::base::hash::stable_hash;
 use crate::data::keyspace::Settings;
 use crate::data::tree::Tree;
 
-/// How a set is held; part of the replicated state (a random member is chosen by its place), so a
-/// checkpoint keeps it. Conversions go only forward.
+/// How a set is stored. It is part of the replicated state (a random member is chosen by its
+/// position), so a checkpoint contains it. Conversions go only forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SetEncoding {
     /// Sorted integers.
     IntSet,
-    /// Few short members in the order they were added.
+    /// Few short members, in the order in which they were added.
     Listpack,
     /// Any members, ordered by hash.
     HashTable,
@@ -31,7 +31,7 @@ pub enum SetEncoding {
 #[derive(Debug, Clone)]
 pub struct SetValue {
     storage: Storage,
-    /// Sum of the members' lengths, of those stored as text.
+    /// Sum of the lengths of the members that are stored as text.
     content_bytes: usize,
 }
 
@@ -42,11 +42,11 @@ enum Storage {
     Hashed(Tree<HashedMember>),
 }
 
-/// Heap bytes of one text member beside its content.
+/// Heap bytes of one text member besides its content.
 const MEMBER_OVERHEAD_BYTES: usize = size_of::<HashedMember>() + 16;
 
 impl SetValue {
-    /// From members in order (doubles are dropped), in the encoding that `settings` asks for.
+    /// From members in order (duplicates are dropped), in the encoding that `settings` selects.
     pub fn from_members(members: impl IntoIterator<Item = Bytes>, settings: &Settings) -> Self {
         let members: Vec<Bytes> = members.into_iter().collect();
         if members.len()
@@ -67,7 +67,7 @@ impl SetValue {
         set
     }
 
-    /// For more members than any small encoding holds, unless there are many doubles.
+    /// For more members than fit into a small encoding, unless there are many duplicates.
     fn from_many(members: Vec<Bytes>, settings: &Settings) -> Self {
         let mut hashed: Vec<HashedMember> = members.into_iter().map(HashedMember::new).collect();
         hashed.sort_unstable_by(|a, b| a.order(b.hash, &b.member));
@@ -82,8 +82,8 @@ impl SetValue {
         Self { storage: Storage::Hashed(hashed.into_iter().collect()), content_bytes }
     }
 
-    /// From distinct members in the order [`SetValue::iter`] gave them, in a given encoding: what a
-    /// checkpoint or snapshot says. `None` if they do not fit the encoding or are out of order.
+    /// From distinct members in the order of [`SetValue::iter`], in a given encoding, for
+    /// checkpoints and snapshots. `None` if they do not fit the encoding or are out of order.
     pub fn from_stored(
         encoding: SetEncoding,
         members: impl IntoIterator<Item = Bytes>,
@@ -113,7 +113,7 @@ impl SetValue {
         Some(Self { storage, content_bytes })
     }
 
-    /// How the set is held.
+    /// How the set is stored.
     pub const fn stored_encoding(&self) -> SetEncoding {
         match self.storage {
             Storage::Integers(_) => SetEncoding::IntSet,
@@ -151,7 +151,7 @@ impl SetValue {
         }
     }
 
-    /// The member at a place in the set's own order.
+    /// The member at a position in the set's own order.
     pub fn get(&self, index: usize) -> Option<Member<'_>> {
         match &self.storage {
             Storage::Integers(numbers) => numbers.get(index).copied().map(Member::Integer),
@@ -183,7 +183,8 @@ impl SetValue {
         }
     }
 
-    /// Adds a copy of `member`; false if it was there. Converts the set when it passes a threshold.
+    /// Adds a copy of `member`; false if it was there. Converts the set when it exceeds a
+    /// threshold.
     pub fn add(&mut self, member: &[u8], settings: &Settings) -> bool {
         if let Storage::Integers(numbers) = &mut self.storage {
             if let Some(number) = canonical_integer(member) {
@@ -241,7 +242,7 @@ impl SetValue {
         removed
     }
 
-    /// Takes the member at a place in the set's own order, which must be below the length.
+    /// Removes the member at a position in the set's own order, which must be below the length.
     pub fn remove_at(&mut self, index: usize) -> Bytes {
         let removed = match &mut self.storage {
             Storage::Integers(numbers) => {
@@ -254,7 +255,7 @@ impl SetValue {
         removed
     }
 
-    /// Chooses how an empty set is held before `count` members, `first` among them, are added.
+    /// Chooses the encoding of an empty set before `count` members, including `first`, are added.
     pub fn prepare(&mut self, first: &[u8], count: usize, settings: &Settings) {
         let numbers = canonical_integer(first).is_some();
         if numbers && count <= limit(settings.set_max_intset_entries) {
@@ -266,7 +267,7 @@ impl SetValue {
         }
     }
 
-    /// Converts the set if `len` members would be too many for how it is held.
+    /// Converts the set if `len` members are too many for its encoding.
     pub fn expect_len(&mut self, len: usize, settings: &Settings) {
         let max = match self.storage {
             Storage::Integers(_) => limit(settings.set_max_intset_entries),
@@ -289,7 +290,7 @@ impl SetValue {
         }
     }
 
-    /// The encoding that holds one more member when the longest one has `longest_bytes`.
+    /// The encoding for one more member when the longest one has `longest_bytes`.
     fn encoding_with(&self, longest_bytes: usize, settings: &Settings) -> SetEncoding {
         let few = self.len() < limit(settings.set_max_listpack_entries);
         match few && longest_bytes <= limit(settings.set_max_listpack_value) {
@@ -299,7 +300,7 @@ impl SetValue {
     }
 
     fn longest_number(&self) -> usize {
-        // The longest spelling is at one end, because the numbers are sorted.
+        // The longest number is at one end, because the numbers are sorted.
         let ends = [self.get(0), self.get(self.len().saturating_sub(1))];
         ends.iter().flatten().map(|member| member.text().len()).max().unwrap_or(0)
     }

@@ -92,7 +92,7 @@ proptest! {
     }
 
     #[test]
-    fn a_scan_returns_all_that_stays_whatever_comes_and_goes(
+    fn a_scan_returns_all_members_that_stay_while_others_change(
         stays in prop::collection::btree_set(0_u16..2000, 100..400),
         moves in prop::collection::vec((0_u16..2000, any::<bool>()), 200),
         count in 1_usize..40,

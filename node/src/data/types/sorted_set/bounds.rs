@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub enum ScoreBound {
     /// This score belongs to the range.
     Inclusive(f64),
-    /// `(`: it does not.
+    /// `(`: this score does not belong to the range.
     Exclusive(f64),
 }
 
@@ -38,7 +38,7 @@ pub enum LexBound {
     Highest,
     /// `[`: this member belongs to the range.
     Inclusive(Bytes),
-    /// `(`: it does not.
+    /// `(`: this member does not belong to the range.
     Exclusive(Bytes),
 }
 

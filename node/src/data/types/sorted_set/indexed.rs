@@ -24,7 +24,7 @@ struct MemberScore {
     score: Score,
 }
 
-/// Heap bytes of one member beside its content.
+/// Heap bytes of one member besides its content.
 pub(super) const OVERHEAD_BYTES: usize = size_of::<Scored>() + size_of::<MemberScore>() + 32;
 
 impl Element for Scored {
@@ -61,12 +61,12 @@ impl Indexed {
         found.map(|entry| entry.score)
     }
 
-    /// Adds a copy of `member` or gives it a new score; the score it had.
+    /// Adds a copy of `member` or changes its score; returns the previous score.
     pub(super) fn insert(&mut self, member: &[u8], score: Score) -> Option<Score> {
         let hash = stable_hash(member);
         let entry = self.by_member.find_hashed_mut(hash, |key| key.order(hash, member));
         let old = entry.map(|entry| {
-            // An equal score may differ in the sign of zero; the first one stays.
+            // An equal score may differ in the sign of zero; the first one is kept.
             let new = if entry.score == score { entry.score } else { score };
             std::mem::replace(&mut entry.score, new)
         });
@@ -116,7 +116,7 @@ impl Indexed {
         Some((rank, score))
     }
 
-    /// How many members come before the first one for which `is_past` is true.
+    /// Number of members before the first one for which `is_past` is true.
     pub(super) fn partition_point(&self, is_past: impl Fn(&Scored) -> bool) -> usize {
         let compare = |key: &Scored| match is_past(key) {
             true => Ordering::Greater,

@@ -17,7 +17,7 @@ pub use self::score::Score;
 use super::{TypedValue, conversions};
 use crate::data::keyspace::Settings;
 
-/// How a sorted set is held. Conversions go only forward.
+/// How a sorted set is stored. Conversions go only forward.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SortedSetEncoding {
     /// Few short members.
@@ -29,14 +29,14 @@ pub enum SortedSetEncoding {
 /// A member and its score.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scored {
-    /// Orders first.
+    /// The first order.
     pub score: Score,
-    /// Orders members of equal score.
+    /// The order of members with equal scores.
     pub member: Bytes,
 }
 
 impl Scored {
-    /// Where this member stands in relation to another one.
+    /// How this member compares to another one.
     fn order(&self, score: Score, member: &[u8]) -> Ordering {
         self.score.cmp(&score).then_with(|| self.member.as_ref().cmp(member))
     }
@@ -58,18 +58,19 @@ enum Storage {
 }
 
 impl SortedSetValue {
-    /// From members in any order (the last of doubles counts), in the encoding that `settings` asks
-    /// for.
+    /// From members in any order (the last of duplicates counts), in the encoding that `settings`
+    /// selects.
     pub fn from_members(members: impl IntoIterator<Item = Scored>, settings: &Settings) -> Self {
         let mut members: Vec<Scored> = members.into_iter().collect();
-        // A stable sort keeps doubles in their order, and the reversal makes the last one win.
+        // A stable sort keeps the order of duplicates, and because of the reversal the last one
+        // wins.
         members.reverse();
         members.sort_by(|a, b| a.member.cmp(&b.member));
         members.dedup_by(|a, b| a.member == b.member);
         Self::from_distinct(members, settings)
     }
 
-    /// From distinct members in any order, in the encoding that `settings` asks for.
+    /// From distinct members in any order, in the encoding that `settings` selects.
     pub fn from_distinct(mut members: Vec<Scored>, settings: &Settings) -> Self {
         members.sort_unstable_by(|a, b| a.order(b.score, &b.member));
         let longest = members.iter().map(|scored| scored.member.len()).max().unwrap_or(0);
@@ -81,8 +82,8 @@ impl SortedSetValue {
         Self { storage, content_bytes }
     }
 
-    /// From distinct members in the order [`SortedSetValue::iter`] gave them, in a given encoding:
-    /// what a checkpoint or snapshot says. `None` if they are out of order.
+    /// From distinct members in the order of [`SortedSetValue::iter`], in a given encoding, for
+    /// checkpoints and snapshots. `None` if they are out of order.
     pub fn from_stored(
         encoding: SortedSetEncoding,
         members: impl IntoIterator<Item = Scored>,
@@ -99,7 +100,7 @@ impl SortedSetValue {
         Some(Self { storage, content_bytes })
     }
 
-    /// How the sorted set is held.
+    /// How the sorted set is stored.
     pub const fn stored_encoding(&self) -> SortedSetEncoding {
         match self.storage {
             Storage::Packed(_) => SortedSetEncoding::Listpack,
@@ -174,7 +175,7 @@ impl SortedSetValue {
         start..end.max(start)
     }
 
-    /// Adds a copy of `member` or gives it a new score; the score it had.
+    /// Adds a copy of `member` or changes its score; returns the previous score.
     pub fn insert(&mut self, member: &[u8], score: Score, settings: &Settings) -> Option<Score> {
         if let Storage::Packed(members) = &mut self.storage {
             if let Some(at) = find(members, member) {
@@ -202,7 +203,7 @@ impl SortedSetValue {
         old
     }
 
-    /// Removes a member; the score it had.
+    /// Removes a member; returns its score.
     pub fn remove(&mut self, member: &[u8]) -> Option<Score> {
         let removed = match &mut self.storage {
             Storage::Packed(members) => {
@@ -262,7 +263,7 @@ fn insert_sorted(members: &mut Vec<Scored>, added: Scored) {
     members.insert(at, added);
 }
 
-/// As the small encoding stores it.
+/// The member as the small encoding stores it.
 fn packed(scored: Scored) -> Scored {
     Scored { score: scored.score.without_negative_zero(), ..scored }
 }

@@ -12,7 +12,7 @@ impl Score {
         (!score.is_nan()).then_some(Self(score))
     }
 
-    /// With -0.0 made 0.0, as it is in a Redis listpack, where whole scores are integers.
+    /// Replaces -0.0 by 0.0, as in a Redis listpack, where whole scores are integers.
     pub(super) fn without_negative_zero(self) -> Self {
         Self(self.0 + 0.0)
     }

@@ -141,7 +141,7 @@ fn zeros_are_equal_and_infinities_are_at_the_ends() {
         let mut set = of(&members, &settings(entries));
         let order: Vec<&[u8]> = set.iter().map(|scored| scored.member.as_ref()).collect();
         assert_eq!(order, [b"z", b"a", b"b", b"0"]);
-        // An equal score is no change, and only the large encoding knows a negative zero.
+        // An equal score is no change, and only the large encoding stores a negative zero.
         set.insert(b"b", Score::new(0.0).unwrap(), &settings(entries));
         assert_eq!(set.score(b"b").unwrap().get().is_sign_negative(), entries == 0);
     }
@@ -161,7 +161,7 @@ fn encodings_follow_the_thresholds_one_way() {
 }
 
 #[test]
-fn doubles_and_disorder_are_settled_or_refused_when_loading() {
+fn duplicates_and_a_wrong_order_are_repaired_or_refused_when_loading() {
     let scored = |member: &'static str, score| Scored {
         score: Score::new(score).unwrap(),
         member: Bytes::from(member),

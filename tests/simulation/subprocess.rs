@@ -1,5 +1,6 @@
-//! One seed, one process. tokio drops the tasks of a crashed node in an order that depends on how
-//! many tasks the process ever started, so a run beside or after another would not be the same run.
+//! One process per seed. tokio drops the tasks of a crashed node in an order that depends on the
+//! number of tasks that the process has ever started, so a second run in the same process would not
+//! be the same run.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -14,27 +15,27 @@ const OPERATIONS_MIN: usize = 100;
 
 /// In the process of one seed: the seed.
 const SEED: &str = "IRONKV_SIMULATION_THIS_SEED";
-/// In the process of one seed: the file that takes the trace.
+/// In the process of one seed: the file for the trace.
 const TRACE: &str = "IRONKV_SIMULATION_TRACE";
 
-/// A seed that runs in a process of its own.
+/// A seed that runs in its own process.
 pub(crate) struct Run {
     child: Child,
     trace: PathBuf,
 }
 
-/// What a run gave.
+/// The result of a run.
 pub(crate) struct Ended {
     /// A line about it.
     pub(crate) summary: String,
-    /// Whether all went well.
+    /// Whether no check failed.
     pub(crate) good: bool,
-    /// Where its trace is, for whoever is interested.
+    /// Where its trace is.
     pub(crate) trace: PathBuf,
 }
 
 impl Run {
-    /// Starts a run; `label` tells its trace from those of other runs of the seed.
+    /// Starts a run; `label` distinguishes its trace from those of other runs of the seed.
     pub(crate) fn start(test: &str, seed: u64, label: &str) -> io::Result<Self> {
         let trace = std::env::temp_dir()
             .join(format!("ironkv-simulation-{seed}-{label}-{}.txt", std::process::id()));
@@ -59,7 +60,7 @@ impl Run {
     }
 }
 
-/// In the process of one seed: runs it and answers true.
+/// In the process of one seed: runs it and returns true.
 pub(crate) fn is_one_seed() -> bool {
     let (Some(seed), Ok(trace)) = (number(SEED), std::env::var(TRACE)) else { return false };
     let outcome = simulate(seed);

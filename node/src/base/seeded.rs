@@ -1,16 +1,16 @@
-//! Bugs that are put in on purpose, to see the tests catch them. They exist only with the cargo
-//! feature `planted-bugs`, and then one at a time: the one that the environment names. Without the
-//! feature every question below is a constant `false`, and nothing of a bug is left in the program.
+//! Bugs that are compiled in on purpose, to prove that the tests find them. They exist only with
+//! the cargo feature `seeded-bugs`, and the environment enables at most one. Without the feature,
+//! [`seeded`] is a constant `false`, and the program contains no code of a bug.
 
-/// The variable that names the bug, such as `bug-double-apply`. Those that begin with `IRONKV_` are
-/// configuration.
-#[cfg(feature = "planted-bugs")]
-const VARIABLE: &str = "PLANTED_BUG";
+/// The variable that names the bug, such as `bug-double-apply`. Variables that begin with `IRONKV_`
+/// are configuration.
+#[cfg(feature = "seeded-bugs")]
+const VARIABLE: &str = "SEEDED_BUG";
 
-/// What can be made wrong.
+/// The bugs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bug {
-    /// A leader answers read barriers without asking anybody whether it still leads.
+    /// A leader answers read barriers without asking other nodes whether it still leads.
     SkipReadIndex,
     /// The read index, and the leader's own reads, cover what the leader has applied, but not what
     /// a follower may have applied and shown before it.
@@ -31,71 +31,71 @@ pub enum Bug {
     DivergeSilently,
     /// A received snapshot moves the log index but not the keys.
     StaleSnapshot,
-    /// A start flushes the end of the log without writing it again.
+    /// A start flushes the end of the log but does not write it again.
     TrustPageCache,
-    /// The log never marks what is flushed.
+    /// The log never records what is flushed.
     TornTailHidesDamage,
-    /// A node takes a status code for the news of its removal.
+    /// A node takes a status code for a message that it was removed.
     RemovalByStatus,
-    /// A leader whose disk hangs goes on leading.
+    /// A leader whose disk hangs keeps its leadership.
     HungDiskLeads,
-    /// A node drops entries that it has applied when a leader says so.
+    /// A node drops entries that it has applied when a leader asks for it.
     TruncateApplied,
-    /// A leader goes on counting what a follower acknowledged and then lost.
+    /// A leader still counts what a follower acknowledged and then lost.
     ReversionIgnored,
-    /// A message from a leader makes the state count as fresh, whatever is applied.
+    /// A message from a leader makes the state count as fresh, even if entries are missing.
     StaleReadByContact,
     /// WAIT counts nodes to which an entry was sent.
     WaitCountsSent,
-    /// WAIT waits for what other clients have written, too.
+    /// WAIT also waits for the writes of other clients.
     WaitForOthersWrites,
     /// Apply takes the time from the clock of its own node.
     TtlLocalClock,
-    /// A forwarded request whose fate is unknown is sent again to the next leader.
+    /// A forwarded request whose outcome is unknown is sent again to the next leader.
     ResendUnknown,
-    /// A request is proposed although its client has given it up.
+    /// A request is proposed although its client has given up.
     AbandonedProposed,
-    /// Every entry under way evicts for the whole excess of memory.
+    /// Every entry in flight evicts for the whole excess of memory.
     EvictPerEntryInFlight,
-    /// The raft thread looks for expired keys itself.
+    /// The raft thread itself searches for expired keys.
     ExpiryOnRaftThread,
-    /// The log behind a checkpoint is kept by the number of its entries.
+    /// How much log remains behind a checkpoint depends on the number of entries.
     LogKeptByCount,
-    /// A checkpoint that finds no room ends the process.
+    /// A checkpoint that does not fit on the disk ends the process.
     FullDiskFatal,
-    /// A piece of a snapshot whose beginning is gone is written behind zeros.
+    /// A piece of a snapshot whose beginning is missing is written after zeros.
     SnapshotExtendsHole,
-    /// The core is given a snapshot that was not checked.
+    /// The consensus core receives a snapshot that was not checked.
     SnapshotUnchecked,
-    /// A leader stamps entries with its own clock, whatever the others' say.
+    /// A leader stamps entries with its own clock and ignores the clocks of the others.
     UnboundedStamp,
     /// A follower compares deadlines with its own clock.
     FollowerClockReads,
-    /// A read does not look at the stamps of entries that are on their way.
+    /// A read ignores the stamps of entries that are in flight.
     ReadPastStamps,
-    /// Entries with stamps from before come behind the one that sets the time back.
+    /// Entries with older stamps come after the entry that sets the time back.
     ResetOvertaken,
-    /// A leader relies on the lease of its own settings, whatever those of the others are.
+    /// A leader relies on the lease of its own settings and ignores those of the others.
     LeaseOfOwnConfig,
-    /// The time for which a machine was suspended does not make its state older.
+    /// The time for which a machine was suspended does not count for the age of its state.
     FreshnessStandsStill,
     /// A leader does not notice that its machine was suspended.
     SuspensionUnnoticed,
     /// A checkpoint is begun while a part of a request is applied.
     CheckpointInRequest,
-    /// A node with a wrong clock never stands for election.
+    /// A node with a wrong clock never starts an election.
     ClockBarsForever,
-    /// A leader goes on sending a checkpoint that has decayed.
+    /// A leader still sends a checkpoint that has decayed.
     DamagedCheckpointKept,
-    /// A copy or an old state of a directory is taken for the node itself.
+    /// A copy or an old state of a directory is accepted as the node itself.
     IncarnationIgnored,
     /// A start takes its membership from what the core reports before it has read the log.
     AloneByFirstReport,
 }
 
 impl Bug {
-    /// Its name in the environment and in `tests/planted.txt`.
-    #[cfg(feature = "planted-bugs")]
+    /// Its name in the environment and in `tests/seeded.txt`.
+    #[cfg(feature = "seeded-bugs")]
     const fn name(self) -> &'static str {
         match self {
             Self::SkipReadIndex => "bug-skip-read-index",
@@ -142,16 +142,16 @@ impl Bug {
     }
 }
 
-/// Whether this bug is to be felt.
-#[cfg(feature = "planted-bugs")]
-pub fn planted(bug: Bug) -> bool {
+/// Whether this bug is enabled.
+#[cfg(feature = "seeded-bugs")]
+pub fn seeded(bug: Bug) -> bool {
     use std::sync::LazyLock;
     static PICKED: LazyLock<Option<String>> = LazyLock::new(|| std::env::var(VARIABLE).ok());
     PICKED.as_deref() == Some(bug.name())
 }
 
-/// Whether this bug is to be felt: never, in this build.
-#[cfg(not(feature = "planted-bugs"))]
-pub const fn planted(_: Bug) -> bool {
+/// Whether this bug is enabled: never in this build.
+#[cfg(not(feature = "seeded-bugs"))]
+pub const fn seeded(_: Bug) -> bool {
     false
 }

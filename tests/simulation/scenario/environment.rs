@@ -1,4 +1,5 @@
-//! The doors of a simulated node: turmoil's network, tasks for threads, a clock that can be wrong.
+//! The environment of a simulated node: turmoil's network, tasks as threads, a clock that can be
+//! wrong.
 
 use std::future::poll_fn;
 use std::io;
@@ -23,7 +24,7 @@ use crate::trace::{Trace, Traced};
 /// Wall time at which every simulation begins: 2026-01-01, so that traces do not depend on today.
 const EPOCH_US: u64 = 1_767_225_600_000_000;
 
-/// turmoil's network, with a note of all that is sent.
+/// turmoil's network, with a record of everything that is sent.
 pub(crate) struct SimulatedNet(pub(crate) Trace);
 
 impl Net for SimulatedNet {
@@ -38,7 +39,7 @@ impl Net for SimulatedNet {
     fn listen(&self, address: String) -> BoxFuture<'static, io::Result<Box<dyn Listener>>> {
         let trace = self.0.clone();
         Box::pin(async move {
-            // A simulated host has one address; it listens on its port whatever its name.
+            // A simulated host has one address; it listens on its port under any name.
             let port = address.rsplit_once(':').map_or("0", |(_, port)| port);
             let listener = TcpListener::bind(format!("0.0.0.0:{port}")).await?;
             Ok(Box::new(SimulatedListener(listener, trace)) as Box<dyn Listener>)
@@ -69,7 +70,7 @@ pub(crate) struct SimulatedThreads {
 }
 
 impl SimulatedThreads {
-    /// From now on the apply thread waits up to this long before each time that it goes on.
+    /// From now on the apply thread waits up to this long before each step.
     pub(crate) fn let_apply_lag(&self, ms_max: u64) {
         self.apply_lag_ms_max.store(ms_max, Ordering::Relaxed);
     }
@@ -85,7 +86,7 @@ impl SimulatedThreads {
     }
 }
 
-/// Lets the future go on once; when it is not at its end, waits until it is woken again.
+/// Polls the future once; when it is not complete, waits until it is woken again.
 async fn poll_once(main: &mut LocalBoxFuture<'static, ()>) -> Poll<()> {
     let mut polled = false;
     poll_fn(|context| {
@@ -108,7 +109,7 @@ impl Threads for SimulatedThreads {
             } else {
                 main().await;
             }
-            // Nobody may be waiting: that is no error.
+            // The receiver may have been dropped: that is no error.
             let _ = ended.send(());
         });
         wait
@@ -119,9 +120,9 @@ impl Threads for SimulatedThreads {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SimulatedClock {
     skew_us: Arc<AtomicI64>,
-    /// What the clock gains in a second, microseconds.
+    /// Gain of the clock per second, microseconds.
     drift_us: Arc<AtomicI64>,
-    /// Since when, microseconds of the simulation.
+    /// Start of the drift, microseconds of the simulation.
     drifts_since_us: Arc<AtomicU64>,
     suspended_us: Arc<AtomicU64>,
 }
@@ -139,7 +140,7 @@ impl SimulatedClock {
         self.drifts_since_us.store(self.awake_us(), Ordering::Relaxed);
     }
 
-    /// The machine was suspended for so long a moment ago, as far as its clocks tell.
+    /// Lets the clocks show that the machine has just been suspended for this time.
     pub(crate) fn suspend(&self, duration: Duration) {
         self.suspended_us.fetch_add(duration.as_micros() as u64, Ordering::Relaxed);
     }
