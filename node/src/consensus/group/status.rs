@@ -29,7 +29,7 @@ impl Parts {
     pub(super) async fn wait_to_hear_leader(&self) {
         let heartbeat = Duration::from_millis(self.own.config.load().raft.heartbeat_ms);
         let mut leadership = self.cluster.leadership.leadership.subscribe();
-        let patience = self.own.config.load().raft.leader_patience();
+        let timeout = self.own.config.load().raft.leader_patience();
         let has_ended = || self.own.lifetime.ended.borrow().is_some();
         let takes_part = || self.cluster.raft.core().is_some() && !has_ended();
         let heard = async {
@@ -38,7 +38,7 @@ impl Parts {
                 let _ = tokio::time::timeout(heartbeat, leadership.changed()).await;
             }
         };
-        let _ = tokio::time::timeout(patience, heard).await;
+        let _ = tokio::time::timeout(timeout, heard).await;
     }
 }
 

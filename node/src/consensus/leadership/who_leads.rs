@@ -68,8 +68,8 @@ impl LeadershipState {
     pub(crate) async fn wait_for_leader(&self) -> Option<NodeId> {
         let mut leadership = self.leadership.subscribe();
         let known = leadership.wait_for(|now| now.leader.is_some());
-        let patience = self.config.load().raft.leader_patience();
-        let found = tokio::time::timeout(patience, known).await;
+        let timeout = self.config.load().raft.leader_patience();
+        let found = tokio::time::timeout(timeout, known).await;
         found.ok()?.ok()?.leader
     }
 

@@ -49,13 +49,13 @@ impl Transfers {
         if let Some(now) = self.raft.metrics().filter(|now| now.state == ServerState::Leader) {
             self.leadership.gate.close_for(now.vote.leader_id);
         }
-        let patience = self.config.load().raft.leader_patience();
+        let timeout = self.config.load().raft.leader_patience();
         let mut leadership = self.leadership.leadership.subscribe();
         let next =
             leadership.wait_for(|now| now.term > metrics.current_term && now.leader.is_some());
         // The successor may be slow to flush what it lacks; then whoever notices the silence
         // stands.
-        let now = match tokio::time::timeout(patience * 2, next).await {
+        let now = match tokio::time::timeout(timeout * 2, next).await {
             Ok(Ok(now)) => *now,
             _ => return Err(ChangeError::Unknown),
         };

@@ -172,8 +172,8 @@ impl Lane {
                 futures::stream::iter(std::iter::repeat_n(request, copies))
             })
         };
-        let patience = streams.sizes.config.load().raft.leader_patience();
-        let opened = tokio::time::timeout(patience, client.forward(requests)).await;
+        let timeout = streams.sizes.config.load().raft.leader_patience();
+        let opened = tokio::time::timeout(timeout, client.forward(requests)).await;
         let mut answers = match opened {
             Ok(Ok(answers)) => answers.into_inner(),
             Ok(Err(status)) => {
