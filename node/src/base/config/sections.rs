@@ -168,6 +168,12 @@ impl RaftConfig {
         Duration::from_millis(self.leader_patience_ms())
     }
 
+    /// How long a leader may be without an answer of a majority until it reports no leader: by then
+    /// the others have begun an election.
+    pub const fn majority_silence(&self) -> Duration {
+        Duration::from_millis(self.election_timeout_max_ms)
+    }
+
     /// How long a client's request may take.
     pub const fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)

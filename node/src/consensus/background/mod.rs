@@ -6,5 +6,6 @@ pub(crate) mod compare_replicas;
 pub(crate) mod disk_space;
 pub(crate) mod evictions;
 pub(crate) mod reclaim;
+pub(crate) mod slow_apply;
 pub(crate) mod stalled_disk;
 pub(crate) mod wrong_clock;

@@ -13,6 +13,7 @@ use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::ThreadMain;
 use crate::consensus::background::compare_replicas::Comparison;
 use crate::consensus::background::disk_space::DiskSpace;
+use crate::consensus::background::slow_apply::report_slow_apply;
 use crate::consensus::background::stalled_disk::StalledDisk;
 use crate::consensus::background::wrong_clock::WrongClock;
 use crate::consensus::leadership::observe::Observer;
@@ -253,6 +254,7 @@ fn watch_surroundings(parts: &Arc<Parts>, raft: &Raft) {
         transfers: control.transfers.clone(),
     };
     tokio::spawn(wrong_clock.watch(raft.clone()));
+    tokio::spawn(report_slow_apply(data.applied.clone(), own.lifetime.clone()));
 }
 
 /// On a thread of its own: it asks the disk, and the core must never wait for one.

@@ -10,7 +10,7 @@ use openraft::ServerState;
 use super::parts::Parts;
 use crate::consensus::background::disk_space::disk_full;
 use crate::consensus::leadership::who_leads::Publish;
-use crate::consensus::raft_metrics::quorum_age_ms;
+use crate::consensus::raft_metrics::{lost_majority, quorum_age_ms};
 use crate::consensus::types::{LogId, Metrics};
 use crate::services::cluster::topology::Timings;
 use crate::services::cluster::{Member, MemberRole, RaftRole, RaftStatus};
@@ -18,12 +18,18 @@ use crate::services::cluster::{Member, MemberRole, RaftRole, RaftStatus};
 /// Lets everything in this process know what the core reports about leadership.
 pub(super) fn publisher(parts: Arc<Parts>) -> Publish {
     Arc::new(move |metrics: &Metrics| {
-        let gave_up = parts.cluster.participation.disk_stall.gave_up();
-        parts.cluster.leadership.publish(metrics, gave_up, || status(&parts));
+        parts.cluster.leadership.publish(metrics, parts.resigned(metrics), || status(&parts));
     })
 }
 
 impl Parts {
+    /// Whether this node does not lead, whatever its core says: its disk hangs, or no majority has
+    /// answered for so long that the others may have elected another leader.
+    fn resigned(&self, metrics: &Metrics) -> bool {
+        let silence_max = self.own.config.load().raft.majority_silence();
+        self.cluster.participation.disk_stall.gave_up() || lost_majority(metrics, silence_max)
+    }
+
     /// Waits until this node hears a leader, no longer than an election may take. A node that
     /// takes no part in a cluster waits for nothing.
     pub(super) async fn wait_to_hear_leader(&self) {
@@ -54,6 +60,7 @@ pub(super) fn status(parts: &Parts) -> RaftStatus {
         group: Some(parts.own.group_id),
         role: RaftRole::Stopped,
         applied: parts.data.applied.index(),
+        applying_ms: parts.data.applied.applying().map_or(0, |(_, took)| took.as_millis() as u64),
         checkpoint_index: parts.data.checkpoints.index().unwrap_or(0),
         checkpoint_bytes: checkpoints.bytes.load(Ordering::Relaxed),
         checkpoint_ms: checkpoints.duration_ms.load(Ordering::Relaxed),
@@ -96,8 +103,8 @@ pub(super) fn status(parts: &Parts) -> RaftStatus {
 fn fill(status: &mut RaftStatus, parts: &Parts, metrics: &Metrics) {
     let index = |id: &Option<LogId>| id.map_or(0, |id| id.index);
     status.term = metrics.current_term;
-    let gave_up = parts.cluster.participation.disk_stall.gave_up();
-    status.leader = metrics.current_leader.filter(|leader| !gave_up || *leader != metrics.id);
+    let resigned = parts.resigned(metrics);
+    status.leader = metrics.current_leader.filter(|leader| !resigned || *leader != metrics.id);
     status.last_log = metrics.last_log_index.unwrap_or(0);
     status.committed = index(&metrics.cluster_committed)
         .max(index(&metrics.last_applied))
@@ -105,7 +112,7 @@ fn fill(status: &mut RaftStatus, parts: &Parts, metrics: &Metrics) {
     status.purged = index(&metrics.purged);
     status.role = match metrics.state {
         _ if parts.own.lifetime.ended.borrow().is_some() => RaftRole::Stopped,
-        ServerState::Leader if gave_up => RaftRole::Follower,
+        ServerState::Leader if resigned => RaftRole::Follower,
         ServerState::Leader => RaftRole::Leader,
         ServerState::Candidate => RaftRole::Candidate,
         ServerState::Follower => RaftRole::Follower,

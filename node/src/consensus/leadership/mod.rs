@@ -2,4 +2,5 @@
 
 pub(crate) mod observe;
 pub(crate) mod participation;
+pub(crate) mod silent_members;
 pub(crate) mod who_leads;

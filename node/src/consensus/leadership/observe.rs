@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
+use tokio::time::timeout;
 
+use super::silent_members::SilentMembers;
 use super::who_leads::{LeadershipState, Publish};
 use crate::base::config::LiveConfig;
 use crate::base::ids::NodeId;
@@ -14,6 +16,7 @@ use crate::base::seeded::{Bug, seeded};
 use crate::consensus::lifetime::{Ended, Lifetime};
 use crate::consensus::network::contacts::Contacts;
 use crate::consensus::raft_handle::Raft;
+use crate::consensus::raft_metrics;
 use crate::consensus::read::freshness::Freshness;
 use crate::consensus::time::ClusterTime;
 use crate::consensus::types::{LogId, Metrics};
@@ -34,14 +37,14 @@ pub(crate) struct Observer {
 }
 
 /// What a report must differ in to be told on.
-type Told = (u64, ServerState, Option<NodeId>, Option<LogId>);
+type Told = (u64, ServerState, Option<NodeId>, Option<LogId>, bool);
 
 impl Observer {
     /// Runs on the raft thread and ends with the core.
     pub(crate) async fn observe(self, raft: Raft) {
         let mut reports = raft.metrics();
         let mut term = 0;
-        let mut told = None;
+        let (mut told, mut silent) = (None, SilentMembers::new());
         loop {
             let metrics = reports.borrow_and_update().clone();
             self.follow_leadership(&metrics);
@@ -60,8 +63,11 @@ impl Observer {
                 self.leadership.elections.fetch_add(1, Ordering::Relaxed);
             }
             self.publish(&metrics, &mut told);
+            silent.check(&metrics);
             tokio::time::sleep(REPORT_INTERVAL).await;
-            if reports.changed().await.is_err() {
+            // A majority that falls silent changes nothing that the core reports.
+            let silence_max = self.config.load().raft.majority_silence();
+            if let Ok(Err(_)) = timeout(silence_max, reports.changed()).await {
                 break;
             }
         }
@@ -93,7 +99,9 @@ impl Observer {
 
     fn publish(&self, metrics: &Metrics, told: &mut Option<Told>) {
         let membership = *metrics.membership_config.log_id();
-        let now = (metrics.current_term, metrics.state, metrics.current_leader, membership);
+        let silence_max = self.config.load().raft.majority_silence();
+        let alone = raft_metrics::lost_majority(metrics, silence_max);
+        let now = (metrics.current_term, metrics.state, metrics.current_leader, membership, alone);
         if *told == Some(now) {
             return;
         }

@@ -100,17 +100,16 @@ impl LeadershipState {
         }
     }
 
-    /// Takes over what the core reports about leadership. A leader that gave its leadership up
-    /// because its disk hangs knows of no leader: its core cannot note another one before the disk
-    /// answers.
+    /// Takes over what the core reports about leadership. A leader that has resigned knows of no
+    /// leader: its core notes another one only when it is heard and the disk answers.
     pub(crate) fn publish(
         &self,
         metrics: &Metrics,
-        gave_up: bool,
+        resigned: bool,
         status: impl FnOnce() -> RaftStatus,
     ) {
-        let is_self = metrics.state == ServerState::Leader && !gave_up;
-        let leader = metrics.current_leader.filter(|leader| !gave_up || *leader != metrics.id);
+        let is_self = metrics.state == ServerState::Leader && !resigned;
+        let leader = metrics.current_leader.filter(|leader| !resigned || *leader != metrics.id);
         self.leads.store(is_self, Ordering::Release);
         let status = status();
         let moved = status.moved();
@@ -119,6 +118,14 @@ impl LeadershipState {
             tracing::warn!("{moved}");
         }
         let term = metrics.current_term;
-        self.leadership.send_replace(Leadership { term, leader, is_self });
+        let before = self.leadership.send_replace(Leadership { term, leader, is_self });
+        if before.leader != leader || before.term != term {
+            match leader {
+                Some(leader) if is_self => tracing::info!(term, %leader, "this node leads"),
+                Some(leader) => tracing::info!(term, %leader, "follows a leader"),
+                None if resigned => tracing::warn!(term, "this node does not lead any more"),
+                None => tracing::info!(term, "no leader is known"),
+            }
+        }
     }
 }

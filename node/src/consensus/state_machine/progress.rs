@@ -29,6 +29,8 @@ pub(crate) struct Applied {
     index: AtomicU64,
     /// The last entry of which some effect may be visible here.
     begun: AtomicU64,
+    /// When that entry was begun.
+    begun_at: Mutex<Instant>,
     /// The highest commit index that was sent to another node.
     told: AtomicU64,
     /// A [`GroupTime`].
@@ -48,6 +50,7 @@ impl Applied {
         Self {
             index: AtomicU64::new(index),
             begun: AtomicU64::new(index),
+            begun_at: Mutex::new(Instant::now()),
             told: AtomicU64::new(0),
             time: AtomicU64::new(time.to_bits()),
             memory_bytes: AtomicU64::new(0),
@@ -80,7 +83,14 @@ impl Applied {
 
     /// To be called before any effect of the entry becomes visible.
     pub(crate) fn begin(&self, index: u64) {
+        *self.begun_at.lock() = Instant::now();
         self.begun.fetch_max(index, Ordering::SeqCst);
+    }
+
+    /// The entry that is being applied now, and for how long.
+    pub(crate) fn applying(&self) -> Option<(u64, Duration)> {
+        let begun = self.begun.load(Ordering::SeqCst);
+        (begun > self.index()).then(|| (begun, self.begun_at.lock().elapsed()))
     }
 
     /// To be called before the commit index leaves for another node.

@@ -9,6 +9,7 @@
 //! | `/metrics` | Prometheus text |
 //! | `/v1/status` | JSON about this node and its group |
 
+mod data_figures;
 mod lifecycle;
 mod listener;
 mod metrics;
