@@ -69,13 +69,13 @@ fn encode_data(data: &DataFigures, encoder: &mut DescriptorEncoder<'_>) -> fmt::
     gauge(encoder, "maxmemory_bytes", "Limit of data_bytes; 0 for no limit", *maxmemory)?;
     let kind = MetricType::Gauge;
     let mut family = encoder.encode_descriptor("keys", "Keys by database", None, kind)?;
-    for (database, keys, _) in &counts {
+    for (database, keys, _) in counts {
         let labels = [("database", database.as_str())];
         ConstGauge::new(*keys).encode(family.encode_family(&labels)?)?;
     }
     let help = "Keys with an expiry by database";
     let mut family = encoder.encode_descriptor("expiring_keys", help, None, kind)?;
-    for (database, _, expiring) in &counts {
+    for (database, _, expiring) in counts {
         let labels = [("database", database.as_str())];
         ConstGauge::new(*expiring).encode(family.encode_family(&labels)?)?;
     }
