@@ -134,7 +134,7 @@ impl Trust {
         match from {
             Some(from) if self.standings.is_removed(from) => {}
             Some(from) if self.raft.address_of(from).is_some() => {
-                self.heed_objection(own, registered)
+                self.heed_objection(own, registered);
             }
             _ => self.participation.doubt(Doubt::superseded(own, registered)),
         }
