@@ -30,8 +30,8 @@ pub(crate) fn quorum_age_ms(metrics: &Metrics) -> Option<u64> {
     at.map(|at| at.into_inner().elapsed().as_millis() as u64)
 }
 
-/// Whether no majority has answered this leader for so long. It leads on as soon as one does, unless
-/// another node was elected meanwhile.
+/// Whether no majority has answered this leader for so long. It leads on as soon as one does,
+/// unless another node was elected meanwhile.
 pub(crate) fn lost_majority(metrics: &Metrics, silence_max: Duration) -> bool {
     quorum_age_ms(metrics).is_some_and(|age_ms| u128::from(age_ms) > silence_max.as_millis())
 }

@@ -279,8 +279,8 @@ impl RaftStatus {
     /// majority, that was silent for longer than the maximum counts as missing.
     pub fn not_ready(&self, silence_ms_max: u64) -> Option<String> {
         if self.cluster_id.is_none() {
-            let text = "the node belongs to no cluster yet: `ironkv cluster add` makes it a member of \
-                        an existing one, `ironkv cluster init` begins a new one";
+            let text = "the node belongs to no cluster yet: `ironkv cluster add` makes it a member \
+                        of an existing one, `ironkv cluster init` begins a new one";
             return Some(text.to_owned());
         }
         if self.role == RaftRole::Stopped {
