@@ -53,19 +53,26 @@ where
     }
 }
 
-/// Libraries log one level less than our code.
+/// Where OpenRaft reports each request that comes after the end of its core, which is usual at a
+/// stop; the reason of that end is logged elsewhere.
+const REQUESTS_AFTER_THE_END: &str = "openraft::raft::raft_inner";
+
+/// Libraries log less than our code. OpenRaft warns of every heartbeat that a dead member misses.
 fn filter_of(level: LogLevel) -> EnvFilter {
-    let (ours, theirs) = match level {
-        LogLevel::Error => (LevelFilter::ERROR, "error"),
-        LogLevel::Warn => (LevelFilter::WARN, "error"),
-        LogLevel::Info => (LevelFilter::INFO, "warn"),
-        LogLevel::Debug => (LevelFilter::DEBUG, "info"),
-        LogLevel::Trace => (LevelFilter::TRACE, "debug"),
+    let (ours, theirs, openraft) = match level {
+        LogLevel::Error => (LevelFilter::ERROR, "error", "error"),
+        LogLevel::Warn => (LevelFilter::WARN, "error", "error"),
+        LogLevel::Info => (LevelFilter::INFO, "warn", "error"),
+        LogLevel::Debug => (LevelFilter::DEBUG, "info", "info"),
+        LogLevel::Trace => (LevelFilter::TRACE, "debug", "debug"),
     };
+    let after_the_end = if openraft == "error" { "off" } else { openraft };
     let filter = EnvFilter::builder().with_default_directive(ours.into()).parse_lossy("");
-    let quiet = ["openraft", "h2", "hyper", "tonic", "tower"].into_iter();
+    let libraries = ["h2", "hyper", "tonic", "tower"].map(|library| (library, theirs));
+    let openraft = [("openraft", openraft), (REQUESTS_AFTER_THE_END, after_the_end)];
+    let quiet = libraries.into_iter().chain(openraft);
     quiet
-        .filter_map(|library| format!("{library}={theirs}").parse().ok())
+        .filter_map(|(target, level)| format!("{target}={level}").parse().ok())
         .fold(filter, EnvFilter::add_directive)
 }
 
@@ -76,6 +83,9 @@ mod tests {
     #[test]
     fn libraries_log_less_than_our_code() {
         let shown = filter_of(LogLevel::Info).to_string();
-        assert!(shown.contains("openraft=warn") && shown.ends_with("info"), "{shown}");
+        assert!(shown.contains("openraft=error") && shown.ends_with("info"), "{shown}");
+        assert!(shown.contains("openraft::raft::raft_inner=off"), "{shown}");
+        let shown = filter_of(LogLevel::Debug).to_string();
+        assert!(shown.contains("openraft::raft::raft_inner=info"), "{shown}");
     }
 }
