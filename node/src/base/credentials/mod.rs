@@ -84,7 +84,9 @@ impl Credentials {
 fn log(what: &str, outcome: Option<Result<bool, FileError>>) {
     match outcome {
         Some(Ok(true)) => tracing::info!("read the {what} again; new connections use it"),
-        Some(Err(error)) => tracing::error!(%error, "the {what} was not replaced"),
+        Some(Err(error)) => {
+            tracing::error!(%error, "the files of the {what} cannot be used; the former ones stay in use")
+        }
         Some(Ok(false)) | None => {}
     }
 }
