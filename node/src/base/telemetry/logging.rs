@@ -53,26 +53,26 @@ where
     }
 }
 
-/// Where OpenRaft reports each request that comes after the end of its core, which is usual at a
-/// stop; the reason of that end is logged elsewhere.
-const REQUESTS_AFTER_THE_END: &str = "openraft::raft::raft_inner";
+/// Targets whose lines an operator needs only at the levels `debug` and `trace`, and what is shown
+/// of them otherwise. The Raft library warns of every heartbeat that a dead member misses, and
+/// reports every request after the end of its core, which is usual at a stop, as an error.
+const NOISY: [[&str; 2]; 2] = [["openraft", "error"], ["openraft::raft::raft_inner", "off"]];
 
-/// Libraries log less than our code. OpenRaft warns of every heartbeat that a dead member misses.
+/// Libraries log one level less than our code.
 fn filter_of(level: LogLevel) -> EnvFilter {
-    let (ours, theirs, openraft) = match level {
-        LogLevel::Error => (LevelFilter::ERROR, "error", "error"),
-        LogLevel::Warn => (LevelFilter::WARN, "error", "error"),
-        LogLevel::Info => (LevelFilter::INFO, "warn", "error"),
-        LogLevel::Debug => (LevelFilter::DEBUG, "info", "info"),
-        LogLevel::Trace => (LevelFilter::TRACE, "debug", "debug"),
+    let (ours, theirs, is_detailed) = match level {
+        LogLevel::Error => (LevelFilter::ERROR, "error", false),
+        LogLevel::Warn => (LevelFilter::WARN, "error", false),
+        LogLevel::Info => (LevelFilter::INFO, "warn", false),
+        LogLevel::Debug => (LevelFilter::DEBUG, "info", true),
+        LogLevel::Trace => (LevelFilter::TRACE, "debug", true),
     };
-    let after_the_end = if openraft == "error" { "off" } else { openraft };
     let filter = EnvFilter::builder().with_default_directive(ours.into()).parse_lossy("");
-    let libraries = ["h2", "hyper", "tonic", "tower"].map(|library| (library, theirs));
-    let openraft = [("openraft", openraft), (REQUESTS_AFTER_THE_END, after_the_end)];
-    let quiet = libraries.into_iter().chain(openraft);
+    let libraries = ["h2", "hyper", "tonic", "tower"].map(|library| [library, theirs]);
+    let noisy = NOISY.map(|[target, less]| [target, if is_detailed { theirs } else { less }]);
+    let quiet = libraries.into_iter().chain(noisy);
     quiet
-        .filter_map(|(target, level)| format!("{target}={level}").parse().ok())
+        .filter_map(|[target, level]| format!("{target}={level}").parse().ok())
         .fold(filter, EnvFilter::add_directive)
 }
 
