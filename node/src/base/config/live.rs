@@ -116,7 +116,7 @@ impl LiveConfig {
                 Scope::Cluster => continue,
                 Scope::Node(key, _) => {
                     let model = values.get(key).map(|(value, _)| value);
-                    (key.to_owned(), tree::parse(model, &row.our_word(value.clone())))
+                    (key.to_owned(), tree::parse(key, model, &row.our_word(value.clone())))
                 }
                 Scope::Compatibility(_) => {
                     (format!("{PARAMETERS}.{}", row.name), value.clone().into())

@@ -53,19 +53,26 @@ where
     }
 }
 
+/// Targets whose lines an operator needs only at the levels `debug` and `trace`, and what is shown
+/// of them otherwise. The Raft library warns of every heartbeat that a dead member misses, and
+/// reports every request after the end of its core, which is usual at a stop, as an error.
+const NOISY: [[&str; 2]; 2] = [["openraft", "error"], ["openraft::raft::raft_inner", "off"]];
+
 /// Libraries log one level less than our code.
 fn filter_of(level: LogLevel) -> EnvFilter {
-    let (ours, theirs) = match level {
-        LogLevel::Error => (LevelFilter::ERROR, "error"),
-        LogLevel::Warn => (LevelFilter::WARN, "error"),
-        LogLevel::Info => (LevelFilter::INFO, "warn"),
-        LogLevel::Debug => (LevelFilter::DEBUG, "info"),
-        LogLevel::Trace => (LevelFilter::TRACE, "debug"),
+    let (ours, theirs, is_detailed) = match level {
+        LogLevel::Error => (LevelFilter::ERROR, "error", false),
+        LogLevel::Warn => (LevelFilter::WARN, "error", false),
+        LogLevel::Info => (LevelFilter::INFO, "warn", false),
+        LogLevel::Debug => (LevelFilter::DEBUG, "info", true),
+        LogLevel::Trace => (LevelFilter::TRACE, "debug", true),
     };
     let filter = EnvFilter::builder().with_default_directive(ours.into()).parse_lossy("");
-    let quiet = ["openraft", "h2", "hyper", "tonic", "tower"].into_iter();
+    let libraries = ["h2", "hyper", "tonic", "tower"].map(|library| [library, theirs]);
+    let noisy = NOISY.map(|[target, less]| [target, if is_detailed { theirs } else { less }]);
+    let quiet = libraries.into_iter().chain(noisy);
     quiet
-        .filter_map(|library| format!("{library}={theirs}").parse().ok())
+        .filter_map(|[target, level]| format!("{target}={level}").parse().ok())
         .fold(filter, EnvFilter::add_directive)
 }
 
@@ -76,6 +83,9 @@ mod tests {
     #[test]
     fn libraries_log_less_than_our_code() {
         let shown = filter_of(LogLevel::Info).to_string();
-        assert!(shown.contains("openraft=warn") && shown.ends_with("info"), "{shown}");
+        assert!(shown.contains("openraft=error") && shown.ends_with("info"), "{shown}");
+        assert!(shown.contains("openraft::raft::raft_inner=off"), "{shown}");
+        let shown = filter_of(LogLevel::Debug).to_string();
+        assert!(shown.contains("openraft::raft::raft_inner=info"), "{shown}");
     }
 }

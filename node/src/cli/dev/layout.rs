@@ -16,7 +16,7 @@ const PORT: u16 = 6379;
 const HTTP_PORT: u16 = 8080;
 
 /// A development cluster on disk.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Layout {
     pub(super) directory: PathBuf,
     pub(super) nodes: Vec<Node>,
@@ -173,6 +173,13 @@ impl Layout {
             .collect();
         let dialer = saved.tls.as_ref().map(SavedTls::dialer).transpose()?.unwrap_or_default();
         Ok(Self { directory, nodes, dialer, saved, existed })
+    }
+
+    /// The same cluster as if it had only some of its nodes.
+    pub(super) fn only(&self, keep: impl Fn(&Node) -> bool) -> Self {
+        let mut part = self.clone();
+        part.nodes.retain(keep);
+        part
     }
 
     /// Flags of `ironkv serve` for the ports for clients and peers.

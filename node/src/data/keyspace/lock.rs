@@ -31,6 +31,11 @@ impl KeyspaceLock {
         self.0.try_read_for(limit)
     }
 
+    /// `None` while a writer has the lock or waits for it.
+    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, Keyspace>> {
+        self.0.try_read()
+    }
+
     /// What a reader sees: the keyspace under the lock, or a snapshot of it when `is_long` says
     /// that reading will take long.
     pub fn view(&self, is_long: impl FnOnce(&Keyspace) -> bool) -> View<'_> {

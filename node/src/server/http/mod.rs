@@ -3,6 +3,7 @@
 //!
 //! | path | promises |
 //! |---|---|
+//! | `/` | this list |
 //! | `/livez` | 200 while the process makes progress; restart it when it does not |
 //! | `/startupz` | 200 once checkpoint and log are loaded, and from then on |
 //! | `/readyz` | 200 while requests sent here are served: a leader is known, this node keeps up |
@@ -28,9 +29,12 @@ pub use status::NodeStatus;
 use crate::base::net::Listener;
 use crate::base::shutdown::Shutdown;
 
+const PATHS: &str = "/livez\n/startupz\n/readyz\n/metrics\n/v1/status\n";
+
 /// The routes; the node updates `lifecycle`.
 pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
     Router::new()
+        .route("/", get(PATHS))
         .route("/livez", get(probes::live))
         .route("/startupz", get(probes::started))
         .route("/readyz", get(probes::ready))
