@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::unsynced::Contents;
-use super::{Disk, DiskFile, LockGuard};
+use super::{Disk, DiskFile, LockGuard, opening};
 
 /// Files in memory; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -38,6 +38,8 @@ struct State {
     operations: u64,
     syncs_before_failure: Option<u64>,
     hangs: bool,
+    /// Whether no more file can be opened.
+    no_descriptors: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -113,6 +115,12 @@ impl MemoryDisk {
         self.state.lock().full_writes = count;
     }
 
+    /// Fails every opening of a file or directory, also to flush a directory, as long as this was
+    /// called last with `true`: too many files are open.
+    pub fn refuse_opening(&self, refuses: bool) {
+        self.state.lock().no_descriptors = refuses;
+    }
+
     /// Lets `syncs` more flushes of files succeed and fails the next one with an input/output
     /// error. The data of the failed flush may be lost, though programs still read it and later
     /// flushes succeed.
@@ -167,6 +175,13 @@ impl State {
     fn rename_now(&mut self, change: NameChange) {
         change.apply(&mut self.names);
         self.pending_names.push(change);
+    }
+
+    fn admit_opening(&self, path: &Path) -> io::Result<()> {
+        match self.no_descriptors {
+            true => Err(opening(path, rustix::io::Errno::MFILE.into())),
+            false => Ok(()),
+        }
     }
 
     /// Counts a change or flush; fails when the power is off.
@@ -224,6 +239,7 @@ impl NameChange {
 impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state.lock();
+        state.admit_opening(path)?;
         state.operate()?;
         if state.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -237,6 +253,7 @@ impl Disk for MemoryDisk {
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let state = self.state.lock();
+        state.admit_opening(path)?;
         let id = state.find(path)?;
         Ok(Arc::new(MemoryFile { state: Arc::clone(&self.state), id, life: state.life }))
     }
@@ -263,12 +280,14 @@ impl Disk for MemoryDisk {
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         let state = self.state.lock();
+        state.admit_opening(directory)?;
         let inside = |path: &&PathBuf| path.parent() == Some(directory);
         Ok(state.names.keys().filter(inside).cloned().collect())
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
+        state.admit_opening(directory)?;
         state.operate()?;
         for change in std::mem::take(&mut state.pending_names) {
             if change.directory() == Some(directory) {
