@@ -166,7 +166,7 @@ impl LiveConfig {
             return Err(blame(changes, Some(key), message));
         }
         let Descriptors { limit, clients, .. } = self.descriptors();
-        let is_changed = values[CLIENTS_MAX] != loaded.values[CLIENTS_MAX];
+        let is_changed = values.get(CLIENTS_MAX) != loaded.values.get(CLIENTS_MAX);
         if is_changed && config.limits.clients_max > clients {
             let message = format!(
                 "the limit of file descriptors ({limit}, ulimit -n) leaves room for {clients} \

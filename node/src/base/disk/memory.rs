@@ -38,8 +38,8 @@ struct State {
     operations: u64,
     syncs_before_failure: Option<u64>,
     hangs: bool,
-    /// Whether no more file can be opened.
-    no_descriptors: bool,
+    /// Files that can still be opened; without a value there is no limit.
+    descriptors: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -115,10 +115,10 @@ impl MemoryDisk {
         self.state.lock().full_writes = count;
     }
 
-    /// Fails every opening of a file or directory, also to flush a directory, as long as this was
-    /// called last with `true`: too many files are open.
-    pub fn refuse_opening(&self, refuses: bool) {
-        self.state.lock().no_descriptors = refuses;
+    /// Lets so many more openings of files and directories succeed, those to flush a directory
+    /// included; all later ones fail because too many files are open. `None` ends that.
+    pub fn refuse_opening_after(&self, openings: Option<u64>) {
+        self.state.lock().descriptors = openings;
     }
 
     /// Lets `syncs` more flushes of files succeed and fails the next one with an input/output
@@ -177,11 +177,12 @@ impl State {
         self.pending_names.push(change);
     }
 
-    fn admit_opening(&self, path: &Path) -> io::Result<()> {
-        match self.no_descriptors {
-            true => Err(opening(path, rustix::io::Errno::MFILE.into())),
-            false => Ok(()),
+    fn admit_opening(&mut self, path: &Path) -> io::Result<()> {
+        if let Some(left) = &mut self.descriptors {
+            let fewer = left.checked_sub(1);
+            *left = fewer.ok_or_else(|| opening(path, rustix::io::Errno::MFILE.into()))?;
         }
+        Ok(())
     }
 
     /// Counts a change or flush; fails when the power is off.
@@ -252,7 +253,7 @@ impl Disk for MemoryDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         state.admit_opening(path)?;
         let id = state.find(path)?;
         Ok(Arc::new(MemoryFile { state: Arc::clone(&self.state), id, life: state.life }))
@@ -279,7 +280,7 @@ impl Disk for MemoryDisk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let state = self.state.lock();
+        let mut state = self.state.lock();
         state.admit_opening(directory)?;
         let inside = |path: &&PathBuf| path.parent() == Some(directory);
         Ok(state.names.keys().filter(inside).cloned().collect())

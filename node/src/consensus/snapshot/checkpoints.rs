@@ -441,20 +441,5 @@ fn estimate_bytes(last: Option<Measure>, memory_bytes: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_checkpoint_is_taken_to_grow_as_its_keys_in_memory_do() {
-        for (last, memory_bytes, estimate) in [
-            (None, 500, 500),
-            (Some((1000, 0)), 500, 500),
-            (Some((1000, 2000)), 4000, 2000),
-            (Some((1000, 2000)), 0, 0),
-            (Some((u64::MAX, 1)), u64::MAX, u64::MAX),
-        ] {
-            let last = last.map(|(file_bytes, memory_bytes)| Measure { file_bytes, memory_bytes });
-            assert_eq!(estimate_bytes(last, memory_bytes), estimate, "{last:?}");
-        }
-    }
-}
+#[path = "checkpoints_test.rs"]
+mod tests;
