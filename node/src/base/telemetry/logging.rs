@@ -77,7 +77,8 @@ pub fn start(format: LogFormat, level: LogLevel) -> Option<LevelHandle> {
     Some(LevelHandle { filter: (!is_given).then_some(handle), dropped })
 }
 
-/// To be called at every end of the process: writes the lines that still wait. Later lines are lost.
+/// To be called at every end of the process: writes the lines that still wait. Later lines are
+/// lost.
 pub fn finish() {
     if let Some(thread) = WRITER.lock().take() {
         write_at_end(move || drop(thread));

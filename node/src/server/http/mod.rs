@@ -38,7 +38,8 @@ pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
         .with_state(lifecycle)
 }
 
-/// Serves at most `connections_max` connections at a time until the shutdown signal; requests in progress are finished.
+/// Serves at most `connections_max` connections at a time until the shutdown signal; requests in
+/// progress are finished.
 pub async fn serve(
     listener: Box<dyn Listener>,
     connections_max: usize,
