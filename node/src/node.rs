@@ -154,10 +154,11 @@ impl Node {
             let listener = listen_for_http(&*env.net, &now, &credentials).await?;
             let (lifecycle, stopping) = (lifecycle.clone(), stopping.clone());
             let metrics = telemetry.metrics.clone();
+            let connections_max = config.descriptors().http;
             let main = async move {
                 tokio::task::spawn_local(metrics.sample_forever());
                 tokio::task::spawn_local(sample_memory(lifecycle.clone()));
-                serve_http(listener, lifecycle, stopping).await;
+                serve_http(listener, connections_max, lifecycle, stopping).await;
             };
             listeners.push(env.threads.spawn("admin", Box::new(|| Box::pin(main))));
         }
@@ -171,13 +172,13 @@ impl Node {
         };
         let group = Group::start(group_options(&config, &env, &net, &telemetry)).await?;
         let address = join(&now.listen.grpc_host, now.listen.grpc_port);
-        rpc::serve(net, address.clone(), group.clone(), stopping)
+        rpc::serve(net, address.clone(), config.descriptors().grpc, group.clone(), stopping)
             .await
             .map_err(|source| NodeError::Listen { protocol: "gRPC", address, source })?;
         let (stop, asked_to_stop) = shutdown::channel();
         let services = Arc::new(NodeServices {
             clock: env.clock,
-            clients: Clients::new(now.limits.clients_max as usize),
+            clients: Clients::new(config.clients_max() as usize),
             config,
             credentials,
             telemetry: telemetry.clone(),
@@ -418,8 +419,13 @@ fn bind(address: &str, threads: usize, backlog: u32) -> io::Result<Listeners> {
     Listeners::bind(resolved, threads, backlog)
 }
 
-async fn serve_http(listener: Box<dyn Listener>, lifecycle: Arc<Lifecycle>, stopping: Shutdown) {
-    if let Err(error) = http::serve(listener, lifecycle, stopping).await {
+async fn serve_http(
+    listener: Box<dyn Listener>,
+    connections_max: usize,
+    lifecycle: Arc<Lifecycle>,
+    stopping: Shutdown,
+) {
+    if let Err(error) = http::serve(listener, connections_max, lifecycle, stopping).await {
         tracing::error!(%error, "the HTTP listener failed");
     }
 }

@@ -60,6 +60,15 @@ pub const RANDOM_MEMBERS_MAX: usize = 1 << 22;
 /// HTTP connections at a time; more wait in the kernel.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
 
+/// gRPC connections at a time; more wait in the kernel. A peer opens a few.
+pub const GRPC_CONNECTIONS_MAX: usize = 512;
+
+/// A client of the HTTP or the gRPC port that has sent no request after this time is disconnected.
+pub const FIRST_BYTES_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Log lines that wait to be written; more are dropped and counted.
+pub const LOG_LINES_WAITING_MAX: usize = 8192;
+
 /// Bytes of requests that may wait in one queue.
 pub const QUEUE_BYTES_MAX: u64 = 256 << 20;
 

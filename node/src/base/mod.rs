@@ -5,6 +5,7 @@ pub mod blocking;
 pub mod clock;
 pub mod config;
 pub mod credentials;
+pub mod descriptors;
 pub mod discard;
 pub mod disk;
 pub mod feature_level;

@@ -1,5 +1,6 @@
 //! The listeners of a node.
 
+mod admitted;
 pub mod connection;
 mod discard;
 pub mod http;

@@ -136,7 +136,7 @@ impl NodeServices {
     pub fn config_changed(&self) {
         self.bound_clients_memory();
         let config = self.config.load();
-        self.clients.set_limit(config.limits.clients_max as usize);
+        self.clients.set_limit(self.config.clients_max() as usize);
         self.telemetry.apply(&config.telemetry);
     }
 }

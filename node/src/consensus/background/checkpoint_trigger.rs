@@ -64,7 +64,7 @@ impl CheckpointTrigger {
                 match self.write(&raft).await {
                     Ok(_) => pause = RETRY_AFTER,
                     Err(WriteError::NoRoom { .. }) => not_before = Instant::now() + ROOM_INTERVAL,
-                    Err(WriteError::Full(_)) => {
+                    Err(WriteError::Full(_) | WriteError::Unopened(_)) => {
                         not_before = Instant::now() + pause;
                         pause = (pause * 2).min(RETRY_AFTER_MAX);
                     }

@@ -43,13 +43,15 @@ pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
         .with_state(lifecycle)
 }
 
-/// Serves until the shutdown signal; requests in progress are finished.
+/// Serves at most `connections_max` connections at a time until the shutdown signal; requests in
+/// progress are finished.
 pub async fn serve(
     listener: Box<dyn Listener>,
+    connections_max: usize,
     lifecycle: Arc<Lifecycle>,
     mut shutdown: Shutdown,
 ) -> io::Result<()> {
-    let listener = listener::HttpListener::new(listener, shutdown.clone());
+    let listener = listener::HttpListener::new(listener, connections_max, shutdown.clone());
     axum::serve(listener, router(lifecycle))
         .with_graceful_shutdown(async move { shutdown.stopped().await })
         .await
