@@ -25,7 +25,33 @@ impl Protocol {
     }
 }
 
+/// Bytes of a reply besides its text: its kind, its length or number, and the ends of lines.
+const FRAME_BYTES: usize = 32;
+
 impl Reply {
+    /// How many bytes [`Reply::encode`] appends at most, in either version. Reads no text.
+    pub fn encoded_bytes_max(&self) -> usize {
+        let of_pairs = |pairs: &[(Self, Self)]| -> usize {
+            let pair = |(key, value): &(Self, Self)| {
+                FRAME_BYTES + key.encoded_bytes_max() + value.encoded_bytes_max()
+            };
+            pairs.iter().map(pair).sum()
+        };
+        let content = match self {
+            Self::Status(text) => text.len(),
+            Self::Line(text) | Self::BigNumber(text) => text.len(),
+            Self::Error(error) => error.0.len(),
+            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => bytes.len(),
+            Self::Array(items) | Self::Set(items) | Self::Push(items) | Self::Many(items) => {
+                items.iter().map(Self::encoded_bytes_max).sum()
+            }
+            Self::Map(pairs) | Self::Pairs(pairs) | Self::Attribute(pairs) => of_pairs(pairs),
+            Self::Double(number) => format_double(*number).len(),
+            Self::Integer(_) | Self::Boolean(_) | Self::Null | Self::NullArray | Self::Nothing => 0,
+        };
+        FRAME_BYTES + content
+    }
+
     /// Appends the bytes of this reply.
     pub fn encode(&self, protocol: Protocol, out: &mut BytesMut) {
         let modern = protocol == Protocol::Resp3;
@@ -148,6 +174,7 @@ mod tests {
         for (protocol, expected) in [(Protocol::Resp2, resp2), (Protocol::Resp3, resp3)] {
             let mut out = BytesMut::new();
             reply.encode(protocol, &mut out);
+            assert!(out.len() <= reply.encoded_bytes_max(), "{reply:?}");
             assert_eq!(String::from_utf8_lossy(&out), expected, "{reply:?}");
         }
     }

@@ -19,7 +19,7 @@ use crate::base::config::OutputBufferLimit;
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::base::tls;
 use crate::commands::run::NodeServices;
-use crate::dispatch::{Dispatcher, Flow, Progress, Store};
+use crate::dispatch::{Dispatcher, Flow, Outlet, Output, Progress, ReplyLimit, Store};
 use crate::resp::encode::encode_error;
 use crate::resp::{Batch, Decoder, ProtocolError, ReplyError};
 use crate::services::sessions::{Client, Load, Session};
@@ -277,7 +277,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         while next < batch.len() {
             let progress = self.run_some(batch, next, out).await?;
             if progress.flow == Flow::Continue {
-                self.check_output(out.len(), None)?;
+                check_output(self.output_limit(), out.len(), None)?;
             }
             self.write(out).await?;
             if progress.flow == Flow::Close {
@@ -288,45 +288,49 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         Ok(Flow::Continue)
     }
 
-    /// Runs commands. A blocked command ends with the connection: when the client leaves or is
-    /// killed, or when the server stops.
+    /// Runs commands and sends their replies while they are made; the last of them stay in `out`. A
+    /// blocked command ends with the connection: when the client leaves or is killed, or when the
+    /// server stops.
     async fn run_some(
         &mut self,
         batch: &mut Batch,
         next: usize,
         out: &mut BytesMut,
     ) -> Result<Progress, End> {
+        let outlet = Rc::new(Outlet::default());
+        let limit = ReplyLimit::of_hard_limit(self.output_limit().hard_bytes);
+        let mut output = Output::new(std::mem::take(out), limit, Rc::clone(&outlet));
         let thread = Rc::clone(&self.slot.thread);
+        let client = Arc::clone(&self.session.client);
         let Self { stream, session, received, stopping, .. } = self;
-        let client = Arc::clone(&session.client);
-        let left = async {
-            client.blocked().await;
-            tokio::select! {
-                () = client.killed() => {}
-                // An error means that the server is gone.
-                _ = stopping.wait_for(|stopping| *stopping) => {}
-                () = end_of_input(stream, received, (&thread, &client)) => {}
+        let progress = {
+            let mut running = pin!(thread.dispatcher.run(session, batch, next, &mut output));
+            loop {
+                let left = async {
+                    client.blocked().await;
+                    tokio::select! {
+                        () = client.killed() => {}
+                        // An error means that the server is gone.
+                        _ = stopping.wait_for(|stopping| *stopping) => {}
+                        () = end_of_input(stream, received, (&thread, &client)) => {}
+                    }
+                };
+                let mut replies = tokio::select! {
+                    biased;
+                    progress = &mut running => break progress,
+                    replies = outlet.filled() => replies,
+                    () = left => return Err(End::Closed),
+                };
+                write(stream, &mut replies, (&thread, &client)).await?;
+                outlet.sent(replies);
             }
         };
-        tokio::select! {
-            biased;
-            progress = thread.dispatcher.run(session, batch, next, out) => Ok(progress),
-            () = left => Err(End::Closed),
-        }
-    }
-
-    /// Whether this many bytes may wait for the client; `over_soft` is the time at which they were
-    /// first seen above the soft limit.
-    fn check_output(&self, bytes: usize, over_soft: Option<Instant>) -> Result<(), End> {
-        let limit = self.output_limit();
-        let over_hard = limit.hard_bytes > 0 && bytes as u64 > limit.hard_bytes;
-        let soft_time = Duration::from_secs(limit.soft_seconds);
-        let over_long = over_soft.is_some_and(|since| since.elapsed() >= soft_time);
-        if over_hard || over_long { Err(End::TooMuchOutput) } else { Ok(()) }
+        *out = std::mem::take(output.replies());
+        if output.has_overflowed() { Err(End::TooMuchOutput) } else { Ok(progress) }
     }
 
     fn output_limit(&self) -> OutputBufferLimit {
-        self.slot.thread.node().config.load().limits.output_buffer.normal
+        output_limit(&self.slot.thread)
     }
 
     async fn answer_broken(
@@ -342,44 +346,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     }
 
     async fn write(&mut self, out: &mut BytesMut) -> Result<(), End> {
-        if out.is_empty() {
-            return Ok(());
+        if !out.is_empty() {
+            self.publish_load(out.len());
+            let client = Arc::clone(&self.session.client);
+            write(&mut self.stream, out, (&self.slot.thread, &client)).await?;
         }
-        let metrics = self.slot.thread.metrics();
-        metrics.add(Stat::BytesOut, out.len() as u64);
-        metrics.add(Stat::WritesProcessed, 1);
-        self.publish_load(out.len());
-        let client = Arc::clone(&self.session.client);
-        let (mut written, mut over_soft) = (0, None);
-        while written < out.len() {
-            if client.is_killed() {
-                return Err(End::Closed);
-            }
-            tokio::select! {
-                biased;
-                count = self.stream.write(&out[written..]) => match count? {
-                    0 => return Err(End::Closed),
-                    count => written += count,
-                },
-                () = client.killed() => return Err(End::Closed),
-                () = tokio::time::sleep(OUTPUT_CHECK_INTERVAL) => {}
-            }
-            let waiting = out.len() - written;
-            let soft_bytes = self.output_limit().soft_bytes;
-            if soft_bytes == 0 || waiting as u64 <= soft_bytes {
-                over_soft = None;
-            } else {
-                over_soft.get_or_insert_with(Instant::now);
-            }
-            self.check_output(waiting, over_soft)?;
-        }
-        // TLS may still buffer a part of it.
-        tokio::select! {
-            biased;
-            flushed = self.stream.flush() => flushed?,
-            () = client.killed() => return Err(End::Closed),
-        }
-        out.clear();
         Ok(())
     }
 
@@ -414,6 +385,66 @@ fn publish(node: &NodeServices, client: &Client, load: Load) {
     if node.clients.publish(client, load) {
         node.bound_clients_memory();
     }
+}
+
+fn output_limit<S: Store>(thread: &IoThread<S>) -> OutputBufferLimit {
+    thread.node().config.load().limits.output_buffer.normal
+}
+
+/// Whether this many bytes may wait for the client; `over_soft` is the time at which they were first
+/// seen above the soft limit.
+fn check_output(
+    limit: OutputBufferLimit,
+    bytes: usize,
+    over_soft: Option<Instant>,
+) -> Result<(), End> {
+    let over_hard = limit.hard_bytes > 0 && bytes as u64 > limit.hard_bytes;
+    let soft_time = Duration::from_secs(limit.soft_seconds);
+    let over_long = over_soft.is_some_and(|since| since.elapsed() >= soft_time);
+    if over_hard || over_long { Err(End::TooMuchOutput) } else { Ok(()) }
+}
+
+/// Sends replies and clears the buffer; ends when the client is killed.
+async fn write<T: AsyncWrite + Unpin, S: Store>(
+    stream: &mut T,
+    out: &mut BytesMut,
+    (thread, client): (&IoThread<S>, &Client),
+) -> Result<(), End> {
+    let metrics = thread.metrics();
+    metrics.add(Stat::BytesOut, out.len() as u64);
+    metrics.add(Stat::WritesProcessed, 1);
+    publish(thread.node(), client, Load { output_bytes: out.len(), ..client.load() });
+    let (mut written, mut over_soft) = (0, None);
+    while written < out.len() {
+        if client.is_killed() {
+            return Err(End::Closed);
+        }
+        tokio::select! {
+            biased;
+            count = stream.write(&out[written..]) => match count? {
+                0 => return Err(End::Closed),
+                count => written += count,
+            },
+            () = client.killed() => return Err(End::Closed),
+            () = tokio::time::sleep(OUTPUT_CHECK_INTERVAL) => {}
+        }
+        let waiting = out.len() - written;
+        let limit = output_limit(thread);
+        if limit.soft_bytes == 0 || waiting as u64 <= limit.soft_bytes {
+            over_soft = None;
+        } else {
+            over_soft.get_or_insert_with(Instant::now);
+        }
+        check_output(limit, waiting, over_soft)?;
+    }
+    // TLS may still buffer a part of it.
+    tokio::select! {
+        biased;
+        flushed = stream.flush() => flushed?,
+        () = client.killed() => return Err(End::Closed),
+    }
+    out.clear();
+    Ok(())
 }
 
 /// Reads into the thread's buffer, or after the received part of a long command.
