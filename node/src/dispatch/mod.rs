@@ -215,3 +215,7 @@ fn is_cross_protocol(argv: &[Bytes]) -> bool {
 #[cfg(test)]
 #[path = "testing/dispatch_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "testing/output_test.rs"]
+mod output_tests;

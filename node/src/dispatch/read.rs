@@ -47,10 +47,13 @@ pub(super) enum Place {
 
 /// Where to run a read that examines so much.
 pub(super) fn place_of(keyspace: &Keyspace, call: Call<'_>, database: DatabaseId) -> Place {
-    match read_cost(call.found.command, call.argv, keyspace, database) {
-        0..=READ_COST_UNDER_LOCK_MAX => Place::Lock,
-        ..=READ_COST_ON_CLIENT_THREAD_MAX => Place::Snapshot,
-        _ => Place::OwnThread,
+    let cost = read_cost(call.found.command, call.argv, keyspace, database);
+    if cost <= READ_COST_UNDER_LOCK_MAX {
+        Place::Lock
+    } else if cost <= READ_COST_ON_CLIENT_THREAD_MAX {
+        Place::Snapshot
+    } else {
+        Place::OwnThread
     }
 }
 

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 use super::discard::discard_input;
-use crate::base::config::OutputBufferLimit;
+use super::write::{End, check_output, output_limit, publish, write};
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::base::tls;
 use crate::commands::run::NodeServices;
@@ -29,9 +29,6 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// The buffer is replaced when it has less free space than this.
 const READ_BYTES_LEAST: usize = 16 * 1024;
-
-/// How often the limits of a client that does not read its replies are checked.
-const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Longest wait for the end of a connection to be sent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -139,22 +136,6 @@ pub struct Connection<T, S: Store> {
     /// Bytes of the commands that are being run.
     argument_bytes: usize,
     stopping: watch::Receiver<bool>,
-}
-
-/// Why a connection ends.
-enum End {
-    Closed,
-    Idle,
-    TooMuchInput,
-    TooMuchOutput,
-    /// The input was not RESP, and the client got an error.
-    Broken,
-}
-
-impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        Self::Closed
-    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
@@ -277,7 +258,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         while next < batch.len() {
             let progress = self.run_some(batch, next, out).await?;
             if progress.flow == Flow::Continue {
-                check_output(self.output_limit(), out.len(), None)?;
+                check_output(output_limit(self.slot.thread.node()), out.len(), None)?;
             }
             self.write(out).await?;
             if progress.flow == Flow::Close {
@@ -298,7 +279,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         out: &mut BytesMut,
     ) -> Result<Progress, End> {
         let outlet = Rc::new(Outlet::default());
-        let limit = ReplyLimit::of_hard_limit(self.output_limit().hard_bytes);
+        let limit = ReplyLimit::of_hard_limit(output_limit(self.slot.thread.node()).hard_bytes);
         let mut output = Output::new(std::mem::take(out), limit, Rc::clone(&outlet));
         let thread = Rc::clone(&self.slot.thread);
         let client = Arc::clone(&self.session.client);
@@ -321,16 +302,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                     replies = outlet.filled() => replies,
                     () = left => return Err(End::Closed),
                 };
-                write(stream, &mut replies, (&thread, &client)).await?;
+                let to = (thread.node(), thread.metrics(), &*client);
+                write(stream, &mut replies, to).await?;
                 outlet.sent(replies);
             }
         };
         *out = std::mem::take(output.replies());
         if output.has_overflowed() { Err(End::TooMuchOutput) } else { Ok(progress) }
-    }
-
-    fn output_limit(&self) -> OutputBufferLimit {
-        output_limit(&self.slot.thread)
     }
 
     async fn answer_broken(
@@ -349,7 +327,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         if !out.is_empty() {
             self.publish_load(out.len());
             let client = Arc::clone(&self.session.client);
-            write(&mut self.stream, out, (&self.slot.thread, &client)).await?;
+            let thread = &self.slot.thread;
+            write(&mut self.stream, out, (thread.node(), thread.metrics(), &client)).await?;
         }
         Ok(())
     }
@@ -378,73 +357,6 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         };
         publish(self.slot.thread.node(), &self.session.client, load);
     }
-}
-
-/// Publishes the memory of a client; closes the largest clients when all together use too much.
-fn publish(node: &NodeServices, client: &Client, load: Load) {
-    if node.clients.publish(client, load) {
-        node.bound_clients_memory();
-    }
-}
-
-fn output_limit<S: Store>(thread: &IoThread<S>) -> OutputBufferLimit {
-    thread.node().config.load().limits.output_buffer.normal
-}
-
-/// Whether this many bytes may wait for the client; `over_soft` is the time at which they were first
-/// seen above the soft limit.
-fn check_output(
-    limit: OutputBufferLimit,
-    bytes: usize,
-    over_soft: Option<Instant>,
-) -> Result<(), End> {
-    let over_hard = limit.hard_bytes > 0 && bytes as u64 > limit.hard_bytes;
-    let soft_time = Duration::from_secs(limit.soft_seconds);
-    let over_long = over_soft.is_some_and(|since| since.elapsed() >= soft_time);
-    if over_hard || over_long { Err(End::TooMuchOutput) } else { Ok(()) }
-}
-
-/// Sends replies and clears the buffer; ends when the client is killed.
-async fn write<T: AsyncWrite + Unpin, S: Store>(
-    stream: &mut T,
-    out: &mut BytesMut,
-    (thread, client): (&IoThread<S>, &Client),
-) -> Result<(), End> {
-    let metrics = thread.metrics();
-    metrics.add(Stat::BytesOut, out.len() as u64);
-    metrics.add(Stat::WritesProcessed, 1);
-    publish(thread.node(), client, Load { output_bytes: out.len(), ..client.load() });
-    let (mut written, mut over_soft) = (0, None);
-    while written < out.len() {
-        if client.is_killed() {
-            return Err(End::Closed);
-        }
-        tokio::select! {
-            biased;
-            count = stream.write(&out[written..]) => match count? {
-                0 => return Err(End::Closed),
-                count => written += count,
-            },
-            () = client.killed() => return Err(End::Closed),
-            () = tokio::time::sleep(OUTPUT_CHECK_INTERVAL) => {}
-        }
-        let waiting = out.len() - written;
-        let limit = output_limit(thread);
-        if limit.soft_bytes == 0 || waiting as u64 <= limit.soft_bytes {
-            over_soft = None;
-        } else {
-            over_soft.get_or_insert_with(Instant::now);
-        }
-        check_output(limit, waiting, over_soft)?;
-    }
-    // TLS may still buffer a part of it.
-    tokio::select! {
-        biased;
-        flushed = stream.flush() => flushed?,
-        () = client.killed() => return Err(End::Closed),
-    }
-    out.clear();
-    Ok(())
 }
 
 /// Reads into the thread's buffer, or after the received part of a long command.
