@@ -25,31 +25,34 @@ impl Protocol {
     }
 }
 
-/// Bytes of a reply besides its text: its kind, its length or number, and the ends of lines.
-const FRAME_BYTES: usize = 32;
+/// `*2\r\n`, which stands before each pair in RESP3.
+const PAIR_BYTES: usize = 4;
 
 impl Reply {
     /// How many bytes [`Reply::encode`] appends at most, in either version. Reads no text.
     pub fn encoded_bytes_max(&self) -> usize {
-        let of_pairs = |pairs: &[(Self, Self)]| -> usize {
-            let pair = |(key, value): &(Self, Self)| {
-                FRAME_BYTES + key.encoded_bytes_max() + value.encoded_bytes_max()
-            };
-            pairs.iter().map(pair).sum()
+        let both = |(key, value): &(Self, Self)| {
+            PAIR_BYTES + key.encoded_bytes_max() + value.encoded_bytes_max()
         };
-        let content = match self {
-            Self::Status(text) => text.len(),
-            Self::Line(text) | Self::BigNumber(text) => text.len(),
-            Self::Error(error) => error.0.len(),
-            Self::Bulk(bytes) | Self::Verbatim(_, bytes) => bytes.len(),
+        match self {
+            Self::Status(text) => text.len() + 3,
+            Self::Line(text) => text.len() + 3,
+            Self::Error(error) => error.0.len() + 3,
+            Self::Integer(number) => number_bytes(number.unsigned_abs()) + 1,
+            Self::Bulk(bytes) => text_bytes(bytes.len()),
+            Self::BigNumber(digits) => text_bytes(digits.len()),
+            Self::Verbatim(_, text) => text_bytes(text.len() + 4),
+            Self::Double(number) => text_bytes(format_double(*number).len()),
+            Self::Null | Self::NullArray | Self::Boolean(_) => 5,
             Self::Array(items) | Self::Set(items) | Self::Push(items) | Self::Many(items) => {
-                items.iter().map(Self::encoded_bytes_max).sum()
+                let items_bytes: usize = items.iter().map(Self::encoded_bytes_max).sum();
+                number_bytes(items.len() as u64) + items_bytes
             }
-            Self::Map(pairs) | Self::Pairs(pairs) | Self::Attribute(pairs) => of_pairs(pairs),
-            Self::Double(number) => format_double(*number).len(),
-            Self::Integer(_) | Self::Boolean(_) | Self::Null | Self::NullArray | Self::Nothing => 0,
-        };
-        FRAME_BYTES + content
+            Self::Map(pairs) | Self::Pairs(pairs) | Self::Attribute(pairs) => {
+                number_bytes(2 * pairs.len() as u64) + pairs.iter().map(both).sum::<usize>()
+            }
+            Self::Nothing => 0,
+        }
     }
 
     /// Appends the bytes of this reply.
@@ -93,6 +96,20 @@ impl Reply {
 /// Appends an error line.
 pub fn encode_error(error: &ReplyError, out: &mut BytesMut) {
     line(out, b'-', error.0.as_bytes());
+}
+
+/// Bytes of a line with this number.
+const fn number_bytes(number: u64) -> usize {
+    let digits = match number.checked_ilog10() {
+        Some(power) => power as usize + 1,
+        None => 1,
+    };
+    digits + 3
+}
+
+/// Bytes of a bulk string of this length.
+const fn text_bytes(length: usize) -> usize {
+    number_bytes(length as u64) + length + 2
 }
 
 /// A text from a client must not break the line.
