@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::long_reads::LongReads;
+use super::read::LongReads;
 use crate::base::telemetry::ThreadMetrics;
 use crate::commands::declare::Resolved;
 use crate::commands::run::{NodeServices, Random};

@@ -11,7 +11,6 @@ mod dispatcher;
 mod exec;
 mod group;
 mod local;
-mod long_reads;
 mod output;
 mod pending;
 mod read;
@@ -26,8 +25,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 pub use dispatcher::{Dispatcher, Flow, Progress};
-pub use long_reads::LongReads;
 pub use output::{Outlet, Output, ReplyLimit};
+pub use read::LongReads;
 pub use store::{Failure, Proposer, ReadControl, Replica, Store};
 
 use crate::base::config::{ReadMode, Redirect};
@@ -62,8 +61,8 @@ impl<S: Store> Dispatcher<S> {
         &self.metrics
     }
 
-    /// Runs a batch from command `first` on and appends the replies to `out`, which sends them while
-    /// they are made. Stops early when there are many, and when the connection must end.
+    /// Runs a batch from command `first` on and appends the replies to `out`, which sends them
+    /// while they are made. Stops early when there are many, and when the connection must end.
     pub async fn run(
         &self,
         session: &mut Session,

@@ -35,8 +35,8 @@ pub(super) fn output_limit(node: &NodeServices) -> OutputBufferLimit {
     node.config.load().limits.output_buffer.normal
 }
 
-/// Whether this many bytes may wait for the client; `over_soft` is the time at which they were first
-/// seen above the soft limit.
+/// Whether this many bytes may wait for the client; `over_soft` is the time at which they were
+/// first seen above the soft limit.
 pub(super) fn check_output(
     limit: OutputBufferLimit,
     bytes: usize,

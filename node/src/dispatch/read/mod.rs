@@ -1,15 +1,19 @@
 //! Reads: many under one lock, answered only once the group has confirmed that they are not stale.
 
+mod long;
+
 use parking_lot::RwLockReadGuard;
 use tokio::time::{Duration, Instant};
 
 use super::account::Timing;
 use super::call::Call;
 use super::dispatcher::Dispatcher;
-use super::long_reads::{LongReads, Turn};
 use super::output::{OUTPUT_PART_BYTES, Output};
 use super::pending::{Part, PendingReply, ReplyContext, ReplySource};
 use super::store::Store;
+pub use long::LongReads;
+pub(super) use long::Turn;
+
 use crate::base::group_time::GroupTime;
 use crate::base::ids::DatabaseId;
 use crate::base::limits::{READ_COST_ON_CLIENT_THREAD_MAX, READ_COST_UNDER_LOCK_MAX};

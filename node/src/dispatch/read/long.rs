@@ -19,7 +19,7 @@ pub struct LongReads {
 }
 
 /// The right to run one long read. Without threads for them, the caller runs it itself.
-pub(super) struct Turn(Option<(LongReads, OwnedSemaphorePermit)>);
+pub(in crate::dispatch) struct Turn(Option<(LongReads, OwnedSemaphorePermit)>);
 
 /// Asks a read to end when its client does not wait for it any more.
 struct InterruptOnDrop(Interrupt);
@@ -52,7 +52,7 @@ impl LongReads {
 
     /// Waits in line. A read takes its snapshot only after this, so that those that wait keep no
     /// old data in memory.
-    pub(super) async fn turn(of: Option<&Self>) -> Turn {
+    pub(in crate::dispatch) async fn turn(of: Option<&Self>) -> Turn {
         let Some(own) = of else { return Turn(None) };
         let permit = Arc::clone(&own.turns).acquire_owned().await;
         Turn(permit.ok().map(|permit| (own.clone(), permit)))
@@ -61,7 +61,7 @@ impl LongReads {
 
 impl Turn {
     /// Runs `work`; it is asked to end early when the caller stops waiting. `None` when it failed.
-    pub(super) async fn run<T: Send + 'static>(
+    pub(in crate::dispatch) async fn run<T: Send + 'static>(
         self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
