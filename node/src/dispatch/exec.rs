@@ -192,11 +192,14 @@ impl<S: Store> Dispatcher<S> {
             match (read.await?, turn.take()) {
                 (Outcome::Aborted, _) => return Ok(None),
                 (Outcome::Read(readings), _) => break readings,
-                (Outcome::Long(..), None) => turn = Some(self.turn(client).await),
-                (Outcome::Long(snapshot, reads), Some(turn)) => {
+                (Outcome::Long(snapshot, _), None) => {
+                    drop(snapshot);
+                    turn = Some(self.turn(client).await);
+                }
+                (Outcome::Long(snapshot, reads), Some(own_turn)) => {
                     let data: Vec<Queued> = data.iter().copied().cloned().collect();
                     let work = move || reads.run(&snapshot, data.iter());
-                    let done = self.run_long(client, turn, work).await;
+                    let done = self.run_long(client, own_turn, work).await;
                     break done.ok_or(ReplyError::READ_FAILED)?;
                 }
             }

@@ -2,6 +2,8 @@
 
 mod long;
 
+pub use long::LongReads;
+pub(super) use long::Turn;
 use parking_lot::RwLockReadGuard;
 use tokio::time::{Duration, Instant};
 
@@ -11,17 +13,13 @@ use super::dispatcher::Dispatcher;
 use super::output::{OUTPUT_PART_BYTES, Output};
 use super::pending::{Part, PendingReply, ReplyContext, ReplySource};
 use super::store::Store;
-pub use long::LongReads;
-pub(super) use long::Turn;
-
 use crate::base::group_time::GroupTime;
 use crate::base::ids::DatabaseId;
 use crate::base::limits::{READ_COST_ON_CLIENT_THREAD_MAX, READ_COST_UNDER_LOCK_MAX};
 use crate::base::telemetry::Stat;
 use crate::commands::declare::Run;
-use crate::commands::run::Lookups;
-use crate::commands::run::ReadContext;
 use crate::commands::run::read_cost::read_cost;
+use crate::commands::run::{Lookups, ReadContext};
 use crate::data::keyspace::Keyspace;
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::{Client, ClientFlag, Load};
@@ -67,12 +65,11 @@ impl<S: Store> Dispatcher<S> {
     pub(super) async fn run_reads(&self, mut part: Part<'_>, out: &mut Output) {
         let mut turn = None;
         while let Some((first, rest)) = part.replies.split_first() {
-            if out.has_overflowed() || part.client.is_killed() {
-                return;
-            }
             if let ReplySource::Ready(reply) = &first.source {
                 self.answer(part.client, first.context, reply, out);
                 part = part.with(rest);
+            } else if out.has_overflowed() || part.client.is_killed() {
+                return;
             } else {
                 part = self.run_some_reads(part, &mut turn, out).await;
             }
@@ -103,17 +100,19 @@ impl<S: Store> Dispatcher<S> {
             }
         };
         let (done, left) = part.replies.split_at(done);
+        let own_turn = turn.take();
         match (then, left.split_first()) {
             (Then::Answer(reply), Some((command, left))) => {
                 self.answer(part.client, command.context, &reply, out);
                 part.with(left)
             }
             (Then::Read(snapshot, at), Some((command, left))) if done.is_empty() => {
-                let Some(turn) = turn.take() else {
+                let Some(own_turn) = own_turn else {
+                    drop(snapshot);
                     *turn = Some(self.turn(part.client).await);
                     return part;
                 };
-                let reply = self.read_long(part, command, (snapshot, at), turn).await;
+                let reply = self.read_long(part, command, (snapshot, at), own_turn).await;
                 self.answer(part.client, command.context, &reply, out);
                 part.with(left)
             }
