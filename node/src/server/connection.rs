@@ -15,7 +15,9 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 use super::discard::discard_input;
-use super::write::{End, check_output, output_limit, publish, write};
+use super::write::{
+    End, OUTPUT_CHECK_INTERVAL, check_output, output_limit, publish, write, write_or_stall,
+};
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::base::tls;
 use crate::commands::run::NodeServices;
@@ -284,6 +286,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         let thread = Rc::clone(&self.slot.thread);
         let client = Arc::clone(&self.session.client);
         let Self { stream, session, received, stopping, .. } = self;
+        let (mut waiting, mut over_soft) = (BytesMut::new(), None);
         let progress = {
             let mut running = pin!(thread.dispatcher.run(session, batch, next, &mut output));
             loop {
@@ -296,18 +299,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                         () = end_of_input(stream, received, (&thread, &client)) => {}
                     }
                 };
-                let mut replies = tokio::select! {
+                let replies = tokio::select! {
                     biased;
                     progress = &mut running => break progress,
                     replies = outlet.filled() => replies,
                     () = left => return Err(End::Closed),
                 };
+                // What waits for a client that does not read grows until it passes a limit.
+                let stalled = !waiting.is_empty();
+                let patience = if stalled { Duration::ZERO } else { OUTPUT_CHECK_INTERVAL };
+                waiting.unsplit(replies);
                 let to = (thread.node(), thread.metrics(), &*client);
-                write(stream, &mut replies, to).await?;
-                outlet.sent(replies);
+                write_or_stall(stream, &mut waiting, to, (patience, &mut over_soft)).await?;
+                let buffer =
+                    if waiting.is_empty() { std::mem::take(&mut waiting) } else { BytesMut::new() };
+                outlet.sent(buffer);
             }
         };
-        *out = std::mem::take(output.replies());
+        waiting.unsplit(std::mem::take(output.replies()));
+        *out = waiting;
         if output.has_overflowed() { Err(End::TooMuchOutput) } else { Ok(progress) }
     }
 

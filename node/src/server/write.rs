@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::commands::run::NodeServices;
 use crate::services::sessions::{Client, Load};
 
 /// How often the limits of a client that does not read its replies are checked.
-const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
+pub(super) const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Why a connection ends.
 pub(super) enum End {
@@ -52,33 +52,57 @@ pub(super) fn check_output(
 pub(super) async fn write<T: AsyncWrite + Unpin>(
     stream: &mut T,
     out: &mut BytesMut,
-    (node, metrics, client): (&NodeServices, &ThreadMetrics, &Client),
+    to: (&NodeServices, &ThreadMetrics, &Client),
 ) -> Result<(), End> {
-    metrics.add(Stat::BytesOut, out.len() as u64);
+    let mut over_soft = None;
+    while !out.is_empty() {
+        write_or_stall(stream, out, to, (OUTPUT_CHECK_INTERVAL, &mut over_soft)).await?;
+    }
+    Ok(())
+}
+
+/// Sends replies and removes what was sent from the buffer. Returns early when the client has taken
+/// nothing for as long as `patience`, and its limits allow that more replies wait for it.
+/// `over_soft` is the time since which more than the soft limit waits.
+pub(super) async fn write_or_stall<T: AsyncWrite + Unpin>(
+    stream: &mut T,
+    out: &mut BytesMut,
+    (node, metrics, client): (&NodeServices, &ThreadMetrics, &Client),
+    (patience, over_soft): (Duration, &mut Option<Instant>),
+) -> Result<(), End> {
     metrics.add(Stat::WritesProcessed, 1);
     publish(node, client, Load { output_bytes: out.len(), ..client.load() });
-    let (mut written, mut over_soft) = (0, None);
-    while written < out.len() {
+    while !out.is_empty() {
         if client.is_killed() {
             return Err(End::Closed);
         }
+        let mut stalled = false;
         tokio::select! {
             biased;
-            count = stream.write(&out[written..]) => match count? {
+            count = stream.write(&out[..]) => match count? {
                 0 => return Err(End::Closed),
-                count => written += count,
+                count => {
+                    metrics.add(Stat::BytesOut, count as u64);
+                    out.advance(count);
+                }
             },
             () = client.killed() => return Err(End::Closed),
-            () = tokio::time::sleep(OUTPUT_CHECK_INTERVAL) => {}
+            () = tokio::time::sleep(patience) => stalled = true,
         }
-        let waiting = out.len() - written;
-        let limit = output_limit(node);
-        if limit.soft_bytes == 0 || waiting as u64 <= limit.soft_bytes {
-            over_soft = None;
+        let (limit, waiting) = (output_limit(node), out.len() as u64);
+        if limit.soft_bytes == 0 || waiting <= limit.soft_bytes {
+            *over_soft = None;
         } else {
             over_soft.get_or_insert_with(Instant::now);
         }
-        check_output(limit, waiting, over_soft)?;
+        check_output(limit, out.len(), *over_soft)?;
+        let may_grow = limit.hard_bytes.max(limit.soft_bytes) > waiting;
+        if stalled && may_grow {
+            return Ok(());
+        }
+        if stalled && patience < OUTPUT_CHECK_INTERVAL {
+            tokio::time::sleep(OUTPUT_CHECK_INTERVAL).await;
+        }
     }
     // TLS may still buffer a part of it.
     tokio::select! {
@@ -86,7 +110,6 @@ pub(super) async fn write<T: AsyncWrite + Unpin>(
         flushed = stream.flush() => flushed?,
         () = client.killed() => return Err(End::Closed),
     }
-    out.clear();
     Ok(())
 }
 
