@@ -307,10 +307,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
                 };
                 // What waits for a client that does not read grows until it passes a limit.
                 let stalled = !waiting.is_empty();
-                let patience = if stalled { Duration::ZERO } else { OUTPUT_CHECK_INTERVAL };
+                let timeout = if stalled { Duration::ZERO } else { OUTPUT_CHECK_INTERVAL };
                 waiting.unsplit(replies);
                 let to = (thread.node(), thread.metrics(), &*client);
-                write_or_stall(stream, &mut waiting, to, (patience, &mut over_soft)).await?;
+                write_or_stall(stream, &mut waiting, to, (timeout, &mut over_soft)).await?;
                 let buffer =
                     if waiting.is_empty() { std::mem::take(&mut waiting) } else { BytesMut::new() };
                 outlet.sent(buffer);

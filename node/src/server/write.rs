@@ -62,13 +62,13 @@ pub(super) async fn write<T: AsyncWrite + Unpin>(
 }
 
 /// Sends replies and removes what was sent from the buffer. Returns early when the client has taken
-/// nothing for as long as `patience`, and its limits allow that more replies wait for it.
+/// nothing for as long as `timeout`, and its limits allow that more replies wait for it.
 /// `over_soft` is the time since which more than the soft limit waits.
 pub(super) async fn write_or_stall<T: AsyncWrite + Unpin>(
     stream: &mut T,
     out: &mut BytesMut,
     (node, metrics, client): (&NodeServices, &ThreadMetrics, &Client),
-    (patience, over_soft): (Duration, &mut Option<Instant>),
+    (timeout, over_soft): (Duration, &mut Option<Instant>),
 ) -> Result<(), End> {
     metrics.add(Stat::WritesProcessed, 1);
     publish(node, client, Load { output_bytes: out.len(), ..client.load() });
@@ -87,7 +87,7 @@ pub(super) async fn write_or_stall<T: AsyncWrite + Unpin>(
                 }
             },
             () = client.killed() => return Err(End::Closed),
-            () = tokio::time::sleep(patience) => stalled = true,
+            () = tokio::time::sleep(timeout) => stalled = true,
         }
         let (limit, waiting) = (output_limit(node), out.len() as u64);
         if limit.soft_bytes == 0 || waiting <= limit.soft_bytes {
@@ -100,7 +100,7 @@ pub(super) async fn write_or_stall<T: AsyncWrite + Unpin>(
         if stalled && may_grow {
             return Ok(());
         }
-        if stalled && patience < OUTPUT_CHECK_INTERVAL {
+        if stalled && timeout < OUTPUT_CHECK_INTERVAL {
             tokio::time::sleep(OUTPUT_CHECK_INTERVAL).await;
         }
     }
