@@ -117,6 +117,17 @@ pub const PATTERN_WILD_ITEMS_MAX: usize = 4096;
 /// of a millisecond. Larger reads use a snapshot, so that writers do not wait.
 pub const READ_COST_UNDER_LOCK_MAX: u64 = 2000;
 
+/// What a read may visit on the thread of its client, as [`READ_COST_UNDER_LOCK_MAX`]: about ten
+/// milliseconds. Larger reads run on threads of their own, so that other clients do not wait.
+pub const READ_COST_ON_CLIENT_THREAD_MAX: u64 = 100_000;
+
+/// Threads for the largest reads, and so how many of them run at a time; more wait in line.
+pub const LONG_READS_MAX: usize = 2;
+
+/// Longest reply to one command of a client that has no hard `client-output-buffer-limit`; a longer
+/// one becomes an error. Redis has no such maximum and runs out of memory.
+pub const REPLY_BYTES_MAX: usize = FORWARDED_REPLY_BYTES_MAX;
+
 /// Deepest nesting of a reply between nodes; no command returns a deeper one than `COMMAND DOCS`.
 pub const REPLY_DEPTH_MAX: usize = 64;
 
@@ -130,8 +141,7 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = ENTRY_BYTES_MAX + (16 << 20);
 /// can be sent in between.
 pub const FORWARD_PIECE_BYTES: usize = 256 << 10;
 
-/// Bytes of all replies to one forwarded request; a longer reply becomes an error. Clients of the
-/// leader have no such maximum except `client-output-buffer-limit`, as in Redis.
+/// Bytes of all replies to one forwarded request; a longer reply becomes an error.
 pub const FORWARDED_REPLY_BYTES_MAX: usize = 512 << 20;
 
 /// HTTP/2 window of a connection between nodes: bytes that may be in flight without an

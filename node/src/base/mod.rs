@@ -13,6 +13,7 @@ pub mod group_time;
 pub mod hash;
 pub mod float;
 pub mod ids;
+pub mod interrupt;
 pub mod limits;
 pub mod long_double;
 pub mod net;

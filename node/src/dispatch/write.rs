@@ -2,11 +2,11 @@
 //! round of the log. Reads between writes are in the same request and see exactly what was written
 //! before.
 
-use bytes::BytesMut;
 use tokio::time::Instant;
 
 use super::account::Timing;
 use super::dispatcher::{Dispatcher, Flow};
+use super::output::Output;
 use super::pending::{Part, PendingReply, ReplySource};
 use super::store::{Failure, Store};
 use crate::commands::Executed;
@@ -21,7 +21,7 @@ const REQUEST_BYTES: usize = 1 << 20;
 impl<S: Store> Dispatcher<S> {
     /// Appends the replies of a part. When it is unknown whether a request was executed, no reply
     /// follows those before it.
-    pub(super) async fn run_writes(&self, mut part: Part<'_>, out: &mut BytesMut) -> Flow {
+    pub(super) async fn run_writes(&self, mut part: Part<'_>, out: &mut Output) -> Flow {
         while !part.replies.is_empty() {
             let (builder, length) = build(part);
             let (first, rest) = part.replies.split_at(length);
@@ -33,12 +33,7 @@ impl<S: Store> Dispatcher<S> {
         Flow::Continue
     }
 
-    async fn run_request(
-        &self,
-        part: Part<'_>,
-        builder: RequestBuilder,
-        out: &mut BytesMut,
-    ) -> Flow {
+    async fn run_request(&self, part: Part<'_>, builder: RequestBuilder, out: &mut Output) -> Flow {
         let (units, start) = (builder.units() as usize, Instant::now());
         let outcome = match units {
             0 => Ok(Executed::default()),
@@ -46,27 +41,27 @@ impl<S: Store> Dispatcher<S> {
         };
         match outcome {
             Ok(executed) if executed.replies.len() == units => {
-                self.answer(part, executed, start, out);
+                self.answer_executed(part, executed, start, out).await;
             }
             Ok(_) | Err(Failure::Unknown) => {
-                answer_before_commands(part, out);
+                self.answer_before_commands(part, out);
                 return Flow::Close;
             }
             Err(Failure::NotExecuted(error)) if error.code() == "OOM" && is_mixed(part) => {
                 return self.run_separately(part, &error, out).await;
             }
-            Err(Failure::NotExecuted(error)) => self.refuse(part, &error, out),
+            Err(Failure::NotExecuted(error)) => self.refuse(part, &error, out).await,
         }
         Flow::Continue
     }
 
     /// Memory is full and nothing was executed: refuses the commands that may grow memory and runs
     /// the others, in order, as if they had been sent one by one.
-    async fn run_separately(&self, part: Part<'_>, error: &ReplyError, out: &mut BytesMut) -> Flow {
+    async fn run_separately(&self, part: Part<'_>, error: &ReplyError, out: &mut Output) -> Flow {
         for replies in part.replies.chunk_by(|first, second| grows(first) == grows(second)) {
             let part = part.with(replies);
             if grows(&replies[0]) {
-                self.refuse(part, error, out);
+                self.refuse(part, error, out).await;
             } else if Box::pin(self.run_writes(part, out)).await == Flow::Close {
                 return Flow::Close;
             }
@@ -74,7 +69,13 @@ impl<S: Store> Dispatcher<S> {
         Flow::Continue
     }
 
-    fn answer(&self, part: Part<'_>, executed: Executed, start: Instant, out: &mut BytesMut) {
+    async fn answer_executed(
+        &self,
+        part: Part<'_>,
+        executed: Executed,
+        start: Instant,
+        out: &mut Output,
+    ) {
         let elapsed = start.elapsed();
         let mut times = executed.times(elapsed);
         if !executed.replies.is_empty() {
@@ -83,28 +84,37 @@ impl<S: Store> Dispatcher<S> {
         let mut replies = executed.replies.into_iter();
         for PendingReply { source, context } in part.replies {
             match source {
-                ReplySource::Ready(reply) => context.encode(reply, out),
+                ReplySource::Ready(reply) => self.answer(part.client, *context, reply, out),
                 ReplySource::Command { found, index } => {
                     let reply = replies.next().unwrap_or(Reply::Nothing);
                     let timing = Timing { elapsed, ran: times.next().unwrap_or(elapsed) };
                     self.record(part.client, part.call(*found, *index), timing, &reply);
-                    context.encode(&reply, out);
+                    self.answer(part.client, *context, &reply, out);
                 }
             }
+            out.send_if_large().await;
+        }
+    }
+
+    fn answer_before_commands(&self, part: Part<'_>, out: &mut Output) {
+        for PendingReply { source, context } in part.replies {
+            let ReplySource::Ready(reply) = source else { return };
+            self.answer(part.client, *context, reply, out);
         }
     }
 
     /// Answers every command of a part with an error.
-    pub(super) fn refuse(&self, part: Part<'_>, error: &ReplyError, out: &mut BytesMut) {
+    pub(super) async fn refuse(&self, part: Part<'_>, error: &ReplyError, out: &mut Output) {
         let refusal = Reply::Error(error.clone());
         for PendingReply { source, context } in part.replies {
             match source {
-                ReplySource::Ready(reply) => context.encode(reply, out),
+                ReplySource::Ready(reply) => self.answer(part.client, *context, reply, out),
                 ReplySource::Command { found, .. } => {
                     self.record_refused(Some(*found), error);
-                    context.encode(&refusal, out);
+                    self.answer(part.client, *context, &refusal, out);
                 }
             }
+            out.send_if_large().await;
         }
     }
 }
@@ -134,11 +144,4 @@ fn build(part: Part<'_>) -> (RequestBuilder, usize) {
         builder.call(context.database, found, args);
     }
     (builder, part.replies.len())
-}
-
-fn answer_before_commands(part: Part<'_>, out: &mut BytesMut) {
-    for PendingReply { source, context } in part.replies {
-        let ReplySource::Ready(reply) = source else { return };
-        context.encode(reply, out);
-    }
 }

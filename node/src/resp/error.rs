@@ -30,6 +30,10 @@ texts! {
     INDEX_OUT_OF_RANGE = "ERR index out of range";
     /// A number that must not be negative.
     OUT_OF_RANGE = "ERR value is out of range";
+    /// A reply that would take too much memory.
+    REPLY_TOO_LONG = "ERR the reply is too long: request it in several parts";
+    /// A long read of which the thread has ended.
+    READ_FAILED = "ERR the read ended early, because the node is stopping or the command failed";
     /// A count that must be positive.
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// INCR and similar commands.

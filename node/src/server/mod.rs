@@ -6,5 +6,6 @@ mod discard;
 pub mod http;
 pub mod listener;
 pub mod rpc;
+mod write;
 
 pub use listener::{Listeners, RespServer};

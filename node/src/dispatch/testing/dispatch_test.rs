@@ -6,6 +6,7 @@ use crate::base::clock::{Clock, SystemClock};
 use crate::base::ids::ClientId;
 use crate::resp::{Decoder, ReplyError};
 use crate::services::sessions::Client;
+use bytes::BytesMut;
 
 struct Bench {
     store: FakeStore,
@@ -35,10 +36,10 @@ impl Bench {
         let (mut decoder, mut batch) = (Decoder::new(1 << 20), Batch::default());
         decoder.set_authenticated(true);
         decoder.decode(&mut buffer, &mut batch).unwrap();
-        let mut out = BytesMut::new();
+        let mut out = Output::default();
         let run = self.dispatcher.run(&mut self.session, &batch, 0, &mut out);
         let progress = futures::executor::block_on(run);
-        let text = String::from_utf8_lossy(&out).replace("\r\n", " ");
+        let text = String::from_utf8_lossy(out.replies()).replace("\r\n", " ");
         (text.trim_end().to_owned(), progress.flow)
     }
 
@@ -335,10 +336,10 @@ async fn a_pause_of_writes_holds_writes_and_lets_reads_pass() {
     let (mut decoder, mut batch) = (Decoder::new(1 << 20), Batch::default());
     decoder.set_authenticated(true);
     decoder.decode(&mut buffer, &mut batch).unwrap();
-    let mut out = BytesMut::new();
+    let mut out = Output::default();
     let run = bench.dispatcher.run(&mut bench.session, &batch, 0, &mut out);
     assert_eq!(run.await.flow, Flow::Continue);
-    assert_eq!(&out[..], b"$-1\r\n+OK\r\n");
+    assert_eq!(&out.replies()[..], b"$-1\r\n+OK\r\n");
     assert!(tokio::time::Instant::now() >= until);
 }
 
