@@ -77,7 +77,7 @@ impl Carrier {
         };
         let bytes = bytes.clone();
         let outcome = {
-            let mut outcome = pin!(self.propose(&bytes, request.deny_oom, &request.claim));
+            let mut outcome = pin!(self.propose(&bytes, &request));
             tokio::select! {
                 biased;
                 outcome = &mut outcome => outcome,
@@ -107,7 +107,8 @@ impl Carrier {
         }
     }
 
-    async fn propose(&self, bytes: &Bytes, deny_oom: bool, claim: &Claim) -> Option<Outcome> {
+    async fn propose(&self, bytes: &Bytes, request: &Proposal) -> Option<Outcome> {
+        let (deny_oom, growth_bytes) = (request.deny_oom, request.growth_bytes);
         let mut pieces = Piece::all(self.transfer, bytes, self.proposals.sizes.piece_bytes());
         let mut under_way = FuturesOrdered::new();
         loop {
@@ -121,14 +122,16 @@ impl Carrier {
             let item = Item::Piece(pieces.next()?);
             if is_last {
                 let (done, outcome) = oneshot::channel();
-                let claim = claim.clone();
-                self.proposals.queue(Proposal { item, deny_oom, claim, place: None, done });
+                let claim = request.claim.clone();
+                let place = None;
+                self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
                 return outcome.await.ok();
             }
             let (claim, (done, outcome)) = (Claim::default(), oneshot::channel());
             let waiting = Waiting::new(outcome, claim.clone());
             // The whole request has its place in the queue.
-            self.proposals.queue(Proposal { item, deny_oom, claim, place: None, done });
+            let (place, growth_bytes) = (None, 0);
+            self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
             under_way.push_back(waiting.answer());
         }
     }

@@ -20,6 +20,25 @@ use crate::consensus::state_machine::outcome::ItemOutcome;
 use crate::consensus::state_machine::progress::Applied;
 use crate::data::keyspace::Settings;
 
+/// What a proposal needs of memory.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct MemoryNeed {
+    deny_oom: bool,
+    growth_bytes: u64,
+}
+
+impl MemoryNeed {
+    /// A node of an older version does not say by how much its request may grow memory.
+    fn of(request: &Request) -> Self {
+        let growth_bytes = match (request.deny_oom, request.growth_bytes) {
+            (false, _) => 0,
+            (true, 0) => request.bytes.len() as u64,
+            (true, bytes) => bytes,
+        };
+        Self { deny_oom: request.deny_oom, growth_bytes }
+    }
+}
+
 /// The sending ends of the queues for the log.
 pub(crate) struct Proposals {
     pub(crate) lifetime: Arc<Lifetime>,
@@ -36,14 +55,14 @@ pub(crate) struct Proposals {
 impl Proposals {
     /// Queues an item for the log; whoever waits gets nothing if the core is gone.
     pub(crate) fn queue_item(&self, item: Item, deny_oom: bool) -> oneshot::Receiver<Outcome> {
-        self.queue_claimed(item, deny_oom, Claim::default())
+        self.queue_claimed(item, MemoryNeed { deny_oom, growth_bytes: 0 }, Claim::default())
     }
 
     /// As [`Proposals::queue_item`], of an item that can be withdrawn.
     pub(crate) fn queue_claimed(
         &self,
         item: Item,
-        deny_oom: bool,
+        need: MemoryNeed,
         claim: Claim,
     ) -> oneshot::Receiver<Outcome> {
         let bytes_max = self.sizes.config.load().limits.queue_bytes_max;
@@ -58,7 +77,8 @@ impl Proposals {
             Err(refusal) => return refused(refusal),
         };
         let (done, outcome) = oneshot::channel();
-        self.queue(Proposal { item, deny_oom, claim, place, done });
+        let MemoryNeed { deny_oom, growth_bytes } = need;
+        self.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
         outcome
     }
 
@@ -97,7 +117,8 @@ impl Proposals {
         if let Err(refusal) = self.applied.check_request_level(&request) {
             return refused(refusal);
         }
-        self.queue_claimed(Item::Request(request.bytes), request.deny_oom, claim.clone())
+        let need = MemoryNeed::of(&request);
+        self.queue_claimed(Item::Request(request.bytes), need, claim.clone())
     }
 
     pub(crate) fn queue_parameters(
@@ -120,7 +141,7 @@ impl Proposals {
                 Item::SetParameters(parameters)
             }
         };
-        self.queue_claimed(item, false, claim.clone())
+        self.queue_claimed(item, MemoryNeed::default(), claim.clone())
     }
 }
 
