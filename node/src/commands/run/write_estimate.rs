@@ -192,8 +192,8 @@ impl<'a> Estimator<'a> {
         let whole = keys.get(1).map_or_else(Size::default, |key| self.size(database, key));
         let asked_for = argv.get(1..).and_then(range_cost);
         let elements = asked_for.map_or(whole.elements, |cost| cost.min(whole.elements));
-        let share = u128::from(whole.bytes) * u128::from(elements)
-            / u128::from(whole.elements.max(1));
+        let share =
+            u128::from(whole.bytes) * u128::from(elements) / u128::from(whole.elements.max(1));
         let bytes = u64::try_from(share).unwrap_or(u64::MAX);
         (Size { elements, bytes }, elements)
     }

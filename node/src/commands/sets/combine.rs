@@ -7,7 +7,9 @@ use bytes::Bytes;
 use super::{algebra, members};
 use crate::commands::args::{Args, numbers};
 use crate::commands::declare::documentation::tips;
-use crate::commands::declare::{Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Repeated, Run};
+use crate::commands::declare::{
+    Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Repeated, Run,
+};
 use crate::commands::run::{Expiry, ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::set::Member;

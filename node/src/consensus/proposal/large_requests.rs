@@ -76,8 +76,9 @@ impl Carrier {
             return request.refuse(Refusal::TooLarge);
         };
         let bytes = bytes.clone();
+        let need = (request.deny_oom, request.growth_bytes);
         let outcome = {
-            let mut outcome = pin!(self.propose(&bytes, &request));
+            let mut outcome = pin!(self.propose(&bytes, need, &request.claim));
             tokio::select! {
                 biased;
                 outcome = &mut outcome => outcome,
@@ -107,8 +108,12 @@ impl Carrier {
         }
     }
 
-    async fn propose(&self, bytes: &Bytes, request: &Proposal) -> Option<Outcome> {
-        let (deny_oom, growth_bytes) = (request.deny_oom, request.growth_bytes);
+    async fn propose(
+        &self,
+        bytes: &Bytes,
+        (deny_oom, growth_bytes): (bool, u64),
+        claim: &Claim,
+    ) -> Option<Outcome> {
         let mut pieces = Piece::all(self.transfer, bytes, self.proposals.sizes.piece_bytes());
         let mut under_way = FuturesOrdered::new();
         loop {
@@ -122,7 +127,7 @@ impl Carrier {
             let item = Item::Piece(pieces.next()?);
             if is_last {
                 let (done, outcome) = oneshot::channel();
-                let claim = request.claim.clone();
+                let claim = claim.clone();
                 let place = None;
                 self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
                 return outcome.await.ok();

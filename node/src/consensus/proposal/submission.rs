@@ -21,8 +21,8 @@ use crate::consensus::state_machine::progress::Applied;
 use crate::data::keyspace::Settings;
 
 /// What a proposal needs of memory.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct MemoryNeed {
+#[derive(Debug, Clone, Copy)]
+struct MemoryNeed {
     deny_oom: bool,
     growth_bytes: u64,
 }
@@ -55,11 +55,20 @@ pub(crate) struct Proposals {
 impl Proposals {
     /// Queues an item for the log; whoever waits gets nothing if the core is gone.
     pub(crate) fn queue_item(&self, item: Item, deny_oom: bool) -> oneshot::Receiver<Outcome> {
-        self.queue_claimed(item, MemoryNeed { deny_oom, growth_bytes: 0 }, Claim::default())
+        self.queue_claimed(item, deny_oom, Claim::default())
     }
 
     /// As [`Proposals::queue_item`], of an item that can be withdrawn.
     pub(crate) fn queue_claimed(
+        &self,
+        item: Item,
+        deny_oom: bool,
+        claim: Claim,
+    ) -> oneshot::Receiver<Outcome> {
+        self.queue_needing(item, MemoryNeed { deny_oom, growth_bytes: 0 }, claim)
+    }
+
+    fn queue_needing(
         &self,
         item: Item,
         need: MemoryNeed,
@@ -118,7 +127,7 @@ impl Proposals {
             return refused(refusal);
         }
         let need = MemoryNeed::of(&request);
-        self.queue_claimed(Item::Request(request.bytes), need, claim.clone())
+        self.queue_needing(Item::Request(request.bytes), need, claim.clone())
     }
 
     pub(crate) fn queue_parameters(
@@ -141,7 +150,7 @@ impl Proposals {
                 Item::SetParameters(parameters)
             }
         };
-        self.queue_claimed(item, MemoryNeed::default(), claim.clone())
+        self.queue_claimed(item, false, claim.clone())
     }
 }
 

@@ -135,7 +135,7 @@ pub(super) const ROWS: &[Parameter] = &[
     ),
     row(
         "limits-write-cost-max",
-        Integer(1000, BYTES),
+        Integer(1000, i64::MAX),
         Node("limits.write_cost_max", SAME),
         Live,
     ),

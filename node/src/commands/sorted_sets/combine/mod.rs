@@ -7,7 +7,9 @@ mod source;
 use super::range;
 use super::reply::members_reply;
 use crate::commands::args::Args;
-use crate::commands::declare::{Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Repeated, Run};
+use crate::commands::declare::{
+    Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Repeated, Run,
+};
 use crate::commands::run::{ReadContext, WriteContext};
 use crate::data::types::SortedSetValue;
 use crate::data::types::sorted_set::Scored;
