@@ -128,6 +128,23 @@ pub const LONG_READS_MAX: usize = 2;
 /// one becomes an error. Redis has no such maximum and runs out of memory.
 pub const REPLY_BYTES_MAX: usize = FORWARDED_REPLY_BYTES_MAX;
 
+/// Bytes of a string that count as one element in estimates of reads and writes.
+pub const STRING_BYTES_PER_ELEMENT: u64 = 64;
+
+/// What one write, or all commands of one MULTI, may examine, in elements or 64 bytes of a string.
+/// Every replica spends the time, and other writes wait for it: about ten seconds with two million
+/// elements a second. A set algebra copies, hashes and inserts each element, which is a quarter of
+/// the speed of a plain read.
+pub const WRITE_COST_MAX: u64 = 20_000_000;
+
+/// Commands of a pipeline are sent in one request up to this cost, so that other clients' writes
+/// come in between.
+pub const REQUEST_COST: u64 = 1_000_000;
+
+/// What a request may add to memory for each of its commands where `maxmemory` does not limit it:
+/// the longest string of Redis.
+pub const GROWTH_BYTES_PER_COMMAND_MAX: u64 = 512 << 20;
+
 /// Deepest nesting of a reply between nodes; no command returns a deeper one than `COMMAND DOCS`.
 pub const REPLY_DEPTH_MAX: usize = 64;
 

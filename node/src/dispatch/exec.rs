@@ -135,6 +135,13 @@ impl<S: Store> Dispatcher<S> {
             data.iter().map(|queued| (queued.database, queued.found, queued.call().args().rest()));
         let mut builder = RequestBuilder::new();
         builder.transaction(watches, calls);
+        let estimate = {
+            let sizes = self.sizes(data.iter().map(|queued| queued.call()));
+            let all = sizes.of_all(data.iter().map(|queued| (queued.call(), queued.database)));
+            sizes.limits.check(all, data.len()).map_err(Failure::NotExecuted)?;
+            all
+        };
+        builder.set_growth(estimate.growth_bytes);
         let start = Instant::now();
         let executed = self.store.propose(builder.finish()).await?;
         let elapsed = start.elapsed();

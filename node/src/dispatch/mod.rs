@@ -8,6 +8,7 @@ mod account;
 mod admission;
 mod call;
 mod dispatcher;
+mod estimate;
 mod exec;
 mod group;
 mod local;

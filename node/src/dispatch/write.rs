@@ -9,13 +9,16 @@ use super::dispatcher::{Dispatcher, Flow};
 use super::output::Output;
 use super::pending::{Part, PendingReply, ReplySource};
 use super::store::{Failure, Store};
+use crate::base::limits::REQUEST_COST;
 use crate::commands::Executed;
 use crate::commands::declare::Flags;
 use crate::commands::request::RequestBuilder;
+use crate::commands::run::write_estimate::Estimate;
 use crate::resp::{Reply, ReplyError};
 
 /// A request that has reached this size is sent before more is added: a long pipeline of large
-/// values must not become an entry that is too large.
+/// values must not become an entry that is too large, and one that writes a few bytes far behind the
+/// end of strings must not grow memory by more at once.
 const REQUEST_BYTES: usize = 1 << 20;
 
 impl<S: Store> Dispatcher<S> {
@@ -23,14 +26,48 @@ impl<S: Store> Dispatcher<S> {
     /// follows those before it.
     pub(super) async fn run_writes(&self, mut part: Part<'_>, out: &mut Output) -> Flow {
         while !part.replies.is_empty() {
-            let (builder, length) = build(part);
+            let Built { builder, length, refusal } = self.build(part);
             let (first, rest) = part.replies.split_at(length);
             part = part.with(rest);
+            if let Some(error) = refusal {
+                self.refuse(part.with(first), &error, out);
+                continue;
+            }
             if self.run_request(part.with(first), builder, out).await == Flow::Close {
                 return Flow::Close;
             }
         }
         Flow::Continue
+    }
+
+    /// As many commands as fit into one request.
+    fn build(&self, part: Part<'_>) -> Built {
+        let call = |reply: &PendingReply| match &reply.source {
+            ReplySource::Command { found, index } => Some(part.call(*found, *index)),
+            ReplySource::Ready(_) => None,
+        };
+        let sizes = self.sizes(part.replies.iter().filter_map(call));
+        let mut estimator = sizes.estimator();
+        let (mut builder, mut sum) = (RequestBuilder::new(), Estimate::default());
+        for (position, reply) in part.replies.iter().enumerate() {
+            let Some(call) = call(reply) else { continue };
+            let database = reply.context.database;
+            let args = call.args().rest();
+            let bytes: usize = args.iter().map(bytes::Bytes::len).sum();
+            let estimate = estimator.next(call.found.command, call.argv, database);
+            let refusal = sizes.limits.check(estimate, 1).err();
+            let is_next = refusal.is_some() || is_full(builder.len() + bytes, sum.plus(estimate));
+            if is_next && !builder.is_empty() {
+                return Built { builder, length: position, refusal: None };
+            }
+            if refusal.is_some() {
+                return Built { builder, length: position + 1, refusal };
+            }
+            sum = sum.plus(estimate);
+            builder.call(database, &call.found, args);
+            builder.set_growth(sum.growth_bytes);
+        }
+        Built { builder, length: part.replies.len(), refusal: None }
     }
 
     async fn run_request(&self, part: Part<'_>, builder: RequestBuilder, out: &mut Output) -> Flow {
@@ -131,17 +168,19 @@ fn is_mixed(part: Part<'_>) -> bool {
     growing > 0 && growing < commands
 }
 
-/// As many commands as fit into one request, and the number of their replies.
-fn build(part: Part<'_>) -> (RequestBuilder, usize) {
-    let mut builder = RequestBuilder::new();
-    for (position, PendingReply { source, context }) in part.replies.iter().enumerate() {
-        let ReplySource::Command { found, index } = source else { continue };
-        let args = part.call(*found, *index).args().rest();
-        let bytes: usize = args.iter().map(bytes::Bytes::len).sum();
-        if !builder.is_empty() && builder.len() + bytes > REQUEST_BYTES {
-            return (builder, position);
-        }
-        builder.call(context.database, found, args);
-    }
-    (builder, part.replies.len())
+/// The next request of a part.
+struct Built {
+    builder: RequestBuilder,
+    /// How many replies of the part are those of the request.
+    length: usize,
+    /// Why the last of these commands, the only one, is not executed.
+    refusal: Option<ReplyError>,
+}
+
+/// Whether a request of so many bytes, with all that it does, is as large as one should be.
+const fn is_full(bytes: usize, estimate: Estimate) -> bool {
+    let growth_bytes_max = REQUEST_BYTES as u64;
+    bytes > REQUEST_BYTES
+        || estimate.growth_bytes > growth_bytes_max
+        || estimate.cost > REQUEST_COST
 }

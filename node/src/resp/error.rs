@@ -84,6 +84,12 @@ texts! {
     /// The name of a key is longer than the configuration allows.
     KEY_TOO_LONG = "ERR key is longer than limits.key_bytes_max allows, use a shorter name or \
         raise limits-key-bytes-max";
+    /// A write that would take every replica too long.
+    WRITE_TOO_COSTLY = "ERR command would examine more than limits.write_cost_max allows, nothing \
+        was executed: use fewer or smaller keys, or raise limits-write-cost-max";
+    /// A write that adds too much where maxmemory is not set.
+    GROWTH_TOO_LARGE = "ERR command could add more than 512 MB to memory, nothing was executed: \
+        use smaller keys, or set maxmemory, which is then the limit";
     /// EXEC after a command was refused while queueing.
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A command that MULTI cannot queue.

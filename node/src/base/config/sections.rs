@@ -230,6 +230,10 @@ section! {
         /// Memory that the commands queued by one MULTI may take. Their writes must fit into
         /// limits.entry_bytes_max too.
         transaction_bytes_max: u64 = limits::TRANSACTION_BYTES_MAX;
+        /// What one write, or all commands of one MULTI, may examine on every node: elements of
+        /// collections, or 64 bytes of a string. Two million take about a second. A write that is
+        /// estimated to examine more is refused.
+        write_cost_max: u64 = limits::WRITE_COST_MAX;
         /// Memory that all client connections together may take, such as 1gb, or a share of
         /// maxmemory, such as 5%; 0 for no limit. Above it, the largest connections are closed.
         clients_memory_max: ClientsMemory = ClientsMemory::Unlimited;

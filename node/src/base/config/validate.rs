@@ -144,6 +144,11 @@ fn check_limits(config: &Config, rule: &mut Rule<'_>) {
         "must be at least 1mb".to_owned(),
     );
     rule(
+        limits.write_cost_max >= 1000,
+        "limits.write_cost_max",
+        "must be at least 1000".to_owned(),
+    );
+    rule(
         limits.queue_bytes_max >= 1 << 20,
         "limits.queue_bytes_max",
         "must be at least 1mb".to_owned(),

@@ -76,8 +76,9 @@ impl Carrier {
             return request.refuse(Refusal::TooLarge);
         };
         let bytes = bytes.clone();
+        let need = (request.deny_oom, request.growth_bytes);
         let outcome = {
-            let mut outcome = pin!(self.propose(&bytes, request.deny_oom, &request.claim));
+            let mut outcome = pin!(self.propose(&bytes, need, &request.claim));
             tokio::select! {
                 biased;
                 outcome = &mut outcome => outcome,
@@ -107,7 +108,12 @@ impl Carrier {
         }
     }
 
-    async fn propose(&self, bytes: &Bytes, deny_oom: bool, claim: &Claim) -> Option<Outcome> {
+    async fn propose(
+        &self,
+        bytes: &Bytes,
+        (deny_oom, growth_bytes): (bool, u64),
+        claim: &Claim,
+    ) -> Option<Outcome> {
         let mut pieces = Piece::all(self.transfer, bytes, self.proposals.sizes.piece_bytes());
         let mut under_way = FuturesOrdered::new();
         loop {
@@ -122,13 +128,15 @@ impl Carrier {
             if is_last {
                 let (done, outcome) = oneshot::channel();
                 let claim = claim.clone();
-                self.proposals.queue(Proposal { item, deny_oom, claim, place: None, done });
+                let place = None;
+                self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
                 return outcome.await.ok();
             }
             let (claim, (done, outcome)) = (Claim::default(), oneshot::channel());
             let waiting = Waiting::new(outcome, claim.clone());
             // The whole request has its place in the queue.
-            self.proposals.queue(Proposal { item, deny_oom, claim, place: None, done });
+            let (place, growth_bytes) = (None, 0);
+            self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
             under_way.push_back(waiting.answer());
         }
     }

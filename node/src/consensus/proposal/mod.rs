@@ -4,6 +4,7 @@
 pub(crate) mod claim;
 pub(crate) mod entry;
 pub(crate) mod forward;
+pub(crate) mod growth;
 pub(crate) mod large_requests;
 pub(crate) mod pieces;
 pub(crate) mod proposer;

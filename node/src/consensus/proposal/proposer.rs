@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
 use super::entry::{GroupEntry, Item};
+use super::growth::{Growth, Memory};
 use super::queue::{Outcome, Proposal, ProposalQueue};
 use super::stamping::term_to_stamp;
 use crate::base::config::LiveConfig;
@@ -43,16 +44,20 @@ const PIPELINED_BYTES_MIN: usize = 64 << 10;
 struct Batch {
     proposals: Vec<Proposal>,
     bytes: usize,
+    /// By which it may grow memory.
+    growth_bytes: u64,
 }
 
 impl Batch {
     /// Gives back what is too much.
     fn push(&mut self, proposal: Proposal) -> Option<Proposal> {
         let bytes = self.bytes + proposal.item.encoded_bytes();
-        if bytes > ENTRY_BYTES_MAX && !self.proposals.is_empty() {
+        let growth_bytes = self.growth_bytes.saturating_add(proposal.growth_bytes);
+        let too_much = bytes > ENTRY_BYTES_MAX || growth_bytes > ENTRY_BYTES_MAX as u64;
+        if too_much && !self.proposals.is_empty() {
             return Some(proposal);
         }
-        self.bytes = bytes;
+        (self.bytes, self.growth_bytes) = (bytes, growth_bytes);
         self.proposals.push(proposal);
         None
     }
@@ -82,12 +87,13 @@ pub(crate) struct Proposer {
     raft: Raft,
     queue: ProposalQueue,
     random: Random,
+    growth: Growth,
 }
 
 impl Proposer {
     /// `seed` feeds the seeds of entries.
     pub(crate) fn new(admission: Admission, raft: Raft, queue: ProposalQueue, seed: u64) -> Self {
-        Self { admission, raft, queue, random: Random::new(seed) }
+        Self { admission, raft, queue, random: Random::new(seed), growth: Growth::default() }
     }
 
     /// Ends when the group is dropped.
@@ -116,6 +122,8 @@ impl Proposer {
         let happened = self.queue.wait(&mut batch.proposals, event).await;
         if batch.proposals.len() < before {
             batch.bytes = batch.proposals.iter().map(|one| one.item.encoded_bytes()).sum();
+            let growths = batch.proposals.iter().map(|one| one.growth_bytes);
+            batch.growth_bytes = growths.fold(0, u64::saturating_add);
         }
         happened
     }
@@ -150,7 +158,7 @@ impl Proposer {
 
     /// All that waits, until the entry is big enough.
     fn fill(&mut self, batch: &mut Batch) {
-        while batch.bytes < ENTRY_BATCH_BYTES {
+        while batch.bytes.max(batch.growth_bytes as usize) < ENTRY_BATCH_BYTES {
             let Some(proposal) = self.queue.try_next() else { return };
             if let Some(proposal) = batch.push(proposal) {
                 return self.queue.put_back(proposal);
@@ -166,6 +174,8 @@ impl Proposer {
     ) {
         let batch = self.admit(batch, room.is_full);
         let (mut items, mut waiting) = (Vec::new(), Vec::with_capacity(batch.len()));
+        let growths = batch.iter().map(|proposal| proposal.growth_bytes);
+        let growing = self.growth.begin(growths.fold(0, u64::saturating_add));
         items.extend(room.evicted.iter().flat_map(Choice::items));
         if batch.is_empty() && items.is_empty() {
             return;
@@ -183,7 +193,8 @@ impl Proposer {
         let entry = GroupEntry { now_ms: stamp.ms(), seed: self.random.next(), items };
         let bytes = GroupEntryBytes(entry.encode());
         let complete = OnComplete::new(move |result| {
-            drop(stamped);
+            // Before the answer: whoever gets it may send the next request at once.
+            drop((stamped, growing));
             answer(result, own_items, waiting);
             drop((permit, room));
         });
@@ -211,6 +222,7 @@ impl Proposer {
         let gave_up = participation.disk_stall.gave_up();
         let disk_busy = self.admission.disk_busy();
         let stopping = lifetime.stopping.load(Ordering::Relaxed);
+        let (memory, mut growth) = (self.memory(), 0_u64);
         let mut admitted = Vec::with_capacity(batch.len());
         for proposal in batch {
             if stopping {
@@ -221,15 +233,35 @@ impl Proposer {
                 proposal.refuse(Refusal::Busy);
             } else if disk_full && proposal.item.grows_log() {
                 proposal.refuse(Refusal::DiskFull);
-            } else if memory_full && proposal.deny_oom {
-                proposal.refuse(Refusal::OutOfMemory);
             } else if proposal.item.encoded_bytes() > ENTRY_BYTES_MAX {
                 proposal.refuse(Refusal::TooLarge);
+            } else if proposal.deny_oom && !self.has_room(memory, growth, &proposal, memory_full) {
+                proposal.refuse(Refusal::OutOfMemory);
             } else {
+                growth = growth.saturating_add(proposal.growth_bytes);
                 admitted.push(proposal);
             }
         }
         admitted
+    }
+
+    fn memory(&self) -> Memory {
+        let Admission { applied, config, .. } = &self.admission;
+        let entries = u64::from(config.load().raft.proposals_in_flight);
+        Memory {
+            used: applied.memory_bytes(),
+            maximum: applied.maxmemory_bytes(),
+            slack: entries * ENTRY_BATCH_BYTES as u64,
+            under_way: self.growth.bytes(),
+        }
+    }
+
+    /// Whether a proposal fits beside those before it in its batch. When the evictions of the batch
+    /// suffice, only what could never fit does not.
+    fn has_room(&self, memory: Memory, before: u64, proposal: &Proposal, is_full: bool) -> bool {
+        let growth = before.saturating_add(proposal.growth_bytes);
+        let missing = || self.admission.reclaim.evictions.missing_bytes(memory.excess(growth));
+        memory.is_possible(growth) && (!is_full || missing() == 0)
     }
 
     /// Evicts what the batch needs, in entries before it if that is more than fits beside it.
@@ -245,7 +277,10 @@ impl Proposer {
         }
         let (began, reclaim) = (Instant::now(), self.admission.reclaim.clone());
         loop {
-            let excess = self.admission.applied.excess_bytes();
+            let memory = self.memory();
+            let growing = batch.proposals.iter().filter(|proposal| proposal.deny_oom);
+            let growth = memory.possible(growing.map(|proposal| proposal.growth_bytes));
+            let excess = memory.excess(growth);
             let missing = reclaim.evictions.missing_bytes(excess);
             if missing == 0 {
                 return Some((Room::default(), permit));

@@ -25,6 +25,8 @@ pub(crate) struct Proposal {
     pub(crate) item: Item,
     /// Refused when memory is full.
     pub(crate) deny_oom: bool,
+    /// Bytes by which it may grow memory, as estimated.
+    pub(crate) growth_bytes: u64,
     pub(crate) claim: Claim,
     /// Of a client's request.
     pub(crate) place: Option<Place>,
@@ -102,7 +104,7 @@ mod tests {
     fn proposal(claim: &Claim) -> Proposal {
         let item = Item::NameCluster("a".to_owned());
         let done = tokio::sync::oneshot::channel().0;
-        Proposal { item, deny_oom: false, claim: claim.clone(), place: None, done }
+        Proposal { item, deny_oom: false, growth_bytes: 0, claim: claim.clone(), place: None, done }
     }
 
     #[tokio::test(start_paused = true)]

@@ -20,6 +20,25 @@ use crate::consensus::state_machine::outcome::ItemOutcome;
 use crate::consensus::state_machine::progress::Applied;
 use crate::data::keyspace::Settings;
 
+/// What a proposal needs of memory.
+#[derive(Debug, Clone, Copy)]
+struct MemoryNeed {
+    deny_oom: bool,
+    growth_bytes: u64,
+}
+
+impl MemoryNeed {
+    /// A node of an older version does not say by how much its request may grow memory.
+    fn of(request: &Request) -> Self {
+        let growth_bytes = match (request.deny_oom, request.growth_bytes) {
+            (false, _) => 0,
+            (true, 0) => request.bytes.len() as u64,
+            (true, bytes) => bytes,
+        };
+        Self { deny_oom: request.deny_oom, growth_bytes }
+    }
+}
+
 /// The sending ends of the queues for the log.
 pub(crate) struct Proposals {
     pub(crate) lifetime: Arc<Lifetime>,
@@ -46,6 +65,15 @@ impl Proposals {
         deny_oom: bool,
         claim: Claim,
     ) -> oneshot::Receiver<Outcome> {
+        self.queue_needing(item, MemoryNeed { deny_oom, growth_bytes: 0 }, claim)
+    }
+
+    fn queue_needing(
+        &self,
+        item: Item,
+        need: MemoryNeed,
+        claim: Claim,
+    ) -> oneshot::Receiver<Outcome> {
         let bytes_max = self.sizes.config.load().limits.queue_bytes_max;
         let place = match &item {
             Item::Request(_) | Item::SetParameter { .. } | Item::SetParameters(_) => {
@@ -58,7 +86,8 @@ impl Proposals {
             Err(refusal) => return refused(refusal),
         };
         let (done, outcome) = oneshot::channel();
-        self.queue(Proposal { item, deny_oom, claim, place, done });
+        let MemoryNeed { deny_oom, growth_bytes } = need;
+        self.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
         outcome
     }
 
@@ -97,7 +126,8 @@ impl Proposals {
         if let Err(refusal) = self.applied.check_request_level(&request) {
             return refused(refusal);
         }
-        self.queue_claimed(Item::Request(request.bytes), request.deny_oom, claim.clone())
+        let need = MemoryNeed::of(&request);
+        self.queue_needing(Item::Request(request.bytes), need, claim.clone())
     }
 
     pub(crate) fn queue_parameters(

@@ -198,9 +198,14 @@ impl Applied {
         self.memory_bytes.load(Ordering::Relaxed)
     }
 
+    /// `maxmemory`, or 0 when there is none.
+    pub(crate) fn maxmemory_bytes(&self) -> u64 {
+        self.maxmemory_bytes.load(Ordering::Relaxed)
+    }
+
     /// Bytes above `maxmemory`; 0 when there is room.
     pub(crate) fn excess_bytes(&self) -> u64 {
-        match self.maxmemory_bytes.load(Ordering::Relaxed) {
+        match self.maxmemory_bytes() {
             0 => 0,
             maximum => self.memory_bytes().saturating_sub(maximum),
         }

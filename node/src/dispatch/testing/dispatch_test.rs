@@ -107,6 +107,31 @@ fn a_command_for_which_memory_is_missing_aborts_its_transaction() {
 }
 
 #[test]
+fn a_write_that_would_take_every_replica_too_long_is_not_proposed() {
+    let mut bench = Bench::new();
+    set_parameter(&bench.node, "limits-write-cost-max", "1000");
+    let members: String = (0..600).map(|number| format!(" {number}")).collect();
+    bench.check(&[&format!("sadd k{members}"), "zadd z 1 a"], ":600 :1");
+    let refused = format!("-{}", ReplyError::WRITE_TOO_COSTLY.0);
+    // The others of the pipeline are executed, in their order.
+    let lines = ["set a 1", "zunionstore d 2 k k", "set a 2", "exists d", "sunionstore d k k k"];
+    bench.check(&lines, &format!("+OK {refused} +OK :0 :600"));
+    let queued = ["multi", "sunionstore e k", "sunionstore f k", "exec", "exists e f"];
+    bench.check(&queued, &format!("+OK +QUEUED +QUEUED {refused} :0"));
+    // Reads of a transaction that writes run on every replica as well.
+    let queued = ["multi", "smembers k", "sunion k d", "set a 3", "exec", "get a"];
+    bench.check(&queued, &format!("+OK +QUEUED +QUEUED +QUEUED {refused} $1 2"));
+}
+
+#[test]
+fn a_pipeline_whose_commands_grow_memory_by_much_is_sent_in_several_requests() {
+    let mut bench = Bench::new();
+    let lines = ["setrange a 2000000 x", "set b 1", "setrange c 2000000 x", "setrange a 1 x"];
+    bench.check(&lines, ":2000001 +OK :2000001 :2000001");
+    assert_eq!(bench.store.requests(), [1, 1, 1, 1]);
+}
+
+#[test]
 fn unknown_commands_get_the_errors_of_redis() {
     let mut bench = Bench::new();
     let unknown = "-ERR unknown command 'foo', with args beginning with:";
