@@ -30,7 +30,7 @@ impl<S: Store> Dispatcher<S> {
             let (first, rest) = part.replies.split_at(length);
             part = part.with(rest);
             if let Some(error) = refusal {
-                self.refuse(part.with(first), &error, out);
+                self.refuse(part.with(first), &error, out).await;
                 continue;
             }
             if self.run_request(part.with(first), builder, out).await == Flow::Close {
