@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -212,10 +213,20 @@ impl Layout {
     /// Fails before anything is started if ports of the nodes are in use, and names all of them.
     pub(super) fn ports_are_free(&self, nodes: &[Node]) -> Outcome {
         let ports = nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
-        let taken: Vec<_> = ports
-            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_err())
-            .map(|port| port.to_string())
-            .collect();
+        let mut taken = Vec::new();
+        for port in ports {
+            match TcpListener::bind(("127.0.0.1", port)) {
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(Failure::new(format!("you may not listen on port {port}"))
+                        .try_next(
+                            "only root may listen below port 1024: choose higher ports with --port \
+                         and --http-port",
+                        ));
+                }
+                Err(_) => taken.push(port.to_string()),
+            }
+        }
         if taken.is_empty() {
             return Ok(());
         }

@@ -41,6 +41,9 @@ pub(super) struct Dev {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Start the nodes that do not run, in the background, and wait until the cluster serves.
+    ///
+    /// A node that does not start is named with the reason, and does not keep a majority of the
+    /// others from serving.
     Start,
     /// Stop the cluster gracefully; the data stays.
     Stop,
