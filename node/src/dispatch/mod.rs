@@ -10,7 +10,6 @@ mod call;
 mod dispatcher;
 mod estimate;
 mod exec;
-mod group;
 mod local;
 mod output;
 mod pending;

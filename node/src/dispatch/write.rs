@@ -17,8 +17,8 @@ use crate::commands::run::write_estimate::Estimate;
 use crate::resp::{Reply, ReplyError};
 
 /// A request that has reached this size is sent before more is added: a long pipeline of large
-/// values must not become an entry that is too large, and one that writes a few bytes far behind the
-/// end of strings must not grow memory by more at once.
+/// values must not become an entry that is too large, and one that writes a few bytes far behind
+/// the end of strings must not grow memory by more at once.
 const REQUEST_BYTES: usize = 1 << 20;
 
 impl<S: Store> Dispatcher<S> {

@@ -1,6 +1,6 @@
-//! How much a write may add to memory and how much work it is, as far as its declaration determines
-//! it. Both are estimated before the write is proposed and never decide anything when it is applied:
-//! replicas need not agree on them.
+//! How much a write may add to memory and how much work it is, as far as its declaration
+//! determines it. Both are estimated before the write is proposed and never decide anything when
+//! it is applied: replicas need not agree on them.
 
 /// The rule by which the growth and the work of a write are estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -99,9 +99,9 @@ impl<'a> Estimator<'a> {
         let keys: Vec<&Bytes> = positions.iter().filter_map(|at| argv.get(*at)).collect();
         let (result, cost) = match command.growth {
             Growth::Arguments | Growth::Searched => {
-                self.note_arguments(argv, &positions, database, arguments);
                 let key = keys.first().filter(|_| command.growth == Growth::Searched);
                 let cost = key.map_or(0, |key| self.size(database, key).elements);
+                self.note_arguments(argv, &positions, database, arguments);
                 let growth_bytes = growth_of(command, arguments);
                 return Estimate { growth_bytes, cost: cost.max(at_least) };
             }
