@@ -169,9 +169,10 @@ impl<S: Store> Dispatcher<S> {
             if self.node.clients.publish(client, load) {
                 self.node.bound_clients_memory();
             }
-            if client.is_killed() {
-                return;
-            }
+        }
+        // After a reply that is missing, no other one may take its place.
+        if client.is_killed() {
+            return;
         }
         context.encode(reply, size, out);
     }
