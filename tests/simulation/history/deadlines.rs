@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_key_may_be_early_by_the_outage_only_while_the_time_was_uncertain() {
         let history =
-            [at(0, 10, Seen::Alive), at(510, 520, Seen::Set(1000)), at(830, 840, Seen::Gone)];
+            [at(0, 10, Seen::Alive), at(510, 520, Seen::Set(900)), at(830, 840, Seen::Gone)];
         let early = |uncertain: Option<Range<u64>>| {
             let deadlines = Deadlines::default();
             history.iter().for_each(|one| deadlines.note(0, *one));
