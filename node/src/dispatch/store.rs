@@ -1,5 +1,7 @@
 //! What dispatch needs from a Raft group, so that it can be tested without one.
 
+mod group;
+
 use std::future::Future;
 
 use crate::base::group_time::GroupTime;

@@ -16,6 +16,7 @@ use tokio::task::LocalSet;
 
 use crate::base::config::join;
 use crate::cli::client::hints::no_reply;
+use crate::cli::client::password::PasswordFlags;
 use crate::cli::client::tls::TlsFlags;
 use crate::cli::output::{self, Failure, Outcome};
 use client::Client;
@@ -44,9 +45,8 @@ pub(super) struct Bench {
     /// RESP port of the server.
     #[arg(long, short, default_value_t = 6379)]
     port: u16,
-    /// Password sent with AUTH.
-    #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
+    #[command(flatten)]
+    password: PasswordFlags,
     /// What to send; several tests run one after the other.
     #[arg(long, short, value_enum, value_delimiter = ',', default_value = "set,get")]
     test: Vec<Test>,
@@ -67,12 +67,13 @@ pub(super) struct Bench {
     read_percent: u8,
     /// Number of commands in each test.
     #[arg(long, short = 'n', default_value_t = 100_000, conflicts_with = "seconds")]
+    #[arg(value_parser = value_parser!(u64).range(1..))]
     requests: u64,
     /// Duration of each test, instead of a number of commands.
     #[arg(long, short = 's')]
     seconds: Option<f64>,
     /// Commands per second of all clients together; as fast as possible when absent.
-    #[arg(long)]
+    #[arg(long, value_parser = value_parser!(u64).range(1..))]
     rate: Option<u64>,
     /// Seed for the keys; the same seed sends the same keys.
     #[arg(long, default_value_t = 1)]
@@ -101,8 +102,9 @@ impl Bench {
         let workload = Rc::new(Workload::new(self, test));
         let mut tasks = Vec::new();
         let (dialer, address) = (self.tls.dialer()?, join(&self.host, self.port));
+        let password = self.password.read()?;
         for number in 0..self.clients {
-            let client = Client::connect(&dialer, &address, self.password.as_deref())
+            let client = Client::connect(&dialer, &address, password.as_deref())
                 .await
                 .map_err(|error| no_reply(&address, &error))?;
             tasks.push((number, client));

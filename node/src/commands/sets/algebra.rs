@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::base::interrupt::is_interrupted;
 use crate::data::keyspace::Settings;
 use crate::data::types::SetValue;
 use crate::data::types::set::{Member, SetEncoding};
@@ -11,7 +12,8 @@ pub(super) fn intersection(mut sets: Vec<&SetValue>, limit: usize) -> Vec<Member
     sets.sort_by_key(|set| set.len());
     let Some((smallest, others)) = sets.split_first() else { return Vec::new() };
     let in_all = |member: &Member<'_>| others.iter().all(|set| set.contains_member(*member));
-    smallest.iter().filter(in_all).take(limit).collect()
+    let wanted = smallest.iter().take_while(|_| !is_interrupted());
+    wanted.filter(in_all).take(limit).collect()
 }
 
 /// The members that any set has.
@@ -45,13 +47,14 @@ pub(super) fn difference(
     if look_up <= remove {
         others.sort_by_key(|set| std::cmp::Reverse(set.len()));
         let in_none = |member: &Member<'_>| !others.iter().any(|set| set.contains_member(*member));
-        add_all(&mut result, first.iter().filter(in_none).map(Member::to_bytes), settings);
+        let wanted = first.iter().take_while(|_| !is_interrupted());
+        add_all(&mut result, wanted.filter(in_none).map(Member::to_bytes), settings);
         return result;
     }
     let mut left = first.clone();
     for set in others {
         for member in set.iter() {
-            if left.is_empty() {
+            if left.is_empty() || is_interrupted() {
                 return result;
             }
             left.remove(&member.to_bytes());
@@ -62,7 +65,7 @@ pub(super) fn difference(
 }
 
 fn add_all(set: &mut SetValue, members: impl Iterator<Item = Bytes>, settings: &Settings) {
-    for member in members {
+    for member in members.take_while(|_| !is_interrupted()) {
         set.add(&member, settings);
     }
 }

@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::incarnation::{self, Doubt, Incarnations};
 use super::standing::Standings;
 use crate::base::threads::ThreadMain;
-use crate::consensus::lifecycle::StartError;
-use crate::consensus::shared::Ended;
+use crate::consensus::errors::StartError;
+use crate::consensus::lifetime::Ended;
 use crate::consensus::state_machine::apply_worker::OnStateChange;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
+use crate::consensus::tasks::Tasks;
 use crate::data::meta::{Facts, Meta};
 
 /// What is known of the members and of this node itself, and what keeps it so.
@@ -18,12 +19,12 @@ pub(crate) fn open(
     meta: &Arc<Meta>,
     state: &ReplicatedState,
     ended: &watch::Sender<Option<Ended>>,
-    disk_tasks: &mpsc::UnboundedSender<ThreadMain>,
+    tasks: &Tasks,
 ) -> Result<(Arc<Standings>, Arc<Incarnations>, OnStateChange), StartError> {
     let standings = Arc::new(Standings::of(state));
     let incarnations = incarnation::open(meta, state)?;
     let watched = (standings.clone(), incarnations.clone());
-    let notes = Notes { meta: meta.clone(), ended: ended.clone(), disk_tasks: disk_tasks.clone() };
+    let notes = Notes { meta: meta.clone(), ended: ended.clone(), tasks: tasks.clone() };
     Ok((standings, incarnations, state_hook(watched, notes)))
 }
 
@@ -60,7 +61,7 @@ fn state_hook(
 struct Notes {
     meta: Arc<Meta>,
     ended: watch::Sender<Option<Ended>>,
-    disk_tasks: mpsc::UnboundedSender<ThreadMain>,
+    tasks: Tasks,
 }
 
 impl Notes {
@@ -88,7 +89,7 @@ impl Notes {
             })
         });
         // The disk thread is gone only when the group is.
-        let _ = self.disk_tasks.send(main);
+        self.tasks.run_on_disk_thread(main);
     }
 }
 
@@ -110,9 +111,9 @@ mod tests {
         };
         let meta = Arc::new(meta);
         let _ = meta.update(|facts| facts.node_id = Some(NodeId(3)));
-        let (disk_tasks, mut queue) = mpsc::unbounded_channel();
+        let (tasks, mut queue) = Tasks::kept();
         let (ended, mut state) = (watch::Sender::new(None), ReplicatedState::default());
-        let Ok((_, _, on_change)) = open(&meta, &state, &ended, &disk_tasks) else {
+        let Ok((_, _, on_change)) = open(&meta, &state, &ended, &tasks) else {
             panic!("an empty state starts");
         };
         state.feature_level = FeatureLevel::SECOND;

@@ -10,7 +10,8 @@ use ironkv_proto::raft::v1::AppendRequest;
 use tokio::sync::watch;
 use tonic::Status;
 
-use crate::consensus::shared::Shared;
+use crate::base::config::LiveConfig;
+use crate::consensus::storage::log::Log;
 
 /// Somebody waits for the answers. Once it is dropped, a request that is held up is let go: a
 /// leader that gives a silent follower up and tries again must not leave one behind each time.
@@ -18,7 +19,7 @@ pub(crate) struct Wanted(#[expect(dead_code, reason = "dropping it tells")] watc
 
 /// The requests, each with entries as soon as there is room for them.
 pub(crate) fn with_room<S>(
-    shared: Arc<Shared>,
+    (config, log): (Arc<LiveConfig>, Log),
     requests: S,
 ) -> (Wanted, impl Stream<Item = Result<AppendRequest, Status>> + Send + 'static)
 where
@@ -26,13 +27,13 @@ where
 {
     let (wanted, answers) = watch::channel(());
     let held_up = requests.then(move |request| {
-        let (shared, mut answers) = (shared.clone(), answers.clone());
+        let (config, log, mut answers) = (config.clone(), log.clone(), answers.clone());
         async move {
             if request.as_ref().is_ok_and(|request| !request.entries.is_empty()) {
-                let bytes_max = shared.config.load().log.unflushed_bytes_max;
+                let bytes_max = config.load().log.unflushed_bytes_max;
                 tokio::select! {
                     biased;
-                    () = shared.log.unflushed_below(bytes_max) => {}
+                    () = log.unflushed_below(bytes_max) => {}
                     _ = answers.changed() => return None,
                 }
             }

@@ -9,4 +9,3 @@ pub(crate) mod in_flight;
 pub(crate) mod pacing;
 pub(crate) mod peer;
 pub(crate) mod reports;
-pub(crate) mod service;

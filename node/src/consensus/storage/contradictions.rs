@@ -6,14 +6,23 @@
 //! position, the last one known to be committed: logs that agree there agree before it, and a log
 //! that a leader may have continues there.
 
+use std::sync::Arc;
+
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::AppendEntriesRequest;
 
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::shared::Shared;
+use crate::consensus::lifetime::Lifetime;
+use crate::consensus::raft_handle::RaftHandle;
 use crate::consensus::types::{LogId, TypeConfig, Vote};
 
-impl Shared {
+/// What a leader's log is held against.
+pub(crate) struct Contradictions {
+    pub(crate) raft: Arc<RaftHandle>,
+    pub(crate) lifetime: Arc<Lifetime>,
+}
+
+impl Contradictions {
     /// Ends this node for good when the request contradicts what is committed here; why.
     pub(crate) fn check_append(
         &self,
@@ -23,7 +32,7 @@ impl Shared {
         self.check_positions(&request.vote, request.prev_log_id.into_iter().chain(entries))
     }
 
-    /// As [`Shared::check_append`], for the end of a snapshot.
+    /// As [`Contradictions::check_append`], for the end of a snapshot.
     pub(crate) fn check_snapshot(&self, vote: &Vote, last: Option<LogId>) -> Result<(), String> {
         self.check_positions(vote, last.into_iter())
     }
@@ -33,7 +42,7 @@ impl Shared {
         vote: &Vote,
         mut positions: impl Iterator<Item = LogId>,
     ) -> Result<(), String> {
-        let Some(raft) = self.raft() else { return Ok(()) };
+        let Some(raft) = self.raft.raft() else { return Ok(()) };
         let known = {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
@@ -56,7 +65,7 @@ impl Shared {
             "the leader has entry {} of term {} where entry {} of term {} was committed here",
             found.index, found.leader_id.term, known.index, known.leader_id.term
         );
-        self.condemn(&reason);
+        self.lifetime.condemn(&reason);
         Err(reason)
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Incarnations, Told};
+use super::Incarnations;
 use crate::base::ids::NodeId;
-use crate::data::lineage::Lineage;
+use crate::data::lineage::{Lineage, Told};
 
 /// Silence of one process after which another one with the same node id is taken for a restart.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);

@@ -2,8 +2,7 @@
 
 use ironkv_proto::types::v1 as proto;
 
-use crate::consensus::membership::incarnation::Told;
-use crate::data::lineage::{Lineage, Registration};
+use crate::data::lineage::{Lineage, Registration, Told};
 
 pub(crate) const fn registration_to_proto(registered: Registration) -> proto::Registration {
     let Registration { incarnation, index } = registered;

@@ -173,8 +173,9 @@ impl Shared {
         self.lacking.load(Ordering::SeqCst) != 0
     }
 
-    /// Says whether there is room for one of the two; logs the change.
-    pub(super) fn set_disk_full(&self, what: Lacking, full: bool) {
+    /// Says why there is no room for one of the two, or that there is; logs the change.
+    pub(super) fn set_disk_full(&self, what: Lacking, reason: Option<&io::Error>) {
+        let full = reason.is_some();
         if !full && !self.disk_full() {
             return;
         }
@@ -188,10 +189,11 @@ impl Shared {
             return;
         }
         let directory = self.directory.display();
-        if full {
-            tracing::error!(%directory, "no room for the log, refusing writes");
-        } else {
-            tracing::info!(%directory, "there is room for the log again");
+        match reason {
+            Some(error) => {
+                tracing::error!(%directory, %error, "no room for the log, refusing writes");
+            }
+            None => tracing::info!(%directory, "there is room for the log again"),
         }
     }
 }
