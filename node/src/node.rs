@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use crate::base::clock::{Clock, SystemClock};
-use crate::base::config::{ClientCertificates, Config, LiveConfig, Switch, join};
+use crate::base::config::{Config, LiveConfig, Switch, join};
 use crate::base::credentials::{Credentials, FileError};
 use crate::base::disk::{Disk, LockGuard, RealDisk};
 use crate::base::ids::GroupId;
@@ -31,8 +31,6 @@ use crate::services::sessions::Clients;
 
 /// Maximum number of threads for clients that a node chooses automatically.
 const IO_THREADS_MAX: usize = 8;
-
-const MEMORY_SAMPLE_EVERY: Duration = Duration::from_millis(100);
 
 /// The environment of a node: the operating system, or the simulator.
 pub struct Environment {
@@ -91,7 +89,10 @@ pub enum NodeError {
     #[error(transparent)]
     Group(#[from] StartError),
     /// A listener cannot open.
-    #[error("cannot listen on {address} for {protocol}: {source}; {}", how_to_listen(source))]
+    #[error(
+        "cannot listen on {address} for {protocol}: {source}; choose another address or stop what \
+             listens there"
+    )]
     Listen {
         /// RESP, gRPC or HTTP.
         protocol: &'static str,
@@ -115,17 +116,6 @@ fn what_to_do(error: &io::Error) -> &'static str {
     }
 }
 
-fn how_to_listen(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            "only root may listen below port 1024: choose a higher port, or allow it with \
-             CAP_NET_BIND_SERVICE"
-        }
-        io::ErrorKind::AddrNotAvailable => "choose an address of this machine, or 0.0.0.0",
-        _ => "choose another address or stop what listens there",
-    }
-}
-
 /// A running node.
 pub struct Node {
     services: Arc<NodeServices>,
@@ -145,7 +135,7 @@ impl Node {
         let now = config.load().clone();
         let lock = lock(&*env.disk, Path::new(&now.data.directory))?;
         let credentials = Credentials::open(&now, &env.clock)?;
-        warn_of_open_ports(&now, &credentials);
+        warn_of_open_peers(&now, &credentials);
         let lifecycle = Lifecycle::new();
         let (shutdown, stopping) = shutdown::channel();
         let telemetry = Telemetry::new(&now.telemetry, table::names(), env.level.clone());
@@ -154,11 +144,9 @@ impl Node {
             let listener = listen_for_http(&*env.net, &now, &credentials).await?;
             let (lifecycle, stopping) = (lifecycle.clone(), stopping.clone());
             let metrics = telemetry.metrics.clone();
-            let connections_max = config.descriptors().http;
             let main = async move {
                 tokio::task::spawn_local(metrics.sample_forever());
-                tokio::task::spawn_local(sample_memory(lifecycle.clone()));
-                serve_http(listener, connections_max, lifecycle, stopping).await;
+                serve_http(listener, lifecycle, stopping).await;
             };
             listeners.push(env.threads.spawn("admin", Box::new(|| Box::pin(main))));
         }
@@ -172,13 +160,13 @@ impl Node {
         };
         let group = Group::start(group_options(&config, &env, &net, &telemetry)).await?;
         let address = join(&now.listen.grpc_host, now.listen.grpc_port);
-        rpc::serve(net, address.clone(), config.descriptors().grpc, group.clone(), stopping)
+        rpc::serve(net, address.clone(), group.clone(), stopping)
             .await
             .map_err(|source| NodeError::Listen { protocol: "gRPC", address, source })?;
         let (stop, asked_to_stop) = shutdown::channel();
         let services = Arc::new(NodeServices {
             clock: env.clock,
-            clients: Clients::new(config.clients_max() as usize),
+            clients: Clients::new(now.limits.clients_max as usize),
             config,
             credentials,
             telemetry: telemetry.clone(),
@@ -190,7 +178,12 @@ impl Node {
             RespServer::start(sockets, &*env.threads, &group, &services, &telemetry.metrics)
         });
         lifecycle.started(services.clone());
-        log_start(&now);
+        tracing::info!(
+            resp = now.resp_address(),
+            grpc = now.grpc_address(),
+            http = now.http_address(),
+            "started"
+        );
         Ok(Self {
             services,
             group,
@@ -276,57 +269,21 @@ impl Node {
     }
 }
 
-/// `used_memory_peak` must show peaks between two commands that ask for it.
-async fn sample_memory(lifecycle: Arc<Lifecycle>) {
-    loop {
-        tokio::time::sleep(MEMORY_SAMPLE_EVERY).await;
-        if let Some(node) = lifecycle.node() {
-            node.sample_memory();
-        }
-    }
-}
-
-/// Warns of ports that other hosts can reach, and that ask for no password or certificate.
-fn warn_of_open_ports(config: &Config, credentials: &Credentials) {
-    let listen = &config.listen;
+/// Passwords apply only to clients: the gRPC port forwards writes and changes members without one.
+fn warn_of_open_peers(config: &Config, credentials: &Credentials) {
+    let host = &config.listen.grpc_host;
+    let loopback = host == "localhost"
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
     let passwords = credentials.has_passwords() || !config.security.requirepass.is_empty();
-    let certificates = config.tls.client_certificates == ClientCertificates::Required;
-    let tls_port = if certificates { 0 } else { listen.resp_tls_port };
-    let open = [listen.resp_port, tls_port].into_iter().find(|port| *port != 0);
-    if let Some(port) = open.filter(|_| !passwords && !is_loopback(&listen.resp_host)) {
+    if passwords && !loopback && credentials.peers().is_none() {
         tracing::warn!(
-            address = join(&listen.resp_host, port),
-            "the port for clients asks for no password: every host that reaches it may read and \
-             change all data; set auth.password_file or security.requirepass"
-        );
-    }
-    // Passwords apply only to clients: the gRPC port forwards writes and changes members without.
-    if credentials.peers().is_none() && !is_loopback(&listen.grpc_host) {
-        tracing::warn!(
-            address = join(&listen.grpc_host, listen.grpc_port),
+            host,
+            port = config.listen.grpc_port,
             "the gRPC port asks for no password: without TLS between peers, every host that \
-             reaches it may read and change all data and the members; set tls.peer_mode to on, or \
-             keep the port on a network that only nodes share"
+             reaches it may read and write the data and change members; set tls.peer_mode to on, \
+             or keep the port on a network that only nodes share"
         );
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
-}
-
-/// Logs the addresses on which the node listens; the advertised ones may differ.
-fn log_start(config: &Config) {
-    let listen = &config.listen;
-    let resp = |port: u16| (port != 0).then(|| join(&listen.resp_host, port));
-    tracing::info!(
-        resp = resp(listen.resp_port),
-        resp_tls = resp(listen.resp_tls_port),
-        grpc = join(&listen.grpc_host, listen.grpc_port),
-        http = join(&listen.http_host, listen.http_port),
-        "started"
-    );
 }
 
 fn lock(disk: &dyn Disk, directory: &Path) -> Result<Box<dyn LockGuard>, NodeError> {
@@ -419,13 +376,8 @@ fn bind(address: &str, threads: usize, backlog: u32) -> io::Result<Listeners> {
     Listeners::bind(resolved, threads, backlog)
 }
 
-async fn serve_http(
-    listener: Box<dyn Listener>,
-    connections_max: usize,
-    lifecycle: Arc<Lifecycle>,
-    stopping: Shutdown,
-) {
-    if let Err(error) = http::serve(listener, connections_max, lifecycle, stopping).await {
+async fn serve_http(listener: Box<dyn Listener>, lifecycle: Arc<Lifecycle>, stopping: Shutdown) {
+    if let Err(error) = http::serve(listener, lifecycle, stopping).await {
         tracing::error!(%error, "the HTTP listener failed");
     }
 }

@@ -4,7 +4,6 @@
 
 /// Disks that are small, full, slow or broken; memory limits.
 mod disk {
-    pub(crate) mod descriptors;
     pub(crate) mod disks;
     pub(crate) mod failing_disks;
     pub(crate) mod memory;

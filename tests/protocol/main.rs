@@ -7,7 +7,6 @@ mod command_line;
 mod counters;
 mod http;
 mod limits;
-mod log_lines;
 mod passwords;
 mod raw;
 mod tls;

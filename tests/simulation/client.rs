@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use ironkv::base::ids::ClientId;
 use ironkv::consensus::Group;
-use ironkv::dispatch::{Dispatcher, Flow, Output};
+use ironkv::dispatch::{Dispatcher, Flow};
 use ironkv::node::Node;
 use ironkv::resp::Reply;
 use ironkv::resp::client::{decode_reply, encode_request};
@@ -42,7 +42,7 @@ impl SimulatedClient {
         let mut decoder = Decoder::new(1 << 20);
         decoder.set_authenticated(true);
         decoder.decode(&mut input, &mut batch).expect("we encoded it");
-        let mut output = Output::default();
+        let mut output = BytesMut::new();
         let mut next = 0;
         let mut flow = Flow::Continue;
         while next < batch.len() && flow == Flow::Continue {
@@ -53,7 +53,7 @@ impl SimulatedClient {
             self.session = session(u64::MAX);
         }
         let mut answers = Vec::new();
-        while let Ok(Some(reply)) = decode_reply(output.replies()) {
+        while let Ok(Some(reply)) = decode_reply(&mut output) {
             answers.push(answer(reply));
         }
         answers.resize(commands.len(), Answer::Unknown);

@@ -11,9 +11,13 @@ use crate::tree::{Source, Violation, rust_files};
 
 const ROOTS: [&str; 4] = ["node/src/", "operator/src/", "proto/src/", "tests/src/"];
 
+/// Folders whose cycles are not removed yet.
+const UNFINISHED: [&str; 1] = ["node/src/consensus/"];
+
 pub fn cycles() -> Vec<Violation> {
     let files = rust_files();
-    ROOTS.iter().flat_map(|root| Crate::of(root, &files).cycles()).collect()
+    let all = ROOTS.iter().flat_map(|root| Crate::of(root, &files).cycles());
+    all.filter(|found| !UNFINISHED.iter().any(|folder| found.file.starts_with(folder))).collect()
 }
 
 /// One module, which is one file.

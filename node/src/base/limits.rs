@@ -60,15 +60,6 @@ pub const RANDOM_MEMBERS_MAX: usize = 1 << 22;
 /// HTTP connections at a time; more wait in the kernel.
 pub const HTTP_CONNECTIONS_MAX: usize = 256;
 
-/// gRPC connections at a time; more wait in the kernel. A peer opens a few.
-pub const GRPC_CONNECTIONS_MAX: usize = 512;
-
-/// A client of the HTTP or the gRPC port that has sent no request after this time is disconnected.
-pub const FIRST_BYTES_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(10);
-
-/// Log lines that wait to be written; more are dropped and counted.
-pub const LOG_LINES_WAITING_MAX: usize = 8192;
-
 /// Bytes of requests that may wait in one queue.
 pub const QUEUE_BYTES_MAX: u64 = 256 << 20;
 
@@ -117,34 +108,6 @@ pub const PATTERN_WILD_ITEMS_MAX: usize = 4096;
 /// of a millisecond. Larger reads use a snapshot, so that writers do not wait.
 pub const READ_COST_UNDER_LOCK_MAX: u64 = 2000;
 
-/// What a read may visit on the thread of its client, as [`READ_COST_UNDER_LOCK_MAX`]: about ten
-/// milliseconds. Larger reads run on threads of their own, so that other clients do not wait.
-pub const READ_COST_ON_CLIENT_THREAD_MAX: u64 = 100_000;
-
-/// Threads for the largest reads, and so how many of them run at a time; more wait in line.
-pub const LONG_READS_MAX: usize = 2;
-
-/// Longest reply to one command of a client that has no hard `client-output-buffer-limit`; a longer
-/// one becomes an error. Redis has no such maximum and runs out of memory.
-pub const REPLY_BYTES_MAX: usize = FORWARDED_REPLY_BYTES_MAX;
-
-/// Bytes of a string that count as one element in estimates of reads and writes.
-pub const STRING_BYTES_PER_ELEMENT: u64 = 64;
-
-/// What one write, or all commands of one MULTI, may examine, in elements or 64 bytes of a string.
-/// Every replica spends the time, and other writes wait for it: about ten seconds with two million
-/// elements a second. A set algebra copies, hashes and inserts each element, which is a quarter of
-/// the speed of a plain read.
-pub const WRITE_COST_MAX: u64 = 20_000_000;
-
-/// Commands of a pipeline are sent in one request up to this cost, so that other clients' writes
-/// come in between.
-pub const REQUEST_COST: u64 = 1_000_000;
-
-/// What a request may add to memory for each of its commands where `maxmemory` does not limit it:
-/// the longest string of Redis.
-pub const GROWTH_BYTES_PER_COMMAND_MAX: u64 = 512 << 20;
-
 /// Deepest nesting of a reply between nodes; no command returns a deeper one than `COMMAND DOCS`.
 pub const REPLY_DEPTH_MAX: usize = 64;
 
@@ -158,7 +121,8 @@ pub const PEER_MESSAGE_BYTES_MAX: usize = ENTRY_BYTES_MAX + (16 << 20);
 /// can be sent in between.
 pub const FORWARD_PIECE_BYTES: usize = 256 << 10;
 
-/// Bytes of all replies to one forwarded request; a longer reply becomes an error.
+/// Bytes of all replies to one forwarded request; a longer reply becomes an error. Clients of the
+/// leader have no such maximum except `client-output-buffer-limit`, as in Redis.
 pub const FORWARDED_REPLY_BYTES_MAX: usize = 512 << 20;
 
 /// HTTP/2 window of a connection between nodes: bytes that may be in flight without an

@@ -1,13 +1,13 @@
 //! `ironkv command`: sends one command to a server and prints the reply; for scripts and for pods
 //! without another client.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use super::client::connection::Connection;
-use super::client::hints::{advice_on_reply, no_reply};
-use super::client::password::PasswordFlags;
+use super::client::hints::no_reply;
 use super::client::tls::TlsFlags;
 use super::output::{self, Failure, Outcome};
 use crate::resp::Reply;
@@ -17,10 +17,14 @@ pub(super) struct Command {
     /// RESP address of the server.
     #[arg(long, default_value = "127.0.0.1:6379")]
     address: String,
-    #[command(flatten)]
-    password: PasswordFlags,
+    /// Password sent with AUTH.
+    #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+    /// File whose first line is the password for AUTH.
+    #[arg(long, value_name = "FILE", conflicts_with = "password")]
+    password_file: Option<PathBuf>,
     /// Milliseconds to wait for the connection and for the reply.
-    #[arg(long, default_value_t = 5000, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, default_value_t = 5000)]
     timeout_ms: u64,
     #[command(flatten)]
     tls: TlsFlags,
@@ -31,7 +35,7 @@ pub(super) struct Command {
 
 impl Command {
     pub(super) fn run(self) -> Outcome {
-        let password = self.password.read()?;
+        let password = self.password()?;
         let dialer = self.tls.dialer()?;
         let limit = Duration::from_millis(self.timeout_ms);
         let words: Vec<&[u8]> = self.words.iter().map(String::as_bytes).collect();
@@ -42,14 +46,7 @@ impl Command {
             connection.call(&words).await
         });
         match reply.map_err(|error| no_reply(&self.address, &error))? {
-            Reply::Error(error) => {
-                let advice = advice_on_reply(&error.0);
-                let failure = Failure::new(error.0);
-                Err(match advice {
-                    Some(advice) => failure.try_next(advice),
-                    None => failure,
-                })
-            }
+            Reply::Error(error) => Err(Failure::new(error.0)),
             reply => {
                 let mut lines = Vec::new();
                 show(&reply, &mut lines);
@@ -57,6 +54,15 @@ impl Command {
                 Ok(())
             }
         }
+    }
+
+    fn password(&self) -> Result<Option<String>, Failure> {
+        let Some(file) = &self.password_file else { return Ok(self.password.clone()) };
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| Failure::new(format!("{}: {error}", file.display())))?;
+        let first = text.lines().find(|line| !line.is_empty());
+        let empty = || Failure::new(format!("{} holds no password", file.display()));
+        first.map(|line| Some(line.to_owned())).ok_or_else(empty)
     }
 }
 

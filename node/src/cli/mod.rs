@@ -45,10 +45,6 @@ enum Action {
     /// Measure the throughput and latency of a server that speaks RESP.
     Bench(bench::Bench),
     /// Verify the data directory of a stopped node.
-    ///
-    /// Reads the checkpoint and the log, compares every checksum, and looks for missing files and
-    /// entries. Prints the node, its cluster and what was read. Ends with status 1 when something
-    /// is damaged or missing, or when no node starts on the directory. It repairs nothing.
     Check(check::Check),
     /// Repair a node that does not start.
     Recover(recover::Recover),

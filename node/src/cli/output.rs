@@ -9,8 +9,6 @@ use std::process::ExitCode;
 use comfy_table::presets;
 use comfy_table::{Cell, Table};
 
-use crate::base::telemetry::logging;
-
 /// Why a subcommand failed, and what the user should do next.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -54,14 +52,11 @@ impl<E: std::error::Error> From<E> for Failure {
 
 /// Prints a failure and returns the exit code.
 pub(super) fn exit(outcome: Outcome) -> ExitCode {
-    logging::finish();
     let Err(failure) = outcome else { return ExitCode::SUCCESS };
-    logging::write_at_end(move || {
-        eprintln!("ironkv: {}", failure.what);
-        if let Some(next) = failure.next {
-            eprintln!("  {next}");
-        }
-    });
+    eprintln!("ironkv: {}", failure.what);
+    if let Some(next) = failure.next {
+        eprintln!("  {next}");
+    }
     ExitCode::FAILURE
 }
 
@@ -74,7 +69,6 @@ pub(super) fn line(text: impl Display) {
 pub(super) fn print(bytes: &[u8]) {
     let mut output = std::io::stdout().lock();
     if output.write_all(bytes).and_then(|()| output.flush()).is_err() {
-        logging::finish();
         #[expect(clippy::disallowed_methods, reason = "a reader that left wants no more")]
         std::process::exit(0);
     }

@@ -8,7 +8,6 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::output::{self, Failure, Outcome};
 use crate::base::config::{Config, LiveConfig, Loaded, Sources, load};
-use crate::base::descriptors::{self, Descriptors};
 use crate::base::telemetry::logging;
 use crate::node::{Environment, Node};
 
@@ -99,7 +98,6 @@ async fn serve(loaded: Loaded, sources: Sources, mut seen: Option<Vec<u8>>) -> O
     let level = logging::start(telemetry.format, telemetry.level);
     let file = sources.file.clone();
     let config = LiveConfig::new(loaded, sources);
-    config.set_descriptors(Descriptors::share(descriptors::raise_limit()));
     let node = Node::start(config.clone(), Environment::real(level)).await.map_err(|error| {
         tracing::error!(%error, "cannot start");
         Failure::new(error)

@@ -1,9 +1,6 @@
-//! Why a group does not start, and why a request to it has no answer.
+//! Why a request to the group has no answer.
 
-use crate::base::feature_level::{FeatureLevel, UnknownLevel};
-use crate::consensus::storage::log::LogError;
-use crate::consensus::storage::parts::Incomplete;
-use crate::data::meta::MetaError;
+use crate::base::feature_level::FeatureLevel;
 use crate::resp::ReplyError;
 
 /// What clients read when the time of a request ends before a leader has taken it.
@@ -107,48 +104,4 @@ impl ReadError {
             Self::Stopping => "TRYAGAIN this node is stopping; use another",
         })
     }
-}
-
-/// Why a group cannot run.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// This directory's node is no longer a member.
-    #[error(
-        "this node was removed from its cluster: {0}; its data directory cannot be used again: \
-         empty it and join as a new node (if it is still a member, `ironkv cluster readmit` says \
-         so and clears the mark)"
-    )]
-    Removed(String),
-    /// A newer program has used this directory.
-    #[error(transparent)]
-    UnknownLevel(#[from] UnknownLevel),
-    /// The data contradicts the cluster.
-    #[error(
-        "this node's data contradicts its cluster: {0}; a disk lost what was flushed or was put \
-         back: remove this member from the cluster, empty its data directory and let it join as a \
-         new node"
-    )]
-    Condemned(String),
-    /// The directory is a copy or an old state.
-    #[error(
-        "this data directory is not its node's any more: {0}; remove the member from the cluster, \
-         empty the directory and let the node join as a new one, first as a learner (if nothing \
-         newer is left anywhere, `ironkv cluster readmit --without-asking` takes it all the same)"
-    )]
-    Superseded(String),
-    /// A part of the directory is gone.
-    #[error(transparent)]
-    Incomplete(#[from] Incomplete),
-    /// The identity cannot be read.
-    #[error(transparent)]
-    Meta(#[from] MetaError),
-    /// The log cannot be read.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The checkpoint cannot be read.
-    #[error("{0}")]
-    Checkpoint(std::io::Error),
-    /// The core did not start.
-    #[error("consensus did not start: {0}")]
-    Core(String),
 }

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use openraft::raft::responder::Responder;
 
 use crate::base::ids::NodeId;
-use crate::consensus::state_machine::outcome::ItemOutcome;
+use crate::consensus::state_machine::apply::ItemOutcome;
+use crate::consensus::state_machine::machine::StateMachine;
 
 /// The types of our Raft. Written out, because the macro cannot take a responder of our own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,6 +35,8 @@ impl openraft::RaftTypeConfig for TypeConfig {
     type ErrorSource = openraft::impls::BoxedErrorSource;
 }
 
+/// The handle of the consensus core.
+pub(crate) type Raft = openraft::Raft<TypeConfig, StateMachine>;
 pub(crate) type LeaderId = openraft::type_config::alias::LeaderIdOf<TypeConfig>;
 pub(crate) type LogId = openraft::type_config::alias::LogIdOf<TypeConfig>;
 pub(crate) type Vote = openraft::type_config::alias::VoteOf<TypeConfig>;
@@ -44,9 +47,6 @@ pub(crate) type StoredMembership = openraft::type_config::alias::StoredMembershi
 pub(crate) type SnapshotMeta = openraft::type_config::alias::SnapshotMetaOf<TypeConfig>;
 pub(crate) type Snapshot<D> = openraft::type_config::alias::SnapshotOf<TypeConfig, D>;
 pub(crate) type Metrics = openraft::RaftMetrics<TypeConfig>;
-
-/// Of a cluster id, hexadecimal.
-pub(crate) const CLUSTER_ID_DIGITS: usize = 32;
 
 /// How a node is reached: `host:port` each. Names, resolved again at every connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -27,15 +27,6 @@ pub struct Lineage {
     pub drawn: Vec<u64>,
 }
 
-/// What a process says of itself in every message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Of its directory.
-    pub lineage: Lineage,
-    /// Random, drawn at the start of the process and never again.
-    pub life: u64,
-}
-
 impl Lineage {
     /// Whether no incarnation was ever drawn.
     pub const fn is_empty(&self) -> bool {

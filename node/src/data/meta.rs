@@ -149,12 +149,6 @@ pub enum MetaError {
         /// What is wrong.
         what: String,
     },
-    /// The group that used it has stopped.
-    #[error("{path} is closed: its group has stopped")]
-    Closed {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 /// The open file.
@@ -162,20 +156,10 @@ pub enum MetaError {
 pub struct Meta {
     path: PathBuf,
     file: Arc<dyn DiskFile>,
-    /// Held during a change of the file.
-    database: Mutex<Place>,
+    /// Held during a change of the file. `None` when it could not be opened again after a failure.
+    database: Mutex<Option<Database>>,
     /// The durable facts. Held only briefly: readers must not wait for a disk.
     facts: Mutex<Facts>,
-}
-
-/// The database, as long as there is one.
-#[derive(Debug)]
-enum Place {
-    Open(Box<Database>),
-    /// It could not be opened again after a failure.
-    Lost,
-    /// The group has stopped.
-    Closed,
 }
 
 impl Meta {
@@ -208,8 +192,7 @@ impl Meta {
         if !(FORMAT_FIRST..=FORMAT_WITH_LEVEL).contains(&facts.format) {
             return Err(damaged(format!("format {}", facts.format)));
         }
-        let database = Mutex::new(Place::Open(Box::new(database)));
-        Ok(Self { path, file, database, facts: Mutex::new(facts) })
+        Ok(Self { path, file, database: Mutex::new(Some(database)), facts: Mutex::new(facts) })
     }
 
     /// The facts as they are now.
@@ -227,10 +210,7 @@ impl Meta {
         if changed == before {
             return Ok(());
         }
-        if matches!(*database, Place::Closed) {
-            return Err(MetaError::Closed { path: self.path.clone() });
-        }
-        if let Err(error) = write(&database, &changed) {
+        if let Err(error) = write(database.as_ref(), &changed) {
             if is_full_error(&error) && self.reopen(&mut database)? == before {
                 return Err(self.storage(error));
             }
@@ -241,23 +221,12 @@ impl Meta {
         Ok(())
     }
 
-    /// Closes the file, so that the directory can be opened again at once, even while some threads
-    /// still hold this. From here on the facts can be read and not be changed.
-    pub fn close(&self) {
-        *self.database.lock() = Place::Closed;
-    }
-
-    /// Whether it was closed.
-    pub fn is_closed(&self) -> bool {
-        matches!(*self.database.lock(), Place::Closed)
-    }
-
     /// redb accepts no further change after a failed one. Returns the facts in the file.
-    fn reopen(&self, place: &mut Place) -> Result<Facts, MetaError> {
-        *place = Place::Lost;
+    fn reopen(&self, place: &mut Option<Database>) -> Result<Facts, MetaError> {
+        *place = None;
         let database = open_database(self.file.clone()).map_err(|e| self.storage(e.into()))?;
         let json = read(&database).map_err(|error| self.storage(error))?;
-        *place = Place::Open(Box::new(database));
+        *place = Some(database);
         match json {
             Some(json) => serde_json::from_slice(&json)
                 .map_err(|error| self.storage(std::io::Error::other(error).into())),
@@ -281,12 +250,10 @@ fn is_full_error(error: &redb::Error) -> bool {
     matches!(error, redb::Error::Io(error) if is_full(error))
 }
 
-fn write(place: &Place, facts: &Facts) -> Result<(), redb::Error> {
-    let Place::Open(database) = place else {
-        return Err(std::io::Error::other("the file could not be opened again").into());
-    };
+fn write(database: Option<&Database>, facts: &Facts) -> Result<(), redb::Error> {
+    let closed = || std::io::Error::other("the file could not be opened again");
     let json = serde_json::to_vec(facts).map_err(std::io::Error::other)?;
-    let mut transaction = database.begin_write()?;
+    let mut transaction = database.ok_or_else(closed)?.begin_write()?;
     transaction.set_durability(Durability::Immediate)?;
     transaction.set_two_phase_commit(true);
     transaction.open_table(TABLE)?.insert(KEY, json.as_slice())?;
@@ -340,23 +307,6 @@ mod tests {
         drop(meta);
         let meta = Meta::open(&disk, directory).unwrap();
         assert_eq!(meta.facts().node_id, Some(NodeId(7)));
-    }
-
-    #[test]
-    fn a_closed_file_takes_no_change_and_can_be_opened_again_while_it_is_still_held() {
-        let disk = MemoryDisk::default();
-        let meta = Meta::open(&disk, Path::new("/data")).unwrap();
-        meta.update(|facts| facts.starts = 1).unwrap();
-        meta.close();
-        let refused = meta.update(|facts| facts.starts = 2).unwrap_err();
-        assert!(matches!(refused, MetaError::Closed { .. }) && meta.is_closed(), "{refused}");
-        let again = Meta::open(&disk, Path::new("/data")).unwrap();
-        again.update(|facts| facts.starts += 1).unwrap();
-        meta.close();
-        drop(meta);
-        assert_eq!(again.facts().starts, 2);
-        drop(again);
-        assert_eq!(Meta::open(&disk, Path::new("/data")).unwrap().facts().starts, 2);
     }
 
     #[test]

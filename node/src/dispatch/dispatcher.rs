@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::read::LongReads;
 use crate::base::telemetry::ThreadMetrics;
 use crate::commands::declare::Resolved;
 use crate::commands::run::{NodeServices, Random};
@@ -15,8 +14,6 @@ pub struct Dispatcher<S> {
     pub(super) node: Arc<NodeServices>,
     pub(super) metrics: Arc<ThreadMetrics>,
     pub(super) random: RefCell<Random>,
-    /// Without them, long reads run on the thread of the caller.
-    pub(super) long_reads: Option<LongReads>,
 }
 
 /// Whether the connection continues after the replies so far are sent.

@@ -8,8 +8,7 @@ use super::account::Timing;
 use super::admission;
 use super::call::Call;
 use super::dispatcher::{BatchSettings, Dispatcher, Flow, Route};
-use super::output::{ReplyBudget, ReplyLimit};
-use super::read::{Place, ReadAt, Reading, Turn, place_of, read_timed};
+use super::read::{ReadAt, is_long};
 use super::store::{Failure, Store};
 use crate::base::group_time::GroupTime;
 use crate::base::ids::DatabaseId;
@@ -18,13 +17,11 @@ use crate::commands::args::parse_integer;
 use crate::commands::declare::{Flags, Resolved, Run};
 use crate::commands::request::{RequestBuilder, Watch};
 use crate::commands::run::execute::is_broken;
-use crate::commands::run::{Random, SessionAction, Waiting};
-use crate::data::keyspace::{Keyspace, View};
+use crate::commands::run::{SessionAction, Waiting};
 use crate::resp::{Reply, ReplyError};
 use crate::services::sessions::{Client, ClientFlag, Session, Transaction};
 
 /// A queued command, looked up again.
-#[derive(Clone)]
 struct Queued {
     found: Resolved,
     argv: Vec<Bytes>,
@@ -53,12 +50,11 @@ impl<S: Store> Dispatcher<S> {
         &self,
         session: &mut Session,
         settings: &BatchSettings,
-        limit: ReplyLimit,
     ) -> Option<(Reply, Flow)> {
         let watches = std::mem::take(&mut session.watches);
         let transaction = session.transaction.take()?;
-        match self.run_queue(session, settings, (&watches, limit), *transaction).await {
-            Ok(Some((queue, replies))) => Some(self.merge(session, &queue, replies, limit).await),
+        match self.run_queue(session, settings, &watches, *transaction).await {
+            Ok(Some((queue, replies))) => Some(self.merge(session, &queue, replies).await),
             Ok(None) => Some((Reply::NullArray, Flow::Continue)),
             Err(Failure::NotExecuted(error)) if error.code() == "OOM" => {
                 Some((admission::aborted(&error).into(), Flow::Continue))
@@ -74,7 +70,7 @@ impl<S: Store> Dispatcher<S> {
         &self,
         session: &Session,
         settings: &BatchSettings,
-        (watches, limit): (&[Watch], ReplyLimit),
+        watches: &[Watch],
         transaction: Transaction,
     ) -> Result<Option<(Vec<Queued>, Vec<Reply>)>, Failure> {
         if transaction.failed {
@@ -85,8 +81,9 @@ impl<S: Store> Dispatcher<S> {
             self.execute_write(&session.client, &queue, watches).await?
         } else {
             let stale = settings.stale || session.read_only;
-            let reads = self.execute_read(&session.client, &queue, (watches, limit), stale);
-            reads.await.map_err(Failure::NotExecuted)?
+            self.execute_read(&session.client, &queue, watches, stale)
+                .await
+                .map_err(Failure::NotExecuted)?
         };
         Ok(replies.map(|replies| (queue, replies)))
     }
@@ -135,13 +132,6 @@ impl<S: Store> Dispatcher<S> {
             data.iter().map(|queued| (queued.database, queued.found, queued.call().args().rest()));
         let mut builder = RequestBuilder::new();
         builder.transaction(watches, calls);
-        let estimate = {
-            let sizes = self.sizes(data.iter().map(|queued| queued.call()));
-            let all = sizes.of_all(data.iter().map(|queued| (queued.call(), queued.database)));
-            sizes.limits.check(all, data.len()).map_err(Failure::NotExecuted)?;
-            all
-        };
-        builder.set_growth(estimate.growth_bytes);
         let start = Instant::now();
         let executed = self.store.propose(builder.finish()).await?;
         let elapsed = start.elapsed();
@@ -165,56 +155,34 @@ impl<S: Store> Dispatcher<S> {
         &self,
         client: &Client,
         queue: &[Queued],
-        (watches, limit): (&[Watch], ReplyLimit),
+        watches: &[Watch],
         stale: bool,
     ) -> Result<Option<Vec<Reply>>, ReplyError> {
         let touches_keys = !watches.is_empty() || queue.iter().any(Queued::is_data);
         if !touches_keys {
             return Ok(Some(Vec::new()));
         }
-        let data: Vec<&Queued> = queue.iter().filter(|queued| queued.is_data()).collect();
-        let touches = !client.has(ClientFlag::NoTouch);
-        let mut turn: Option<Turn> = None;
-        let readings = loop {
-            let read = self.confirmed(stale, |time| {
-                let (mut now_ms, mut place) = (time.ms(), Place::Lock);
-                let keyspace = self.store.keyspace().view(|keyspace| {
-                    now_ms = self.time_under_lock(time).ms();
-                    let places =
-                        data.iter().map(|read| place_of(keyspace, read.call(), read.database));
-                    place = places.max().unwrap_or(Place::Lock);
-                    place > Place::Lock
-                });
-                if watches.iter().any(|watch| is_broken(watch, &keyspace, now_ms)) {
-                    return Outcome::Aborted;
-                }
-                let reads = Reads { now_ms, touches, seed: self.seed(), limit };
-                match keyspace {
-                    View::Snapshot(snapshot) if place == Place::OwnThread => {
-                        Outcome::Long(snapshot, reads)
-                    }
-                    keyspace => Outcome::Read(reads.run(&keyspace, data.iter().copied())),
-                }
+        self.confirmed(stale, |time| {
+            let data = || queue.iter().filter(|queued| queued.is_data());
+            let mut now_ms = time.ms();
+            let keyspace = self.store.keyspace().view(|keyspace| {
+                now_ms = self.time_under_lock(time).ms();
+                data().any(|queued| is_long(keyspace, queued.call(), queued.database))
             });
-            match (read.await?, turn.take()) {
-                (Outcome::Aborted, _) => return Ok(None),
-                (Outcome::Read(readings), _) => break readings,
-                (Outcome::Long(snapshot, _), None) => {
-                    drop(snapshot);
-                    turn = Some(self.turn(client).await);
-                }
-                (Outcome::Long(snapshot, reads), Some(own_turn)) => {
-                    let data: Vec<Queued> = data.iter().copied().cloned().collect();
-                    let work = move || reads.run(&snapshot, data.iter());
-                    let done = self.run_long(client, own_turn, work).await;
-                    break done.ok_or(ReplyError::READ_FAILED)?;
-                }
+            if watches.iter().any(|watch| is_broken(watch, &keyspace, now_ms)) {
+                return None;
             }
-        };
-        let replies = data.iter().zip(readings);
-        let note =
-            |(queued, read): (&&Queued, Reading)| self.note_reading(client, queued.call(), read);
-        Ok(Some(replies.map(note).collect()))
+            let read = |queued: &Queued| {
+                let start = Instant::now();
+                let database = queued.database;
+                let at = ReadAt { database, now_ms, touches: !client.has(ClientFlag::NoTouch) };
+                let reply = self.read_one(&keyspace, queued.call(), at);
+                self.record_since(client, queued.call(), start, &reply);
+                reply
+            };
+            Some(data().map(read).collect())
+        })
+        .await
     }
 
     /// Runs the commands that use no keys and puts all replies in the order of the queue. All of
@@ -224,10 +192,8 @@ impl<S: Store> Dispatcher<S> {
         session: &mut Session,
         queue: &[Queued],
         data: Vec<Reply>,
-        limit: ReplyLimit,
     ) -> (Reply, Flow) {
         let mut data = data.into_iter();
-        let mut budget = ReplyBudget::new(limit);
         let mut flow = Flow::Continue;
         let mut replies = Vec::with_capacity(queue.len());
         for queued in queue {
@@ -245,42 +211,9 @@ impl<S: Store> Dispatcher<S> {
                 }
                 _ => data.next().unwrap_or(Reply::Nothing),
             };
-            let answered = before == Flow::Continue;
-            replies.push(if answered { budget.take(reply) } else { Reply::Nothing });
+            replies.push(if before == Flow::Continue { reply } else { Reply::Nothing });
         }
         (Reply::Array(replies), flow)
-    }
-}
-
-/// What happened to the reads of a transaction.
-enum Outcome {
-    /// A watched key has changed.
-    Aborted,
-    Read(Vec<Reading>),
-    /// They take long and have to run on this snapshot.
-    Long(Box<Keyspace>, Reads),
-}
-
-/// How the reads of a transaction run.
-#[derive(Clone, Copy)]
-struct Reads {
-    now_ms: u64,
-    touches: bool,
-    seed: u64,
-    limit: ReplyLimit,
-}
-
-impl Reads {
-    fn run<'a>(self, keyspace: &Keyspace, queue: impl Iterator<Item = &'a Queued>) -> Vec<Reading> {
-        let (Self { now_ms, touches, .. }, mut random) = (self, Random::new(self.seed));
-        let mut budget = ReplyBudget::new(self.limit);
-        let read = |queued: &Queued| {
-            let at = ReadAt { database: queued.database, now_ms, touches };
-            let mut read = read_timed(keyspace, queued.call(), at, random.next());
-            read.reply = budget.take(read.reply);
-            read
-        };
-        queue.map(read).collect()
     }
 }
 

@@ -32,7 +32,7 @@ impl<S: Store> Dispatcher<S> {
                 if self.flush(session, run).await == Flow::Close {
                     return Flow::Close;
                 }
-                match self.execute(session, &run.settings, run.out.limit()).await {
+                match self.execute(session, &run.settings).await {
                     None => return Flow::Close,
                     Some((replies, Flow::Close)) => {
                         return self.answer_and_close(session, replies, quiet, run).await;

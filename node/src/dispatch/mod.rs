@@ -8,10 +8,9 @@ mod account;
 mod admission;
 mod call;
 mod dispatcher;
-mod estimate;
 mod exec;
+mod group;
 mod local;
-mod output;
 mod pending;
 mod read;
 mod store;
@@ -22,11 +21,9 @@ mod write;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 
 pub use dispatcher::{Dispatcher, Flow, Progress};
-pub use output::{Outlet, Output, ReplyLimit};
-pub use read::LongReads;
 pub use store::{Failure, Proposer, ReadControl, Replica, Store};
 
 use crate::base::config::{ReadMode, Redirect};
@@ -39,16 +36,13 @@ use call::Call;
 use dispatcher::{BatchSettings, Route};
 use pending::{BatchRun, Part, ReplyContext, ReplySource};
 
+/// Replies above this size are sent before the rest of a batch is run.
+const OUTPUT_PART_BYTES: usize = 256 * 1024;
+
 impl<S: Store> Dispatcher<S> {
     /// `seed` is for random reads; it need not be secret.
     pub fn new(store: S, node: Arc<NodeServices>, metrics: Arc<ThreadMetrics>, seed: u64) -> Self {
-        let random = RefCell::new(Random::new(seed));
-        Self { store, node, metrics, random, long_reads: None }
-    }
-
-    /// The same, but long reads run on these threads.
-    pub fn with_long_reads(self, long_reads: LongReads) -> Self {
-        Self { long_reads: Some(long_reads), ..self }
+        Self { store, node, metrics, random: RefCell::new(Random::new(seed)) }
     }
 
     /// The node.
@@ -61,14 +55,14 @@ impl<S: Store> Dispatcher<S> {
         &self.metrics
     }
 
-    /// Runs a batch from command `first` on and appends the replies to `out`, which sends them
-    /// while they are made. Stops early when there are many, and when the connection must end.
+    /// Runs a batch from command `first` on and appends the replies to `out`. Stops early when
+    /// there are many bytes of replies, so that they can be sent.
     pub async fn run(
         &self,
         session: &mut Session,
         batch: &Batch,
         first: usize,
-        out: &mut Output,
+        out: &mut BytesMut,
     ) -> Progress {
         let mut run = BatchRun { batch, settings: self.settings(), pending: Vec::new(), out };
         for index in first..batch.len() {
@@ -79,7 +73,7 @@ impl<S: Store> Dispatcher<S> {
             if self.run_one(session, &mut run, index).await == Flow::Close {
                 return Progress { flow: Flow::Close, next: index };
             }
-            if run.out.is_large() {
+            if run.out.len() > OUTPUT_PART_BYTES {
                 let flow = self.flush(session, &mut run).await;
                 return Progress { flow, next: index + 1 };
             }
@@ -120,7 +114,7 @@ impl<S: Store> Dispatcher<S> {
                 if flow == Flow::Continue {
                     let call = Call { found, argv };
                     let reply = self.run_node(session, call, Waiting::Allowed).await;
-                    self.answer(&session.client, context, &reply, run.out);
+                    context.encode(&reply, run.out);
                 }
                 flow
             }
@@ -142,8 +136,7 @@ impl<S: Store> Dispatcher<S> {
         // The allocation is reused for the next commands.
         run.pending = replies;
         run.pending.clear();
-        let ends = session.client.is_killed() || run.out.has_overflowed();
-        if ends { Flow::Close } else { flow }
+        if session.client.is_killed() { Flow::Close } else { flow }
     }
 
     /// Finds, admits, queues and routes a command.
@@ -214,7 +207,3 @@ fn is_cross_protocol(argv: &[Bytes]) -> bool {
 #[cfg(test)]
 #[path = "testing/dispatch_test.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "testing/output_test.rs"]
-mod output_tests;

@@ -1,8 +1,9 @@
 //! Commands of a batch that have been admitted and will be run together.
 
+use bytes::BytesMut;
+
 use super::call::Call;
 use super::dispatcher::BatchSettings;
-use super::output::Output;
 use crate::base::ids::DatabaseId;
 use crate::commands::declare::{Flags, Resolved, Run};
 use crate::resp::{Batch, Protocol, Reply};
@@ -32,10 +33,10 @@ impl ReplyContext {
         }
     }
 
-    /// Appends a reply of this size unless it is quiet.
-    pub(super) fn encode(self, reply: &Reply, size: usize, out: &mut Output) {
+    /// Appends a reply unless it is quiet.
+    pub(super) fn encode(self, reply: &Reply, out: &mut BytesMut) {
         if !self.quiet {
-            out.push(reply, size, self.protocol);
+            reply.encode(self.protocol, out);
         }
     }
 }
@@ -115,7 +116,7 @@ pub(super) struct BatchRun<'a> {
     pub(super) settings: BatchSettings,
     /// Pending commands and replies, in order.
     pub(super) pending: Vec<PendingReply>,
-    pub(super) out: &'a mut Output,
+    pub(super) out: &'a mut BytesMut,
 }
 
 impl BatchRun<'_> {

@@ -1,7 +1,5 @@
 //! What dispatch needs from a Raft group, so that it can be tested without one.
 
-mod group;
-
 use std::future::Future;
 
 use crate::base::group_time::GroupTime;

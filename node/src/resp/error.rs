@@ -30,10 +30,6 @@ texts! {
     INDEX_OUT_OF_RANGE = "ERR index out of range";
     /// A number that must not be negative.
     OUT_OF_RANGE = "ERR value is out of range";
-    /// A reply that would take too much memory.
-    REPLY_TOO_LONG = "ERR the reply is too long: request it in several parts";
-    /// A long read of which the thread has ended.
-    READ_FAILED = "ERR the read ended early, because the node is stopping or the command failed";
     /// A count that must be positive.
     NOT_POSITIVE = "ERR value is out of range, must be positive";
     /// INCR and similar commands.
@@ -84,12 +80,6 @@ texts! {
     /// The name of a key is longer than the configuration allows.
     KEY_TOO_LONG = "ERR key is longer than limits.key_bytes_max allows, use a shorter name or \
         raise limits-key-bytes-max";
-    /// A write that would take every replica too long.
-    WRITE_TOO_COSTLY = "ERR command would examine more than limits.write_cost_max allows, nothing \
-        was executed: use fewer or smaller keys, or raise limits-write-cost-max";
-    /// A write that adds too much where maxmemory is not set.
-    GROWTH_TOO_LARGE = "ERR command could add more than 512 MB to memory, nothing was executed: \
-        use smaller keys, or set maxmemory, which is then the limit";
     /// EXEC after a command was refused while queueing.
     EXEC_ABORT = "EXECABORT Transaction discarded because of previous errors.";
     /// A command that MULTI cannot queue.

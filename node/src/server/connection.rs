@@ -10,18 +10,16 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::watch;
-use tokio::time::Duration;
+use tokio::time::{Duration, Instant};
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::server::TlsStream;
 
 use super::discard::discard_input;
-use super::write::{
-    End, OUTPUT_CHECK_INTERVAL, check_output, output_limit, publish, write, write_or_stall,
-};
+use crate::base::config::OutputBufferLimit;
 use crate::base::telemetry::{Stat, ThreadMetrics};
 use crate::base::tls;
 use crate::commands::run::NodeServices;
-use crate::dispatch::{Dispatcher, Flow, Outlet, Output, Progress, ReplyLimit, Store};
+use crate::dispatch::{Dispatcher, Flow, Progress, Store};
 use crate::resp::encode::encode_error;
 use crate::resp::{Batch, Decoder, ProtocolError, ReplyError};
 use crate::services::sessions::{Client, Load, Session};
@@ -31,6 +29,9 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// The buffer is replaced when it has less free space than this.
 const READ_BYTES_LEAST: usize = 16 * 1024;
+
+/// How often the limits of a client that does not read its replies are checked.
+const OUTPUT_CHECK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Longest wait for the end of a connection to be sent.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -138,6 +139,22 @@ pub struct Connection<T, S: Store> {
     /// Bytes of the commands that are being run.
     argument_bytes: usize,
     stopping: watch::Receiver<bool>,
+}
+
+/// Why a connection ends.
+enum End {
+    Closed,
+    Idle,
+    TooMuchInput,
+    TooMuchOutput,
+    /// The input was not RESP, and the client got an error.
+    Broken,
+}
+
+impl From<io::Error> for End {
+    fn from(_: io::Error) -> Self {
+        Self::Closed
+    }
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
@@ -260,7 +277,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         while next < batch.len() {
             let progress = self.run_some(batch, next, out).await?;
             if progress.flow == Flow::Continue {
-                check_output(output_limit(self.slot.thread.node()), out.len(), None)?;
+                self.check_output(out.len(), None)?;
             }
             self.write(out).await?;
             if progress.flow == Flow::Close {
@@ -271,54 +288,45 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
         Ok(Flow::Continue)
     }
 
-    /// Runs commands and sends their replies while they are made; the last of them stay in `out`. A
-    /// blocked command ends with the connection: when the client leaves or is killed, or when the
-    /// server stops.
+    /// Runs commands. A blocked command ends with the connection: when the client leaves or is
+    /// killed, or when the server stops.
     async fn run_some(
         &mut self,
         batch: &mut Batch,
         next: usize,
         out: &mut BytesMut,
     ) -> Result<Progress, End> {
-        let outlet = Rc::new(Outlet::default());
-        let limit = ReplyLimit::of_hard_limit(output_limit(self.slot.thread.node()).hard_bytes);
-        let mut output = Output::new(std::mem::take(out), limit, Rc::clone(&outlet));
         let thread = Rc::clone(&self.slot.thread);
-        let client = Arc::clone(&self.session.client);
         let Self { stream, session, received, stopping, .. } = self;
-        let (mut waiting, mut over_soft) = (BytesMut::new(), None);
-        let progress = {
-            let mut running = pin!(thread.dispatcher.run(session, batch, next, &mut output));
-            loop {
-                let left = async {
-                    client.blocked().await;
-                    tokio::select! {
-                        () = client.killed() => {}
-                        // An error means that the server is gone.
-                        _ = stopping.wait_for(|stopping| *stopping) => {}
-                        () = end_of_input(stream, received, (&thread, &client)) => {}
-                    }
-                };
-                let replies = tokio::select! {
-                    biased;
-                    progress = &mut running => break progress,
-                    replies = outlet.filled() => replies,
-                    () = left => return Err(End::Closed),
-                };
-                // What waits for a client that does not read grows until it passes a limit.
-                let stalled = !waiting.is_empty();
-                let timeout = if stalled { Duration::ZERO } else { OUTPUT_CHECK_INTERVAL };
-                waiting.unsplit(replies);
-                let to = (thread.node(), thread.metrics(), &*client);
-                write_or_stall(stream, &mut waiting, to, (timeout, &mut over_soft)).await?;
-                let buffer =
-                    if waiting.is_empty() { std::mem::take(&mut waiting) } else { BytesMut::new() };
-                outlet.sent(buffer);
+        let client = Arc::clone(&session.client);
+        let left = async {
+            client.blocked().await;
+            tokio::select! {
+                () = client.killed() => {}
+                // An error means that the server is gone.
+                _ = stopping.wait_for(|stopping| *stopping) => {}
+                () = end_of_input(stream, received, (&thread, &client)) => {}
             }
         };
-        waiting.unsplit(std::mem::take(output.replies()));
-        *out = waiting;
-        if output.has_overflowed() { Err(End::TooMuchOutput) } else { Ok(progress) }
+        tokio::select! {
+            biased;
+            progress = thread.dispatcher.run(session, batch, next, out) => Ok(progress),
+            () = left => Err(End::Closed),
+        }
+    }
+
+    /// Whether this many bytes may wait for the client; `over_soft` is the time at which they were
+    /// first seen above the soft limit.
+    fn check_output(&self, bytes: usize, over_soft: Option<Instant>) -> Result<(), End> {
+        let limit = self.output_limit();
+        let over_hard = limit.hard_bytes > 0 && bytes as u64 > limit.hard_bytes;
+        let soft_time = Duration::from_secs(limit.soft_seconds);
+        let over_long = over_soft.is_some_and(|since| since.elapsed() >= soft_time);
+        if over_hard || over_long { Err(End::TooMuchOutput) } else { Ok(()) }
+    }
+
+    fn output_limit(&self) -> OutputBufferLimit {
+        self.slot.thread.node().config.load().limits.output_buffer.normal
     }
 
     async fn answer_broken(
@@ -334,12 +342,44 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
     }
 
     async fn write(&mut self, out: &mut BytesMut) -> Result<(), End> {
-        if !out.is_empty() {
-            self.publish_load(out.len());
-            let client = Arc::clone(&self.session.client);
-            let thread = &self.slot.thread;
-            write(&mut self.stream, out, (thread.node(), thread.metrics(), &client)).await?;
+        if out.is_empty() {
+            return Ok(());
         }
+        let metrics = self.slot.thread.metrics();
+        metrics.add(Stat::BytesOut, out.len() as u64);
+        metrics.add(Stat::WritesProcessed, 1);
+        self.publish_load(out.len());
+        let client = Arc::clone(&self.session.client);
+        let (mut written, mut over_soft) = (0, None);
+        while written < out.len() {
+            if client.is_killed() {
+                return Err(End::Closed);
+            }
+            tokio::select! {
+                biased;
+                count = self.stream.write(&out[written..]) => match count? {
+                    0 => return Err(End::Closed),
+                    count => written += count,
+                },
+                () = client.killed() => return Err(End::Closed),
+                () = tokio::time::sleep(OUTPUT_CHECK_INTERVAL) => {}
+            }
+            let waiting = out.len() - written;
+            let soft_bytes = self.output_limit().soft_bytes;
+            if soft_bytes == 0 || waiting as u64 <= soft_bytes {
+                over_soft = None;
+            } else {
+                over_soft.get_or_insert_with(Instant::now);
+            }
+            self.check_output(waiting, over_soft)?;
+        }
+        // TLS may still buffer a part of it.
+        tokio::select! {
+            biased;
+            flushed = self.stream.flush() => flushed?,
+            () = client.killed() => return Err(End::Closed),
+        }
+        out.clear();
         Ok(())
     }
 
@@ -366,6 +406,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin, S: Store> Connection<T, S> {
             output_bytes,
         };
         publish(self.slot.thread.node(), &self.session.client, load);
+    }
+}
+
+/// Publishes the memory of a client; closes the largest clients when all together use too much.
+fn publish(node: &NodeServices, client: &Client, load: Load) {
+    if node.clients.publish(client, load) {
+        node.bound_clients_memory();
     }
 }
 

@@ -20,7 +20,7 @@ use crate::base::telemetry::{Metrics, Stat};
 use crate::base::threads::Threads;
 use crate::base::tls::ServerTls;
 use crate::commands::run::NodeServices;
-use crate::dispatch::{Dispatcher, LongReads, Store};
+use crate::dispatch::{Dispatcher, Store};
 
 /// The reply to a client when there are too many; Redis's text.
 const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
@@ -100,15 +100,12 @@ impl RespServer {
                 own.push((socket, tls.clone()));
             }
         }
-        let long_reads = LongReads::start(threads);
         let start = |(number, sockets): (usize, Vec<(std::net::TcpListener, _)>)| {
             let (store, node) = (store.clone(), Arc::clone(node));
             let (metrics, stopping) = (Arc::clone(metrics), stopping.clone());
-            let long_reads = long_reads.clone();
             let main = move || {
                 let seed = node.clock.unix_us().wrapping_add(number as u64);
-                let dispatcher = Dispatcher::new(store, node, metrics.thread(), seed)
-                    .with_long_reads(long_reads);
+                let dispatcher = Dispatcher::new(store, node, metrics.thread(), seed);
                 let thread = Rc::new(IoThread::new(dispatcher, stopping));
                 let accept = |(socket, tls)| accept(socket, tls, Rc::clone(&thread));
                 let all = futures::future::join_all(sockets.into_iter().map(accept));

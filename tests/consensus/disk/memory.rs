@@ -121,64 +121,6 @@ async fn long_names_are_evicted_in_entries_that_can_be_replicated() {
     cluster.equal_digests().await;
 }
 
-/// A few bytes may grow memory by many: what is under way counts before it is applied.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pipeline_of_short_writes_of_long_values_does_not_pass_maxmemory() {
-    let mut cluster = Cluster::start(3).await;
-    let nodes = [cluster.leader().await, cluster.follower().await];
-    let mut client = cluster.client(nodes[0]).await;
-    ok(&mut client, "CONFIG SET maxmemory 100mb").await;
-    for node in nodes {
-        let mut writers = Vec::new();
-        for writer in 0..4 {
-            let address = cluster.nodes[node].resp_address.clone();
-            writers.push(tokio::spawn(async move {
-                let mut client = Client::connect(&address).await.unwrap();
-                let mut lines = Vec::new();
-                for number in 0..10 {
-                    let key = format!("b{node}-{writer}-{number}");
-                    lines.push(vec![
-                        "SETRANGE".to_owned(),
-                        key,
-                        "67000000".to_owned(),
-                        "x".to_owned(),
-                    ]);
-                }
-                let mut refused = 0;
-                for reply in client.pipeline(&lines).await.unwrap() {
-                    refused += usize::from(reply.text().starts_with("OOM"));
-                }
-                refused
-            }));
-        }
-        let mut refused = 0;
-        for writer in writers {
-            refused += writer.await.unwrap();
-        }
-        assert!(refused >= 38, "{refused} of 40 were refused");
-    }
-    let used = info(&mut client, "used_memory").await;
-    assert!(used < 300 << 20, "{used} bytes are used");
-    cluster.equal_digests().await;
-}
-
-/// One command that names a large set many times would stop every node for hours.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_write_that_takes_every_node_too_long_is_refused() {
-    let mut cluster = Cluster::start_with(1, &[("limits.write_cost_max", "100000")]).await;
-    let mut client = cluster.leader_client().await;
-    let members: String = (0..10_000).map(|number| format!(" {number}")).collect();
-    client.line(&format!("SADD k{members}")).await.unwrap();
-    let sources = " k".repeat(1000);
-    let stored = client.line(&format!("SUNIONSTORE d{sources}")).await.unwrap();
-    assert_eq!(stored.integer(), Some(10_000), "the set is read once");
-    client.line("DEL d").await.unwrap();
-    let refused = client.line(&format!("ZUNIONSTORE d 1000{sources}")).await.unwrap().text();
-    assert!(refused.contains("limits.write_cost_max"), "{refused}");
-    assert_eq!(client.line("EXISTS d").await.unwrap().integer(), Some(0));
-    cluster.equal_digests().await;
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_name_above_the_limit_is_refused_on_every_node_and_can_be_removed_where_it_is() {
     let mut cluster = Cluster::start(3).await;

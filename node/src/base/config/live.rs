@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 use parking_lot::Mutex;
@@ -13,7 +13,6 @@ use super::load::{Loaded, Problem, Problems, Sources, build, load};
 use super::parameters::{self, Change, Parameter, Scope};
 use super::tree::{self, PARAMETERS, Source};
 use super::{Config, rewrite, validate};
-use crate::base::descriptors::Descriptors;
 
 /// The current configuration.
 #[derive(Debug)]
@@ -24,11 +23,7 @@ pub struct LiveConfig {
     sources: Sources,
     changes: watch::Sender<Arc<Config>>,
     unapplied: Mutex<Unapplied>,
-    descriptors: OnceLock<Descriptors>,
 }
-
-/// The key of `maxclients`.
-const CLIENTS_MAX: &str = "limits.clients_max";
 
 /// What the sources contain and is not in effect, as of the last reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,7 +54,6 @@ impl LiveConfig {
             sources,
             changes: watch::Sender::new(config),
             unapplied: Mutex::default(),
-            descriptors: OnceLock::new(),
         })
     }
 
@@ -73,36 +67,6 @@ impl LiveConfig {
     /// The current values. Hold the guard only briefly.
     pub fn load(&self) -> Guard<Arc<Config>> {
         self.current.load()
-    }
-
-    /// Bounds `maxclients` by the file descriptors of this process from now on.
-    pub fn set_descriptors(&self, descriptors: Descriptors) {
-        // They are known once, before anything is served.
-        let _ = self.descriptors.set(descriptors);
-        self.warn_of_few_descriptors();
-    }
-
-    /// How many file descriptors there are for connections.
-    pub fn descriptors(&self) -> Descriptors {
-        self.descriptors.get().copied().unwrap_or_default()
-    }
-
-    /// `maxclients` as it is in force.
-    pub fn clients_max(&self) -> u32 {
-        self.load().limits.clients_max.min(self.descriptors().clients)
-    }
-
-    fn warn_of_few_descriptors(&self) {
-        let (configured, reduced) = (self.load().limits.clients_max, self.clients_max());
-        if reduced < configured {
-            tracing::warn!(
-                configured,
-                reduced,
-                descriptors = self.descriptors().limit,
-                "maxclients is reduced to what the limit of file descriptors leaves for clients; \
-                 raise that limit (ulimit -n, LimitNOFILE) or lower limits.clients_max"
-            );
-        }
     }
 
     /// The file it was read from.
@@ -130,7 +94,6 @@ impl LiveConfig {
         let loaded = self.loaded.lock();
         match row.scope {
             Scope::Cluster => None,
-            Scope::Node(CLIENTS_MAX, _) => Some(self.clients_max().to_string()),
             Scope::Node(key, _) => {
                 let (value, _) = loaded.values.get(key)?;
                 Some(row.redis_word(tree::show(value)))
@@ -153,7 +116,7 @@ impl LiveConfig {
                 Scope::Cluster => continue,
                 Scope::Node(key, _) => {
                     let model = values.get(key).map(|(value, _)| value);
-                    (key.to_owned(), tree::parse(key, model, &row.our_word(value.clone())))
+                    (key.to_owned(), tree::parse(model, &row.our_word(value.clone())))
                 }
                 Scope::Compatibility(_) => {
                     (format!("{PARAMETERS}.{}", row.name), value.clone().into())
@@ -164,15 +127,6 @@ impl LiveConfig {
         let config = build(&values).map_err(|message| blame(changes, None, message))?;
         if let Some((key, message)) = validate::check(&config).into_iter().next() {
             return Err(blame(changes, Some(key), message));
-        }
-        let Descriptors { limit, clients, .. } = self.descriptors();
-        let is_changed = values.get(CLIENTS_MAX) != loaded.values.get(CLIENTS_MAX);
-        if is_changed && config.limits.clients_max > clients {
-            let message = format!(
-                "the limit of file descriptors ({limit}, ulimit -n) leaves room for {clients} \
-                 clients at most"
-            );
-            return Err(blame(changes, Some(CLIENTS_MAX), message));
         }
         loaded.values = values;
         self.publish(&mut loaded, config);
@@ -226,9 +180,6 @@ impl LiveConfig {
         let config = build(&values).map_err(|text| one_problem("configuration", text))?;
         loaded.values = values;
         self.publish(&mut loaded, config);
-        if report.changed.iter().any(|key| key == CLIENTS_MAX) {
-            self.warn_of_few_descriptors();
-        }
         Ok(report)
     }
 

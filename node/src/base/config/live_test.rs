@@ -118,18 +118,6 @@ fn a_reload_keeps_what_config_set_changed() {
 }
 
 #[test]
-fn maxclients_stays_within_the_file_descriptors() {
-    let (live, _path) = from_file("limits:\n  clients_max: 600\n");
-    live.set_descriptors(Descriptors::share(1024));
-    assert_eq!((live.clients_max(), get(&live, "maxclients")), (512, "512".to_owned()));
-    let (name, reason) = set(&live, "maxclients", "513").unwrap_err();
-    assert!(name == "maxclients" && reason.contains("(1024, ulimit -n)"), "{reason}");
-    set(&live, "hz", "50").unwrap();
-    set(&live, "maxclients", "500").unwrap();
-    assert_eq!((live.clients_max(), get(&live, "maxclients")), (500, "500".to_owned()));
-}
-
-#[test]
 fn a_broken_file_leaves_everything_as_it_was() {
     let (live, path) = from_file("limits:\n  clients_max: 5\n");
     std::fs::write(&path, "limits:\n  clients_max: none\n").unwrap();

@@ -53,8 +53,7 @@ pub struct Problems(pub Vec<Problem>);
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let plural = if self.0.len() == 1 { "" } else { "s" };
-        write!(f, "the configuration has {} mistake{plural}:", self.0.len())?;
+        write!(f, "the configuration has {} mistake(s):", self.0.len())?;
         self.0.iter().try_for_each(|p| write!(f, "\n  {}: {}", p.place, p.message))
     }
 }
@@ -111,11 +110,7 @@ impl<'a> Merge<'a> {
                     self.unknown(&section, &source);
                 }
                 for (key, value) in flat {
-                    self.add(
-                        &key,
-                        tree::coerce(&key, self.models.get(&key), value),
-                        source.clone(),
-                    );
+                    self.add(&key, tree::coerce(self.models.get(&key), value), source.clone());
                 }
             }
             Ok(_) => self.problems.push(Problem::new(
@@ -146,7 +141,7 @@ impl<'a> Merge<'a> {
             self.problems.push(Problem::new(format!("{key} ({source})"), message));
             return;
         }
-        self.add(key, tree::parse(key, self.models.get(key), text), source);
+        self.add(key, tree::parse(self.models.get(key), text), source);
     }
 
     fn add(&mut self, key: &str, value: serde_yaml::Value, source: Source) {
@@ -204,21 +199,16 @@ pub(super) fn check_type(key: &str, value: &serde_yaml::Value) -> Result<(), Str
     parsed.map(drop).map_err(|error| {
         let text = error.to_string();
         // serde_yaml names the path first, which the error contains already.
-        in_words(key, text.split_once(": ").map_or(text.as_str(), |(_, message)| message))
+        in_words(text.split_once(": ").map_or(text.as_str(), |(_, message)| message))
     })
 }
 
 /// Replaces Rust's names of number types.
-fn in_words(key: &str, message: &str) -> String {
-    let large = match tree::unit_of_time(key) {
-        Some(unit) => format!("expected a whole number of {unit}, without a unit"),
-        None => "expected a whole number, where sizes may have a unit, such as 64mb".to_owned(),
-    };
+fn in_words(message: &str) -> String {
     let numbers = [
         ("expected u16", "expected a whole number from 0 to 65535"),
         ("expected u32", "expected a whole number from 0 to 4294967295"),
-        ("expected u64", large.as_str()),
-        ("expected i64", large.as_str()),
+        ("expected u64", "expected a whole number, where sizes may have a unit, such as 64mb"),
     ];
     let found = numbers.iter().find(|(name, _)| message.ends_with(name));
     found.map_or_else(|| message.to_owned(), |(name, words)| message.replace(name, words))

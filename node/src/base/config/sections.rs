@@ -1,7 +1,5 @@
 //! The sections of the configuration. A field's comment is also its help text.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -162,22 +160,6 @@ impl RaftConfig {
     pub const fn leader_patience_ms(&self) -> u64 {
         2 * self.election_timeout_max_ms
     }
-
-    /// [`RaftConfig::leader_patience_ms`] as a duration.
-    pub const fn leader_patience(&self) -> Duration {
-        Duration::from_millis(self.leader_patience_ms())
-    }
-
-    /// How long a leader may be without an answer of a majority until it reports no leader: by then
-    /// the others have begun an election.
-    pub const fn majority_silence(&self) -> Duration {
-        Duration::from_millis(self.election_timeout_max_ms)
-    }
-
-    /// How long a client's request may take.
-    pub const fn request_timeout(&self) -> Duration {
-        Duration::from_millis(self.request_timeout_ms)
-    }
 }
 
 section! {
@@ -230,10 +212,6 @@ section! {
         /// Memory that the commands queued by one MULTI may take. Their writes must fit into
         /// limits.entry_bytes_max too.
         transaction_bytes_max: u64 = limits::TRANSACTION_BYTES_MAX;
-        /// What one write, or all commands of one MULTI, may examine on every node: elements of
-        /// collections, or 64 bytes of a string. Two million take about a second. A write that is
-        /// estimated to examine more is refused.
-        write_cost_max: u64 = limits::WRITE_COST_MAX;
         /// Memory that all client connections together may take, such as 1gb, or a share of
         /// maxmemory, such as 5%; 0 for no limit. Above it, the largest connections are closed.
         clients_memory_max: ClientsMemory = ClientsMemory::Unlimited;

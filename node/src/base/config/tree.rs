@@ -96,20 +96,12 @@ pub(super) fn show(value: &Value) -> String {
     }
 }
 
-/// The unit of a key that is a time, as its name ends in it.
-pub(super) fn unit_of_time(key: &str) -> Option<&'static str> {
-    let units = [("_ms", "milliseconds"), ("_s", "seconds"), ("_us", "microseconds")];
-    let of_time = |(end, unit): (&str, _)| key.ends_with(end).then_some(unit);
-    units.into_iter().find_map(of_time)
-}
-
 /// The value that a text means for a key whose default is `model`.
-pub(super) fn parse(key: &str, model: Option<&Value>, text: &str) -> Value {
+pub(super) fn parse(model: Option<&Value>, text: &str) -> Value {
     match model {
         Some(Value::Number(_)) => {
             let number = text.parse::<i64>().ok().map(Value::from);
-            let is_time = unit_of_time(key).is_some();
-            let size = || parse_memory(text).filter(|_| !is_time).map(Value::from);
+            let size = || parse_memory(text).map(Value::from);
             number.or_else(size).unwrap_or_else(|| text.into())
         }
         Some(Value::Bool(_)) => {
@@ -126,12 +118,12 @@ pub(super) fn parse(key: &str, model: Option<&Value>, text: &str) -> Value {
 
 /// Converts a value that a person wrote to the type of its default: a password may look like a
 /// number, a size may be a text, a switch may be `yes`.
-pub(super) fn coerce(key: &str, model: Option<&Value>, value: Value) -> Value {
+pub(super) fn coerce(model: Option<&Value>, value: Value) -> Value {
     match (model, &value) {
         (Some(Value::String(_)), Value::Number(_) | Value::Bool(_)) => show(&value).into(),
         (None, Value::Number(_)) => show(&value).into(),
         (None, Value::Bool(yes)) => if *yes { "yes" } else { "no" }.into(),
-        (Some(_), Value::String(text)) => parse(key, model, text),
+        (Some(_), Value::String(text)) => parse(model, text),
         _ => value,
     }
 }
@@ -149,9 +141,9 @@ mod tests {
     #[test]
     fn values_take_the_type_of_their_default() {
         let (number, text, switch) = (Value::from(1), Value::from("a"), Value::from(true));
-        assert_eq!(coerce("a_bytes", Some(&number), Value::from("64mb")), Value::from(64 << 20));
-        assert_eq!(coerce("a", Some(&text), Value::from(1234)), Value::from("1234"));
-        assert_eq!(coerce("a", Some(&switch), Value::from("no")), Value::from(false));
-        assert_eq!(coerce("a", None, Value::from(true)), Value::from("yes"));
+        assert_eq!(coerce(Some(&number), Value::from("64mb")), Value::from(64 << 20));
+        assert_eq!(coerce(Some(&text), Value::from(1234)), Value::from("1234"));
+        assert_eq!(coerce(Some(&switch), Value::from("no")), Value::from(false));
+        assert_eq!(coerce(None, Value::from(true)), Value::from("yes"));
     }
 }

@@ -144,11 +144,6 @@ fn check_limits(config: &Config, rule: &mut Rule<'_>) {
         "must be at least 1mb".to_owned(),
     );
     rule(
-        limits.write_cost_max >= 1000,
-        "limits.write_cost_max",
-        "must be at least 1000".to_owned(),
-    );
-    rule(
         limits.queue_bytes_max >= 1 << 20,
         "limits.queue_bytes_max",
         "must be at least 1mb".to_owned(),
@@ -198,16 +193,6 @@ fn check_tls(config: &Config, rule: &mut Rule<'_>) {
         let why = needed.unwrap_or_default();
         rule(needed.is_none() || !file.is_empty(), key, format!("must name a file: {why}"));
     }
-    rule(
-        clients.is_some() || tls.certificate_file.is_empty(),
-        "tls.certificate_file",
-        "is not used: set listen.resp_tls_port, or set tls.http_mode to on".to_owned(),
-    );
-    rule(
-        peers.is_some() || tls.peer_certificate_file.is_empty(),
-        "tls.peer_certificate_file",
-        "is not used: set tls.peer_mode to on".to_owned(),
-    );
 }
 
 #[cfg(test)]
@@ -248,11 +233,6 @@ mod tests {
             broken(|config| config.tls.peer_mode = Switch::On),
             ["tls.peer_certificate_file", "tls.peer_key_file", "tls.peer_ca_file"]
         );
-        let unused = broken(|config| {
-            config.tls.certificate_file = "a".to_owned();
-            config.tls.peer_certificate_file = "b".to_owned();
-        });
-        assert_eq!(unused, ["tls.certificate_file", "tls.peer_certificate_file"]);
         assert_eq!(
             broken(|config| config.tls.client_certificates = ClientCertificates::Optional),
             ["tls.client_ca_file"]

@@ -68,7 +68,7 @@ impl Credentials {
 
     /// Reads the changed files again and logs the result.
     pub fn reload(&self) {
-        log("file of passwords", self.passwords.as_ref().map(Watched::reload));
+        log("passwords", self.passwords.as_ref().map(Watched::reload));
         log("certificate for clients", self.clients.as_ref().map(|files| files.reload()));
         log("certificate for peers", self.peers.as_ref().map(|files| files.reload()));
     }
@@ -84,9 +84,7 @@ impl Credentials {
 fn log(what: &str, outcome: Option<Result<bool, FileError>>) {
     match outcome {
         Some(Ok(true)) => tracing::info!("read the {what} again; new connections use it"),
-        Some(Err(error)) => {
-            tracing::error!(%error, "the {what} cannot be read again, and is used as before");
-        }
+        Some(Err(error)) => tracing::error!(%error, "the {what} was not replaced"),
         Some(Ok(false)) | None => {}
     }
 }

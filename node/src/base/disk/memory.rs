@@ -11,7 +11,7 @@ use futures::future::BoxFuture;
 use parking_lot::Mutex;
 
 use super::unsynced::Contents;
-use super::{Disk, DiskFile, LockGuard, opening};
+use super::{Disk, DiskFile, LockGuard};
 
 /// Files in memory; clones share them.
 #[derive(Debug, Clone, Default)]
@@ -38,8 +38,6 @@ struct State {
     operations: u64,
     syncs_before_failure: Option<u64>,
     hangs: bool,
-    /// Files that can still be opened; without a value there is no limit.
-    descriptors: Option<u64>,
 }
 
 #[derive(Debug, Clone)]
@@ -115,12 +113,6 @@ impl MemoryDisk {
         self.state.lock().full_writes = count;
     }
 
-    /// Lets so many more openings of files and directories succeed, those to flush a directory
-    /// included; all later ones fail because too many files are open. `None` ends that.
-    pub fn refuse_opening_after(&self, openings: Option<u64>) {
-        self.state.lock().descriptors = openings;
-    }
-
     /// Lets `syncs` more flushes of files succeed and fails the next one with an input/output
     /// error. The data of the failed flush may be lost, though programs still read it and later
     /// flushes succeed.
@@ -175,14 +167,6 @@ impl State {
     fn rename_now(&mut self, change: NameChange) {
         change.apply(&mut self.names);
         self.pending_names.push(change);
-    }
-
-    fn admit_opening(&mut self, path: &Path) -> io::Result<()> {
-        if let Some(left) = &mut self.descriptors {
-            let fewer = left.checked_sub(1);
-            *left = fewer.ok_or_else(|| opening(path, rustix::io::Errno::MFILE.into()))?;
-        }
-        Ok(())
     }
 
     /// Counts a change or flush; fails when the power is off.
@@ -240,7 +224,6 @@ impl NameChange {
 impl Disk for MemoryDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         let mut state = self.state.lock();
-        state.admit_opening(path)?;
         state.operate()?;
         if state.names.contains_key(path) {
             return Err(io::ErrorKind::AlreadyExists.into());
@@ -253,8 +236,7 @@ impl Disk for MemoryDisk {
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
-        let mut state = self.state.lock();
-        state.admit_opening(path)?;
+        let state = self.state.lock();
         let id = state.find(path)?;
         Ok(Arc::new(MemoryFile { state: Arc::clone(&self.state), id, life: state.life }))
     }
@@ -280,15 +262,13 @@ impl Disk for MemoryDisk {
     }
 
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut state = self.state.lock();
-        state.admit_opening(directory)?;
+        let state = self.state.lock();
         let inside = |path: &&PathBuf| path.parent() == Some(directory);
         Ok(state.names.keys().filter(inside).cloned().collect())
     }
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         let mut state = self.state.lock();
-        state.admit_opening(directory)?;
         state.operate()?;
         for change in std::mem::take(&mut state.pending_names) {
             if change.directory() == Some(directory) {

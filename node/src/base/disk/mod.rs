@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
-use rustix::io::Errno;
 
 pub use memory::MemoryDisk;
 pub use paced::{Pace, PacedFile};
@@ -40,40 +39,10 @@ pub trait Disk: Send + Sync + 'static {
     fn lock(&self, path: &Path) -> io::Result<Box<dyn LockGuard>>;
 }
 
-/// Whether the operating system has no room, which may pass: the disk is full, or [`is_unopened`].
-/// Every other error of a write or a flush is a failure of the disk, after which nothing may be
-/// acknowledged.
+/// Whether the error is a full disk, which may pass. Every other error of a write or a flush is a
+/// failure of the disk, after which nothing may be acknowledged.
 pub fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-}
-
-/// Whether a file was not opened or created because too many are open or memory is short. It was
-/// not touched, so this is as harmless as a full disk, and it is one for [`is_full`].
-pub fn is_unopened(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Unopened>)
-}
-
-/// Why a file was not opened.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot open {path}: {source}; see the limit of file descriptors (ulimit -n)")]
-struct Unopened {
-    path: PathBuf,
-    source: io::Error,
-}
-
-/// The error of opening or creating `path`.
-fn opening(path: &Path, error: io::Error) -> io::Error {
-    let passes = error.raw_os_error().is_some_and(|code| {
-        let errno = Errno::from_raw_os_error(code);
-        matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM)
-    });
-    match passes {
-        true => {
-            let unopened = Unopened { path: path.to_owned(), source: error };
-            io::Error::new(io::ErrorKind::StorageFull, unopened)
-        }
-        false => error,
-    }
 }
 
 /// Holds a lock of [`Disk::lock`].

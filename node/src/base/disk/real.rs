@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rustix::fs::FlockOperation;
 
-use super::{Disk, DiskFile, LockGuard, opening};
+use super::{Disk, DiskFile, LockGuard};
 use crate::base::blocking::check_may_wait;
 
 /// The files of this machine.
@@ -18,15 +18,13 @@ pub struct RealDisk;
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         check_may_wait("a disk");
-        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path);
-        let file = file.map_err(|error| opening(path, error))?;
+        let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
         Ok(Arc::new(RealFile(file)))
     }
 
     fn open(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>> {
         check_may_wait("a disk");
-        let file = OpenOptions::new().read(true).write(true).open(path);
-        let file = file.map_err(|error| opening(path, error))?;
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
         Ok(Arc::new(RealFile(file)))
     }
 
@@ -58,7 +56,7 @@ impl Disk for RealDisk {
     fn list(&self, directory: &Path) -> io::Result<Vec<PathBuf>> {
         check_may_wait("a disk");
         let mut files = Vec::new();
-        for entry in std::fs::read_dir(directory).map_err(|error| opening(directory, error))? {
+        for entry in std::fs::read_dir(directory)? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
                 files.push(entry.path());
@@ -70,7 +68,7 @@ impl Disk for RealDisk {
 
     fn sync_directory(&self, directory: &Path) -> io::Result<()> {
         check_may_wait("a disk");
-        File::open(directory).map_err(|error| opening(directory, error))?.sync_all()
+        File::open(directory)?.sync_all()
     }
 
     fn free_bytes(&self, directory: &Path) -> io::Result<u64> {

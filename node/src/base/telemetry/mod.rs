@@ -56,11 +56,6 @@ impl Telemetry {
         Arc::new(telemetry)
     }
 
-    /// Log lines that were dropped because standard error took nothing.
-    pub fn log_lines_dropped(&self) -> u64 {
-        self.level.as_ref().map_or(0, LevelHandle::lines_dropped)
-    }
-
     /// Applies changed parameters.
     pub fn apply(&self, config: &TelemetryConfig) {
         self.slow_log.configure(config.slow_command_us, config.slow_commands_max);

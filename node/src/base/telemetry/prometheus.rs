@@ -32,11 +32,6 @@ pub fn encode_telemetry(telemetry: &Telemetry, encoder: &mut DescriptorEncoder<'
         let inner = encoder.encode_descriptor(name, help, None, gauge.metric_type())?;
         gauge.encode(inner)?;
     }
-    let dropped = ConstCounter::new(telemetry.log_lines_dropped());
-    let help = "Log lines dropped because standard error took nothing";
-    let inner =
-        encoder.encode_descriptor("log_lines_dropped", help, None, dropped.metric_type())?;
-    dropped.encode(inner)?;
     let time = telemetry.process.time();
     let seconds = ConstCounter::new(time.user_s + time.system_s);
     let help = "Processor time of the process";

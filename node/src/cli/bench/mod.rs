@@ -16,7 +16,6 @@ use tokio::task::LocalSet;
 
 use crate::base::config::join;
 use crate::cli::client::hints::no_reply;
-use crate::cli::client::password::PasswordFlags;
 use crate::cli::client::tls::TlsFlags;
 use crate::cli::output::{self, Failure, Outcome};
 use client::Client;
@@ -45,8 +44,9 @@ pub(super) struct Bench {
     /// RESP port of the server.
     #[arg(long, short, default_value_t = 6379)]
     port: u16,
-    #[command(flatten)]
-    password: PasswordFlags,
+    /// Password sent with AUTH.
+    #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
     /// What to send; several tests run one after the other.
     #[arg(long, short, value_enum, value_delimiter = ',', default_value = "set,get")]
     test: Vec<Test>,
@@ -67,13 +67,12 @@ pub(super) struct Bench {
     read_percent: u8,
     /// Number of commands in each test.
     #[arg(long, short = 'n', default_value_t = 100_000, conflicts_with = "seconds")]
-    #[arg(value_parser = value_parser!(u64).range(1..))]
     requests: u64,
     /// Duration of each test, instead of a number of commands.
     #[arg(long, short = 's')]
     seconds: Option<f64>,
     /// Commands per second of all clients together; as fast as possible when absent.
-    #[arg(long, value_parser = value_parser!(u64).range(1..))]
+    #[arg(long)]
     rate: Option<u64>,
     /// Seed for the keys; the same seed sends the same keys.
     #[arg(long, default_value_t = 1)]
@@ -102,9 +101,8 @@ impl Bench {
         let workload = Rc::new(Workload::new(self, test));
         let mut tasks = Vec::new();
         let (dialer, address) = (self.tls.dialer()?, join(&self.host, self.port));
-        let password = self.password.read()?;
         for number in 0..self.clients {
-            let client = Client::connect(&dialer, &address, password.as_deref())
+            let client = Client::connect(&dialer, &address, self.password.as_deref())
                 .await
                 .map_err(|error| no_reply(&address, &error))?;
             tasks.push((number, client));

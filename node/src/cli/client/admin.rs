@@ -8,7 +8,7 @@ use ironkv_proto::admin::v1::admin_service_client::AdminServiceClient;
 use ironkv_proto::admin::v1::{MemberStatus, Role, StatusRequest, StatusResponse};
 use tonic::transport::{Channel, Endpoint, Uri};
 
-use super::hints::{GRPC_PORT, check_address};
+use super::hints::GRPC_PORT;
 use super::tls::Dialer;
 use crate::base::net::innermost;
 use crate::cli::output::Failure;
@@ -24,7 +24,6 @@ pub(in crate::cli) type Admin = AdminServiceClient<Channel>;
 
 /// Connects to the gRPC port at `host:port`.
 pub(in crate::cli) async fn connect(dialer: &Dialer, address: &str) -> Result<Admin, Failure> {
-    check_address(address)?;
     let (own, to) = (dialer.clone(), address.to_owned());
     let connector = tower::service_fn(move |_: Uri| {
         let (dialer, to) = (own.clone(), to.clone());

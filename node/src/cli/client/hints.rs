@@ -2,7 +2,7 @@
 
 use std::io::{Error, ErrorKind};
 
-use crate::cli::output::{Failure, Outcome};
+use crate::cli::output::Failure;
 
 /// For a port that did not answer as gRPC.
 pub(in crate::cli) const GRPC_PORT: &str = "is this the gRPC port (6380, or 6380 + 2n with \
@@ -35,30 +35,8 @@ pub(in crate::cli) fn advice(error: &Error) -> Option<&'static str> {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::InvalidData => {
             Some("is this the RESP port (6379)? does it ask for TLS? then add --tls and --ca-file")
         }
-        ErrorKind::TimedOut => Some(
-            "the node may be frozen, or it waits for a leader: see every node with `ironkv cluster \
-             status`",
-        ),
-        ErrorKind::Other => advice_on_reply(&error.to_string()),
+        ErrorKind::TimedOut => Some("the node may be frozen, or it waits for a leader"),
         _ => None,
-    }
-}
-
-/// What to try after an error reply.
-pub(in crate::cli) fn advice_on_reply(text: &str) -> Option<&'static str> {
-    match text.split(' ').next()? {
-        "NOAUTH" | "WRONGPASS" => Some("give the password with --password or --password-file"),
-        "CLUSTERDOWN" => Some("see every node with `ironkv cluster status`"),
-        _ => None,
-    }
-}
-
-/// Refuses what is not `host:port`.
-pub(in crate::cli) fn check_address(address: &str) -> Outcome {
-    match address.rsplit_once(':') {
-        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
-        _ => Err(Failure::new(format!("`{address}` is not the address of a gRPC port"))
-            .try_next("name host and port, such as 127.0.0.1:6380")),
     }
 }
 
@@ -79,16 +57,6 @@ mod tests {
         for (error, text) in cases {
             assert!(advice(&error).unwrap().contains(text), "{error}");
         }
-        assert!(advice(&Error::other("WRONGPASS no")).unwrap().contains("--password-file"));
-        assert_eq!(advice(&Error::other("WRONGTYPE no")), None);
-    }
-
-    #[test]
-    fn an_address_has_a_host_and_a_port() {
-        for (address, is_one) in
-            [("a:1", true), ("[::1]:6380", true), ("6380", false), (":1", false), ("a:b", false)]
-        {
-            assert_eq!(check_address(address).is_ok(), is_one, "{address}");
-        }
+        assert_eq!(advice(&Error::other("WRONGPASS no")), None);
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::cli::client::admin::{self, index, refused};
 use crate::cli::client::tls::Dialer;
-use crate::cli::output::{self, Failure};
+use crate::cli::output::{self, Failure, Outcome};
 
 const POLL: Duration = Duration::from_millis(500);
 
@@ -64,19 +64,14 @@ pub(super) async fn promote(
     address: &str,
     node_id: u64,
     timeout: Duration,
-) -> Result<String, Failure> {
+) -> Outcome {
     let deadline = Instant::now() + timeout;
     let mut noted = false;
     loop {
         let mut admin = admin::connect(dialer, address).await?;
         let request = NodeRequest { node_id, ..NodeRequest::default() };
-        let Err(refusal) = admin.promote(request).await else {
-            return Ok(format!("node {node_id} is a voter"));
-        };
+        let Err(refusal) = admin.promote(request).await else { return Ok(()) };
         let status = admin::status(dialer, address).await?;
-        if votes(&status, node_id) {
-            return Ok(format!("node {node_id} is a voter already: nothing was changed"));
-        }
         let Some(progress) = catching_up(&status, node_id) else { return Err(refused(refusal)) };
         if Instant::now() > deadline {
             return Err(refused(refusal));
@@ -87,11 +82,6 @@ pub(super) async fn promote(
         }
         sleep(POLL).await;
     }
-}
-
-fn votes(status: &StatusResponse, node_id: u64) -> bool {
-    let members = &mut status.members.iter();
-    status.ready && members.any(|member| member.voter && admin::member_id(member) == node_id)
 }
 
 /// The progress of a learner that has not caught up or has just done so; `None` for any other node.
@@ -138,7 +128,6 @@ mod tests {
             StatusResponse { members, leader_node_id: 1, ready: true, ..StatusResponse::default() };
         assert!(catching_up(&status, 2).is_some());
         assert_eq!((catching_up(&status, 1), catching_up(&status, 3)), (None, None));
-        assert_eq!([1, 2, 3].map(|id| votes(&status, id)), [true, false, false]);
         status.ready = false;
         assert_eq!(catching_up(&status, 2), None);
     }

@@ -15,9 +15,6 @@ use crate::cli::output::{self, Failure, Outcome};
 
 /// A node may load a large checkpoint and replay its log before it answers.
 const TIMEOUT: Duration = Duration::from_secs(120);
-/// Nodes that have loaded their data elect a leader and become ready in one to two seconds; a busy
-/// machine may take longer.
-const SERVE_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(50);
 const STATUS_TIME: Duration = Duration::from_secs(2);
 /// After this time a message says what the wait is for.
@@ -48,36 +45,15 @@ impl<'a> Wait<'a> {
     }
 }
 
-/// What became of an attempt to form the cluster.
-pub(super) enum Formed {
-    /// It serves; these nodes do not, for the given reasons.
-    Serving(Vec<(Node, String)>),
-    /// These nodes belong to other clusters than the rest.
-    Foreign(Vec<(Node, String)>),
-}
-
-/// Makes one cluster of the nodes of `layout`, which all run. A new one is created only if
-/// `complete`: a node that did not start could be the one with the data.
-pub(super) async fn form_cluster(layout: &Layout, complete: bool) -> Result<Formed, Failure> {
-    let mut members = Vec::new();
+pub(super) async fn form_cluster(layout: &Layout) -> Outcome {
+    let mut formed = Vec::new();
     for node in &layout.nodes {
-        if let Some(status) = member_status(layout, node).await? {
-            members.push((node, status.cluster_id.unwrap_or_default()));
+        if member_status(layout, node).await?.is_some() {
+            formed.push(node);
         }
     }
-    let foreign = foreign(&members)?;
-    if !foreign.is_empty() {
-        return Ok(Formed::Foreign(foreign));
-    }
-    let mut formed: Vec<_> = members.into_iter().map(|(node, _)| node).collect();
     let first = &layout.nodes[0];
     if formed.is_empty() {
-        if !complete {
-            return Err(Failure::new(
-                "the nodes that started are empty: no cluster is created \
-                 beside the data of a node that did not start",
-            ));
-        }
         let mut admin = admin::connect(&layout.dialer, &first.grpc_address()).await?;
         admin.init(InitRequest::default()).await.map_err(admin::refused)?;
         formed.push(first);
@@ -87,35 +63,10 @@ pub(super) async fn form_cluster(layout: &Layout, complete: bool) -> Result<Form
     }
     leader(layout).await?;
     let seeds: Vec<String> = formed.iter().map(|node| node.grpc_address()).collect();
-    let mut absent = Vec::new();
     for node in &layout.nodes {
-        if let Err(failure) = join(layout, node, &seeds).await {
-            absent.push((node.clone(), failure.to_string()));
-        }
+        join(layout, node, &seeds).await?;
     }
-    let rest = layout.only(|node| absent.iter().all(|(other, _)| other.number != node.number));
-    absent.extend(not_ready(&rest).await?);
-    Ok(Formed::Serving(absent))
-}
-
-/// The members of other clusters than most members belong to.
-fn foreign(members: &[(&Node, String)]) -> Result<Vec<(Node, String)>, Failure> {
-    let count = |id: &String| members.iter().filter(|(_, other)| other == id).count();
-    let Some((_, most)) = members.iter().max_by_key(|(_, id)| count(id)) else {
-        return Ok(Vec::new());
-    };
-    let (own, others): (Vec<_>, Vec<_>) = members.iter().partition(|(_, id)| id == most);
-    let described = |(node, id): &&(&Node, String)| {
-        ((*node).clone(), format!("its directory is that of a node of another cluster, {id}"))
-    };
-    if others.iter().any(|(_, id)| count(id) == own.len()) {
-        let all = members.iter().map(|(node, id)| format!("\n  node {}: {id}", node.number));
-        return Err(Failure::new(format!(
-            "the nodes belong to different clusters:{}",
-            all.collect::<String>()
-        )));
-    }
-    Ok(others.iter().map(described).collect())
+    all_ready(layout).await
 }
 
 /// Nodes whose directories are empty, although they are voters of the cluster, may be so many that
@@ -229,47 +180,32 @@ async fn remove_former(layout: &Layout, node: &Node) -> Outcome {
     }
 }
 
-/// The nodes that do not become ready in time, with the reason that `/readyz` gives.
-async fn not_ready(layout: &Layout) -> Result<Vec<(Node, String)>, Failure> {
-    let deadline = Instant::now() + SERVE_TIMEOUT;
-    let mut found = Vec::new();
+async fn all_ready(layout: &Layout) -> Outcome {
     for node in &layout.nodes {
         let what = format!("for node {} to be ready", node.number);
-        let mut wait = Wait { deadline, ..Wait::to(&what) };
-        loop {
-            let status = answer(layout, node).await?;
-            if status.ready {
-                break;
-            }
+        let mut wait = Wait::to(&what);
+        while !answer(layout, node).await?.ready {
             if !wait.pause().await {
-                found.push((node.clone(), why_not_ready(status)));
-                break;
+                return Err(Failure::new(format!("node {} does not become ready", node.number))
+                    .try_next(format!("its log: {}", node.log().display())));
             }
         }
     }
-    Ok(found)
-}
-
-fn why_not_ready(status: StatusResponse) -> String {
-    status.not_ready_because.unwrap_or_else(|| "it is not ready".to_owned())
+    Ok(())
 }
 
 /// The leader, as soon as there is one.
 pub(super) async fn leader(layout: &Layout) -> Result<&Node, Failure> {
     let mut wait = Wait::to("for a leader, which needs a majority of the voters");
-    wait.deadline = Instant::now() + SERVE_TIMEOUT;
     loop {
-        let mut reasons = String::new();
         for node in &layout.nodes {
-            let why = match admin::status(&layout.dialer, &node.grpc_address()).await {
-                Ok(status) if admin::is_leader(&status) => return Ok(node),
-                Ok(status) => why_not_ready(status),
-                Err(failure) => failure.to_string(),
-            };
-            reasons += &format!("\n  node {}: {why}", node.number);
+            let status = admin::status(&layout.dialer, &node.grpc_address()).await;
+            if status.is_ok_and(|status| admin::is_leader(&status)) {
+                return Ok(node);
+            }
         }
         if !wait.pause().await {
-            return Err(Failure::new(format!("no node became leader:{reasons}"))
+            return Err(Failure::new("no node became leader")
                 .try_next("look at `ironkv dev status` and `ironkv dev logs`"));
         }
     }

@@ -3,7 +3,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +16,7 @@ const PORT: u16 = 6379;
 const HTTP_PORT: u16 = 8080;
 
 /// A development cluster on disk.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Layout {
     pub(super) directory: PathBuf,
     pub(super) nodes: Vec<Node>,
@@ -176,13 +175,6 @@ impl Layout {
         Ok(Self { directory, nodes, dialer, saved, existed })
     }
 
-    /// The same cluster as if it had only some of its nodes.
-    pub(super) fn only(&self, keep: impl Fn(&Node) -> bool) -> Self {
-        let mut part = self.clone();
-        part.nodes.retain(keep);
-        part
-    }
-
     /// Flags of `ironkv serve` for the ports for clients and peers.
     pub(super) fn port_flags(&self, node: &Node) -> Vec<OsString> {
         let port = node.resp_port.to_string();
@@ -213,20 +205,10 @@ impl Layout {
     /// Fails before anything is started if ports of the nodes are in use, and names all of them.
     pub(super) fn ports_are_free(&self, nodes: &[Node]) -> Outcome {
         let ports = nodes.iter().flat_map(|node| [node.resp_port, node.grpc_port, node.http_port]);
-        let mut taken = Vec::new();
-        for port in ports {
-            match TcpListener::bind(("127.0.0.1", port)) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    return Err(Failure::new(format!("you may not listen on port {port}"))
-                        .try_next(
-                            "only root may listen below port 1024: choose higher ports with --port \
-                         and --http-port",
-                        ));
-                }
-                Err(_) => taken.push(port.to_string()),
-            }
-        }
+        let taken: Vec<_> = ports
+            .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_err())
+            .map(|port| port.to_string())
+            .collect();
         if taken.is_empty() {
             return Ok(());
         }

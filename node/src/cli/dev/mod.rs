@@ -6,14 +6,12 @@ mod bootstrap;
 mod layout;
 mod process;
 mod self_test;
-mod start;
 mod watch;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::client::password::PasswordFlags;
 use super::client::tls::TlsFlags;
 use super::output::{self, Failure, Outcome};
 use layout::{Layout, Wishes};
@@ -41,9 +39,6 @@ pub(super) struct Dev {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Start the nodes that do not run, in the background, and wait until the cluster serves.
-    ///
-    /// A node that does not start is named with the reason, and does not keep a majority of the
-    /// others from serving.
     Start,
     /// Stop the cluster gracefully; the data stays.
     Stop,
@@ -64,8 +59,9 @@ enum Action {
         /// Number of acknowledged writes to make; the leader is killed after half of them.
         #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..))]
         writes: u32,
-        #[command(flatten)]
-        password: PasswordFlags,
+        /// Password sent with AUTH.
+        #[arg(long, env = "IRONKV_PASSWORD", hide_env_values = true)]
+        password: Option<String>,
     },
 }
 
@@ -75,22 +71,7 @@ impl Dev {
         runtime.block_on(self.act())
     }
 
-    /// Only a start reads them.
-    fn check_flags(&self) -> Outcome {
-        let given = self.nodes.is_some()
-            || self.port.is_some()
-            || self.http_port.is_some()
-            || self.tls.files()?.is_some();
-        let starts = matches!(self.action, None | Some(Action::Start | Action::Restart));
-        if starts || !given {
-            return Ok(());
-        }
-        Err(Failure::new("--nodes, --port, --http-port and the flags of TLS are for a start only")
-            .try_next("leave them out: the directory knows its ports and files"))
-    }
-
     async fn act(self) -> Outcome {
-        self.check_flags()?;
         match &self.action {
             None => {
                 let (layout, stopped) = self.to_start()?;
@@ -99,8 +80,8 @@ impl Dev {
                         "see them with `ironkv dev status`, stop them with `ironkv dev stop`",
                     ));
                 }
-                let mut nodes = process::start_all(&layout, &stopped);
-                let outcome = foreground(&layout, &mut nodes).await;
+                let mut nodes = process::start_all(&layout, &stopped)?;
+                let outcome = self.foreground(&layout, &mut nodes).await;
                 process::stop_all(&layout.nodes).await?;
                 outcome
             }
@@ -118,8 +99,22 @@ impl Dev {
                 watch::logs(&self.existing()?, *node, *follow).await
             }
             Some(Action::Test { writes, password }) => {
-                self_test::run(&self.existing()?, *writes, password.read()?.as_deref()).await
+                self_test::run(&self.existing()?, *writes, password.as_deref()).await
             }
+        }
+    }
+
+    async fn foreground(&self, layout: &Layout, nodes: &mut process::Nodes) -> Outcome {
+        let started = tokio::select! {
+            outcome = bootstrap::form_cluster(layout) => outcome,
+            ended = nodes.any_ended() => Err(ended),
+            outcome = process::interrupted() => return outcome,
+        };
+        started?;
+        output::line(greeting(layout));
+        tokio::select! {
+            () = watch::live(layout) => Ok(()),
+            outcome = process::interrupted() => outcome,
         }
     }
 
@@ -128,22 +123,23 @@ impl Dev {
         if stopped.is_empty() {
             output::note("all nodes run already");
         }
-        let mut nodes = process::start_all(&layout, &stopped);
-        match start::bring_up(&layout, &mut nodes).await {
-            Ok(absent) => output::line(start::greeting(&layout, &absent)),
-            Err(failure) => {
-                process::stop_all(&stopped).await?;
-                return Err(failure);
-            }
+        let mut nodes = process::start_all(&layout, &stopped)?;
+        let formed = tokio::select! {
+            outcome = bootstrap::form_cluster(&layout) => outcome,
+            ended = nodes.any_ended() => Err(ended),
+        };
+        if let Err(failure) = formed {
+            process::stop_all(&stopped).await?;
+            return Err(failure);
         }
+        output::line(greeting(&layout));
         output::line(watch::table(&layout).await);
         Ok(())
     }
 
     async fn stop(&self) -> Outcome {
         let stopped = process::stop_all(&self.existing()?.nodes).await?;
-        let nodes = start::nodes(stopped);
-        output::line(format!("stopped {nodes}; the data is in {}", self.dir.display()));
+        output::line(format!("stopped {stopped} nodes; the data is in {}", self.dir.display()));
         Ok(())
     }
 
@@ -169,14 +165,16 @@ impl Dev {
     }
 }
 
-async fn foreground(layout: &Layout, nodes: &mut process::Nodes) -> Outcome {
-    let absent = tokio::select! {
-        brought_up = start::bring_up(layout, nodes) => brought_up?,
-        outcome = process::interrupted() => return outcome,
-    };
-    output::line(start::greeting(layout, &absent));
-    tokio::select! {
-        () = watch::live(layout) => Ok(()),
-        outcome = process::interrupted() => outcome,
-    }
+fn greeting(layout: &Layout) -> String {
+    let first = &layout.nodes[0];
+    format!(
+        "{} nodes are up. Any of them serves every command:\n\n  redis-cli -p {}{}\n\n\
+         kill any node with `kill -9` (its pid is in the table); `ironkv dev start` brings it \
+         back.\n\
+         Logs and data: {}\n",
+        layout.nodes.len(),
+        first.resp_port,
+        layout.client_flags(),
+        layout.directory.display(),
+    )
 }

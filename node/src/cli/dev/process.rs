@@ -15,75 +15,45 @@ use crate::cli::output::{self, Failure, Outcome};
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Children of this process.
-#[derive(Debug, Default)]
-pub(super) struct Nodes {
-    children: Vec<Running>,
-    /// Nodes whose process could not be created.
-    failed: Vec<(Node, String)>,
-}
-
 #[derive(Debug)]
-struct Running {
-    node: Node,
-    child: Child,
-    /// The length of the node's log before this run.
-    log_start: u64,
+pub(super) struct Nodes {
+    children: Vec<(Node, Child)>,
 }
 
 impl Nodes {
-    /// Waits until a node has ended or could not be started; returns it and the reason.
-    pub(super) async fn next_ended(&mut self) -> (Node, String) {
+    /// Waits until a node has ended, which is always a failure.
+    pub(super) async fn any_ended(&mut self) -> Failure {
         loop {
-            if let Some(failed) = self.failed.pop() {
-                return failed;
-            }
-            let ended = self
-                .children
-                .iter_mut()
-                .enumerate()
-                .find_map(|(at, running)| Some((at, running.child.try_wait().ok()??)));
-            if let Some((at, status)) = ended {
-                let Running { node, log_start, .. } = self.children.swap_remove(at);
-                let log = fs::read(node.log()).unwrap_or_default();
-                let start = usize::try_from(log_start).unwrap_or(usize::MAX).min(log.len());
-                let reason = reason(&String::from_utf8_lossy(&log[start..]))
-                    .unwrap_or_else(|| format!("its process ended with {status}"));
-                return (node, reason);
+            for (node, child) in &mut self.children {
+                if let Ok(Some(status)) = child.try_wait() {
+                    return Failure::new(format!(
+                        "node {} ended with {status}:\n{}",
+                        node.number,
+                        last_lines(node)
+                    ))
+                    .try_next(format!("its whole log: {}", node.log().display()));
+                }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
-
-    /// The end of this node is expected from now on.
-    pub(super) fn forget(&mut self, number: u16) {
-        self.children.retain(|running| running.node.number != number);
-    }
 }
 
-/// Why a run of `ironkv serve` ended: its message for the user, otherwise its last line.
-fn reason(log_of_run: &str) -> Option<String> {
-    let message = log_of_run
-        .rsplit_once("ironkv: ")
-        .filter(|(before, _)| before.is_empty() || before.ends_with('\n'));
-    let text = match message {
-        Some((_, message)) => message,
-        None => log_of_run.trim_end().lines().next_back()?,
-    };
-    Some(text.trim_end().to_owned())
+/// The end of a node's log, which contains the reason of its end.
+fn last_lines(node: &Node) -> String {
+    let text = fs::read_to_string(node.log()).unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n")
 }
 
 /// Starts nodes, each in its own process group, so that an interrupt of the terminal reaches only
 /// this process, which then stops the nodes in order.
-pub(super) fn start_all(layout: &Layout, nodes: &[Node]) -> Nodes {
-    let mut started = Nodes::default();
-    for node in nodes {
-        let log_start = fs::metadata(node.log()).map_or(0, |log| log.len());
-        match start(layout, node) {
-            Ok(child) => started.children.push(Running { node: node.clone(), child, log_start }),
-            Err(failure) => started.failed.push((node.clone(), failure.to_string())),
-        }
-    }
-    started
+pub(super) fn start_all(layout: &Layout, nodes: &[Node]) -> Result<Nodes, Failure> {
+    let children = nodes
+        .iter()
+        .map(|node| Ok((node.clone(), start(layout, node)?)))
+        .collect::<Result<_, Failure>>()?;
+    Ok(Nodes { children })
 }
 
 fn start(layout: &Layout, node: &Node) -> Result<Child, Failure> {
@@ -176,17 +146,4 @@ pub(super) async fn interrupted() -> Outcome {
     }
     output::line("\nstopping");
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_an_end_is_the_last_message_for_the_user() {
-        let log = "ERROR cannot start error=damaged\nironkv: the log is damaged\n  replace it\n";
-        assert_eq!(reason(log).as_deref(), Some("the log is damaged\n  replace it"));
-        assert_eq!(reason("INFO a\npanicked at b\n").as_deref(), Some("panicked at b"));
-        assert_eq!(reason(""), None);
-    }
 }

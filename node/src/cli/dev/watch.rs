@@ -20,7 +20,7 @@ const CHECK: Duration = Duration::from_millis(500);
 /// One row per node.
 pub(super) async fn table(layout: &Layout) -> String {
     let rows = join_all(layout.nodes.iter().map(|node| row(layout, node))).await;
-    let header = ["NODE", "PID", "RESP", "GRPC", "HTTP", "ROLE", "TERM", "APPLIED", "DATA"];
+    let header = ["NODE", "PID", "RESP", "GRPC", "HTTP", "ROLE", "TERM", "APPLIED", "MEMORY"];
     output::table(header, rows)
 }
 

@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::documentation::{ArgumentName, Change, Deprecation};
 use super::flags::Flags;
-use super::growth::Growth;
 use super::key_use::KeyUse;
 use super::keys::Keys;
 use super::read_cost::ReadCost;
@@ -45,8 +44,6 @@ pub struct Command {
     pub key_uses: &'static [KeyUse],
     /// How much a read may examine.
     pub cost: ReadCost,
-    /// How much a write may add to memory, and examine.
-    pub growth: Growth,
     /// What cannot be derived.
     pub flags: Flags,
     /// Redis's documentation group, if it is not the one of the family.
@@ -76,7 +73,6 @@ impl Command {
         keys: Keys::None,
         key_uses: &[],
         cost: ReadCost::Values,
-        growth: Growth::Arguments,
         flags: Flags::NONE,
         group: None,
         tips: &[],

@@ -4,7 +4,6 @@ pub mod command;
 pub mod container;
 pub mod documentation;
 pub mod flags;
-pub mod growth;
 pub(in crate::commands) mod help;
 pub mod key_use;
 pub mod keys;
@@ -17,7 +16,6 @@ pub use command::{
     Unknown,
 };
 pub use flags::Flags;
-pub use growth::{Growth, Repeated};
 pub use key_use::KeyUse;
 pub use keys::{KeyPositions, Keys};
 pub use read_cost::ReadCost;

@@ -3,7 +3,7 @@
 use crate::base::ids::DatabaseId;
 use crate::base::limits::DATABASES;
 use crate::commands::args::Args;
-use crate::commands::declare::{Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Run};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
 use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::resp::{Reply, ReplyError};
@@ -20,7 +20,6 @@ pub(super) const COPY: Command = Command {
     keys: Keys::Range { first: 1, last: 2, step: 1 },
     key_uses: &[KeyUse::Read, KeyUse::Overwrite],
     flags: Flags::DENY_OOM,
-    growth: Growth::Copied,
     run: Run::Write(copy),
     ..Command::NEW
 };

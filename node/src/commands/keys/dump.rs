@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::commands::args::Args;
 use crate::commands::declare::documentation::tips;
-use crate::commands::declare::{Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Run};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
 use crate::commands::run::{Expiry, ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::dump::{self, RestoreError};
@@ -39,7 +39,6 @@ pub(super) const RESTORE: Command = Command {
     key_uses: &[KeyUse::Overwrite],
     flags: Flags::DENY_OOM.with(Flags::DANGEROUS),
     history: &[("3.0.0", "REPLACE."), ("5.0.0", "ABSTTL."), ("5.0.0", "IDLETIME and FREQ.")],
-    growth: Growth::Restored,
     run: Run::Write(restore),
     ..Command::NEW
 };

@@ -1,6 +1,5 @@
 //! Iterating over the keys of a database.
 
-use crate::base::interrupt::is_interrupted;
 use crate::commands::args::Args;
 use crate::commands::args::glob::glob;
 use crate::commands::args::scan_options::{self, ScanOptions};
@@ -66,7 +65,6 @@ fn keys(ctx: &ReadContext<'_>, mut args: Args<'_>) -> CommandResult {
     let found = ctx
         .database()
         .iter()
-        .take_while(|_| !is_interrupted())
         .filter(|(_, key, object)| !object.is_expired(ctx.now_ms()) && wanted.matches(key));
     Ok(Reply::Array(found.map(|(_, key, _)| Reply::bulk(key)).collect()))
 }

@@ -2,7 +2,7 @@
 
 use crate::commands::args::{Args, numbers};
 use crate::commands::declare::documentation::ArgumentName;
-use crate::commands::declare::{Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Run};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
 use crate::commands::run::WriteContext;
 use crate::data::keyspace::EventClass;
 use crate::data::types::ListValue;
@@ -47,7 +47,6 @@ pub(super) const LINSERT: Command = Command {
     key_uses: &[KeyUse::Insert],
     flags: Flags::DENY_OOM,
     argument_names: &[ArgumentName::group("before", "where")],
-    growth: Growth::Searched,
     run: Run::Write(linsert),
     ..Command::NEW
 };
@@ -81,7 +80,6 @@ pub(super) const LREM: Command = Command {
     arity: Arity::Exactly(4),
     keys: Keys::First,
     key_uses: &[KeyUse::Delete],
-    growth: Growth::Searched,
     run: Run::Write(lrem),
     ..Command::NEW
 };

@@ -8,7 +8,6 @@ pub mod node_context;
 pub mod ports;
 pub mod read_cost;
 pub mod request;
-pub mod write_estimate;
 
 pub use context::{Expiry, Lookups, Random, ReadContext, WriteContext};
 pub use node_context::{NodeContext, SessionAction, SessionContext, Waiting};

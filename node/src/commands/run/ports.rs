@@ -125,18 +125,11 @@ impl NodeServices {
         }
     }
 
-    /// Takes the present memory of the data into its peak, unless a writer has the keyspace.
-    pub fn sample_memory(&self) {
-        if let Some(keyspace) = self.storage.keyspace().try_read() {
-            self.telemetry.process.note_used_memory(keyspace.memory_bytes() as u64);
-        }
-    }
-
     /// Applies parameters that were changed at run time.
     pub fn config_changed(&self) {
         self.bound_clients_memory();
         let config = self.config.load();
-        self.clients.set_limit(self.config.clients_max() as usize);
+        self.clients.set_limit(config.limits.clients_max as usize);
         self.telemetry.apply(&config.telemetry);
     }
 }

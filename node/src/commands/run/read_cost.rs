@@ -4,11 +4,13 @@
 use bytes::Bytes;
 
 use crate::base::ids::DatabaseId;
-use crate::base::limits::STRING_BYTES_PER_ELEMENT;
 use crate::commands::args::parse_integer;
 use crate::commands::declare::{Command, Flags, Keys, ReadCost, Run};
 use crate::data::keyspace::{Database, Keyspace};
 use crate::data::types::Value;
+
+/// Bytes of a string that count as one element.
+const STRING_BYTES_PER_ELEMENT: u64 = 64;
 
 /// How many elements, or 64 bytes of strings, the command examines at most. Cheap: it uses the
 /// sizes of values, and does not read them.
@@ -29,8 +31,8 @@ pub fn read_cost(
     let cost = match command.cost {
         ReadCost::Values => values(),
         ReadCost::Arguments => 0,
-        ReadCost::Range => asked_for(range_cost(argv)),
-        ReadCost::Limit => asked_for(limit(argv)),
+        ReadCost::Range if is_by_rank(argv) => asked_for(between(argv)),
+        ReadCost::Range | ReadCost::Limit => asked_for(limit(argv)),
         ReadCost::Scan => {
             let count = option(argv, b"COUNT").unwrap_or(10);
             if matches!(command.keys, Keys::None) { count } else { asked_for(Some(count)) }
@@ -65,8 +67,7 @@ fn sizes<'a>(
     values.map(move |key| database.find(key, 0).map_or(0, |object| size(&object.value)))
 }
 
-/// Elements, or 64 bytes of a string.
-pub(super) fn elements(value: &Value) -> u64 {
+fn elements(value: &Value) -> u64 {
     match value {
         Value::String(string) => string.len() as u64 / STRING_BYTES_PER_ELEMENT,
         Value::List(list) => list.len() as u64,
@@ -81,12 +82,6 @@ fn string_bytes(value: &Value) -> u64 {
         Value::String(string) => string.len() as u64,
         _ => 0,
     }
-}
-
-/// What a range asks for, if that follows from the arguments: a key, `start` and `stop` after the
-/// name, then options.
-pub(super) fn range_cost(argv: &[Bytes]) -> Option<u64> {
-    if is_by_rank(argv) { between(argv) } else { limit(argv) }
 }
 
 /// Whether `start` and `stop` are ranks: ZRANGE without BYSCORE and BYLEX, and its relatives.

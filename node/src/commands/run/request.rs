@@ -20,9 +20,6 @@ pub struct Request {
     pub units: u32,
     /// Whether some unit may grow memory: refused with -OOM when full.
     pub deny_oom: bool,
-    /// Bytes by which it may grow memory, as estimated before it is proposed; 0 when that is not
-    /// known.
-    pub growth_bytes: u64,
     /// The feature level at which every member knows all its commands.
     pub needs_level: FeatureLevel,
 }
@@ -99,7 +96,6 @@ pub struct RequestBuilder {
     bytes: BytesMut,
     units: u32,
     deny_oom: bool,
-    growth_bytes: u64,
     needs_level: FeatureLevel,
 }
 
@@ -152,18 +148,12 @@ impl RequestBuilder {
         self.units += 1;
     }
 
-    /// Bytes by which all of it may grow memory.
-    pub const fn set_growth(&mut self, bytes: u64) {
-        self.growth_bytes = bytes;
-    }
-
     /// The request.
     pub fn finish(self) -> Request {
         Request {
             bytes: self.bytes.freeze(),
             units: self.units,
             deny_oom: self.deny_oom,
-            growth_bytes: self.growth_bytes,
             needs_level: self.needs_level,
         }
     }

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use crate::base::interrupt::is_interrupted;
 use crate::data::keyspace::Settings;
 use crate::data::types::SetValue;
 use crate::data::types::set::{Member, SetEncoding};
@@ -12,8 +11,7 @@ pub(super) fn intersection(mut sets: Vec<&SetValue>, limit: usize) -> Vec<Member
     sets.sort_by_key(|set| set.len());
     let Some((smallest, others)) = sets.split_first() else { return Vec::new() };
     let in_all = |member: &Member<'_>| others.iter().all(|set| set.contains_member(*member));
-    let wanted = smallest.iter().take_while(|_| !is_interrupted());
-    wanted.filter(in_all).take(limit).collect()
+    smallest.iter().filter(in_all).take(limit).collect()
 }
 
 /// The members that any set has.
@@ -47,14 +45,13 @@ pub(super) fn difference(
     if look_up <= remove {
         others.sort_by_key(|set| std::cmp::Reverse(set.len()));
         let in_none = |member: &Member<'_>| !others.iter().any(|set| set.contains_member(*member));
-        let wanted = first.iter().take_while(|_| !is_interrupted());
-        add_all(&mut result, wanted.filter(in_none).map(Member::to_bytes), settings);
+        add_all(&mut result, first.iter().filter(in_none).map(Member::to_bytes), settings);
         return result;
     }
     let mut left = first.clone();
     for set in others {
         for member in set.iter() {
-            if left.is_empty() || is_interrupted() {
+            if left.is_empty() {
                 return result;
             }
             left.remove(&member.to_bytes());
@@ -65,7 +62,7 @@ pub(super) fn difference(
 }
 
 fn add_all(set: &mut SetValue, members: impl Iterator<Item = Bytes>, settings: &Settings) {
-    for member in members.take_while(|_| !is_interrupted()) {
+    for member in members {
         set.add(&member, settings);
     }
 }

@@ -1,15 +1,11 @@
 //! Commands on several sets.
 
-use std::collections::HashSet;
-
 use bytes::Bytes;
 
 use super::{algebra, members};
 use crate::commands::args::{Args, numbers};
 use crate::commands::declare::documentation::tips;
-use crate::commands::declare::{
-    Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Repeated, Run,
-};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
 use crate::commands::run::{Expiry, ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::set::Member;
@@ -39,7 +35,6 @@ pub(super) const SINTERSTORE: Command = Command {
     keys: Keys::Range { first: 1, last: -1, step: 1 },
     key_uses: &[KeyUse::Update, KeyUse::Read],
     flags: Flags::DENY_OOM,
-    growth: Growth::Intersection(Repeated::ReadOnce),
     run: Run::Write(sinterstore),
     ..Command::NEW
 };
@@ -79,7 +74,6 @@ pub(super) const SUNIONSTORE: Command = Command {
     keys: Keys::Range { first: 1, last: -1, step: 1 },
     key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
-    growth: Growth::Union(Repeated::ReadOnce),
     run: Run::Write(sunionstore),
     ..Command::NEW
 };
@@ -107,7 +101,6 @@ pub(super) const SDIFFSTORE: Command = Command {
     keys: Keys::Range { first: 1, last: -1, step: 1 },
     key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
-    growth: Growth::Difference(Repeated::ReadOnce),
     run: Run::Write(sdiffstore),
     ..Command::NEW
 };
@@ -120,33 +113,24 @@ fn sets<'a>(
     keys.iter().map(|key| ctx.get::<SetValue>(key)).collect()
 }
 
-/// Each key once, at its first place. The result does not depend on how often a set is named, but
-/// the time that every replica needs does.
-fn distinct(keys: &[Bytes]) -> Vec<Bytes> {
-    let mut seen = HashSet::new();
-    keys.iter().filter(|key| seen.insert(*key)).cloned().collect()
-}
-
 fn intersection<'a>(
     ctx: &ReadContext<'a>,
     keys: &[Bytes],
     limit: usize,
 ) -> Result<Vec<Member<'a>>, ReplyError> {
-    let sets: Option<Vec<_>> = sets(ctx, &distinct(keys))?.into_iter().collect();
+    let sets: Option<Vec<_>> = sets(ctx, keys)?.into_iter().collect();
     Ok(sets.map_or_else(Vec::new, |sets| algebra::intersection(sets, limit)))
 }
 
 fn union(ctx: &ReadContext<'_>, keys: &[Bytes]) -> Result<SetValue, ReplyError> {
-    let sets: Vec<_> = sets(ctx, &distinct(keys))?.into_iter().flatten().collect();
+    let sets: Vec<_> = sets(ctx, keys)?.into_iter().flatten().collect();
     Ok(algebra::union(&sets, ctx.settings()))
 }
 
 fn difference(ctx: &ReadContext<'_>, keys: &[Bytes]) -> Result<SetValue, ReplyError> {
-    let Some((first, others)) = keys.split_first() else { return Ok(SetValue::default()) };
-    let first = ctx.get::<SetValue>(first)?;
-    let others = sets(ctx, &distinct(others))?;
-    let Some(first) = first else { return Ok(SetValue::default()) };
-    let others = others.into_iter().flatten().collect();
+    let sets = sets(ctx, keys)?;
+    let Some((Some(first), others)) = sets.split_first() else { return Ok(SetValue::default()) };
+    let others = others.iter().copied().flatten().collect();
     Ok(algebra::difference(first, others, ctx.settings()))
 }
 

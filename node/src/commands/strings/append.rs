@@ -2,7 +2,7 @@
 
 use super::shared::{check_length, event};
 use crate::commands::args::Args;
-use crate::commands::declare::{Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Run};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
 use crate::commands::run::{Expiry, WriteContext};
 use crate::data::types::{StringValue, TypedValue};
 use crate::resp::{Reply, ReplyError};
@@ -44,7 +44,6 @@ pub(super) const SETRANGE: Command = Command {
     keys: Keys::First,
     key_uses: &[KeyUse::Update],
     flags: Flags::DENY_OOM,
-    growth: Growth::Overwritten,
     run: Run::Write(overwrite),
     ..Command::NEW
 };

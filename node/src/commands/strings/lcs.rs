@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use crate::base::interrupt::is_interrupted;
 use crate::base::limits::BULK_BYTES_MAX;
 use crate::commands::args::Args;
 use crate::commands::declare::documentation::ArgumentName;
@@ -104,7 +103,7 @@ impl<'a> Table<'a> {
                 )
             })?;
         let mut lengths = vec![0; cells];
-        for (row, left) in first.iter().enumerate().take_while(|_| !is_interrupted()) {
+        for (row, left) in first.iter().enumerate() {
             let (above, current) = lengths[row * width..(row + 2) * width].split_at_mut(width);
             for (column, right) in second.iter().enumerate() {
                 current[column + 1] = match left == right {

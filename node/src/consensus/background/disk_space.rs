@@ -1,15 +1,11 @@
 //! Room on the disk of the data directory: below `data.free_bytes_min` writes are refused, so that
 //! what must be written without being asked, such as a vote or a checkpoint, still fits.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::base::config::LiveConfig;
-use crate::base::disk::Disk;
-use crate::consensus::lifetime::Lifetime;
-use crate::consensus::storage::log::Log;
+use crate::consensus::shared::Shared;
 
 const INTERVAL: Duration = Duration::from_millis(250);
 
@@ -62,30 +58,14 @@ impl Room {
     }
 }
 
-/// Whether writes are refused until there is more room.
-pub(crate) fn disk_full(log: &Log, room: &Room) -> bool {
-    log.disk_full() || room.is_low()
-}
-
-/// The disk of the data directory.
-pub(crate) struct DiskSpace {
-    pub(crate) disk: Arc<dyn Disk>,
-    pub(crate) directory: PathBuf,
-    pub(crate) config: Arc<LiveConfig>,
-    pub(crate) room: Arc<Room>,
-    pub(crate) lifetime: Arc<Lifetime>,
-}
-
-impl DiskSpace {
-    /// Looks again and again, until the group stops.
-    pub(crate) async fn watch(self) {
-        while !self.lifetime.stopping.load(Ordering::Relaxed) {
-            match self.disk.free_bytes(&self.directory) {
-                Ok(free) => self.room.note(free, self.config.load().data.free_bytes_min),
-                Err(error) => tracing::warn!(%error, "cannot tell how much disk is free"),
-            }
-            tokio::time::sleep(INTERVAL).await;
+/// Looks again and again, until the group stops.
+pub(crate) async fn watch(shared: Arc<Shared>) {
+    while !shared.stopping.load(Ordering::Relaxed) {
+        match shared.disk.free_bytes(&shared.directory) {
+            Ok(free) => shared.room.note(free, shared.config.load().data.free_bytes_min),
+            Err(error) => tracing::warn!(%error, "cannot tell how much disk is free"),
         }
+        tokio::time::sleep(INTERVAL).await;
     }
 }
 

@@ -9,7 +9,7 @@
 //! each other by [`Levels::changing`].
 //!
 //! What needs a level above the one in force is refused before it is queued for the log
-//! ([`Applied::check_level`]), on the node that the client asked and again on the leader. How an
+//! ([`Shared::check_level`]), on the node that the client asked and again on the leader. How an
 //! addition says which level it needs is in `base/feature_level.rs`.
 //!
 //! The level never falls. As long as it has not risen, every entry, checkpoint and meta file is one
@@ -25,22 +25,23 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::change::ChangeError;
-use crate::base::config::LiveConfig;
 use crate::base::feature_level::FeatureLevel;
 use crate::base::ids::NodeId;
 use crate::base::limits::FEATURE_REPORT_AGE_MAX;
-use crate::consensus::leadership::who_leads::LeadershipState;
-use crate::consensus::lifetime::Lifetime;
+use crate::base::seeded::{Bug, seeded};
+use crate::commands::request::Request;
+use crate::consensus::errors::Refusal;
 use crate::consensus::proposal::claim::Claim;
 use crate::consensus::proposal::entry::Item;
-use crate::consensus::proposal::submission::Proposals;
-use crate::consensus::raft_handle::RaftHandle;
-use crate::consensus::state_machine::progress::Applied;
+use crate::consensus::shared::Shared;
 use crate::consensus::types::Metrics;
 use crate::services::cluster::topology::MemberLevel;
 
 /// How often a leader looks whether the level can rise.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+
+/// A new cluster, all members of which understand a level, has reached it after this time.
+const NEW_CLUSTER_TIME: Duration = Duration::from_secs(2);
 
 struct Reported {
     level: MemberLevel,
@@ -48,24 +49,14 @@ struct Reported {
 }
 
 /// What the other members have told this node.
+#[derive(Default)]
 pub(crate) struct Levels {
-    config: Arc<LiveConfig>,
-    applied: Arc<Applied>,
     reported: Mutex<BTreeMap<NodeId, Reported>>,
     /// Held while the level is raised, and while a member is added.
     changing: tokio::sync::Mutex<()>,
 }
 
-impl Levels {
-    pub(crate) fn new(config: Arc<LiveConfig>, applied: Arc<Applied>) -> Self {
-        Self {
-            config,
-            applied,
-            reported: Mutex::default(),
-            changing: tokio::sync::Mutex::default(),
-        }
-    }
-
+impl Shared {
     /// The level that this node tells others.
     pub(crate) fn own_level(&self) -> MemberLevel {
         let understands = FeatureLevel::HIGHEST;
@@ -85,12 +76,12 @@ impl Levels {
             understands: FeatureLevel::from_number(understands),
             agrees_to: FeatureLevel::from_number(agrees_to),
         };
-        self.reported.lock().insert(from, Reported { level, at: Instant::now() });
+        self.levels.reported.lock().insert(from, Reported { level, at: Instant::now() });
     }
 
     /// A member cannot be reached, so what it told before says nothing.
     pub(crate) fn forget_level(&self, of: NodeId) {
-        self.reported.lock().remove(&of);
+        self.levels.reported.lock().remove(&of);
     }
 
     /// What a member told a moment ago; `None` for one that is silent, or when another node leads.
@@ -98,7 +89,7 @@ impl Levels {
         if id == metrics.id {
             return Some(self.own_level());
         }
-        let reported = self.reported.lock();
+        let reported = self.levels.reported.lock();
         let fresh = |reported: &&Reported| reported.at.elapsed() <= FEATURE_REPORT_AGE_MAX;
         reported.get(&id).filter(fresh).map(|reported| reported.level)
     }
@@ -119,17 +110,67 @@ impl Levels {
         Some(agreed)
     }
 
+    /// Refuses what `what` names while the cluster runs at a lower level than it needs.
+    pub(crate) fn check_level(
+        &self,
+        needed: FeatureLevel,
+        what: &'static str,
+    ) -> Result<(), Refusal> {
+        let in_force = self.applied.feature_level();
+        if needed <= in_force || seeded(Bug::LevelIgnored) {
+            return Ok(());
+        }
+        Err(Refusal::NeedsLevel { what, needed, in_force })
+    }
+
+    /// A new cluster takes a moment to reach its level. What still needs a higher one afterwards is
+    /// refused.
+    pub(crate) async fn wait_for_level(&self, wanted: FeatureLevel) {
+        let deadline = Instant::now() + NEW_CLUSTER_TIME;
+        while self.applied.feature_level() < wanted && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_INTERVAL / 10).await;
+        }
+    }
+
+    /// As [`Shared::check_level`], for the commands of a request.
+    pub(crate) fn check_request_level(&self, request: &Request) -> Result<(), Refusal> {
+        self.check_level(request.needs_level, "this command")
+    }
+
+    /// Proposes the highest level that every member agrees to, if it is above the one in force.
+    pub(crate) async fn raise_level(&self) {
+        let changing = self.levels.changing.lock().await;
+        let Some(metrics) = self.metrics().filter(|_| self.is_leader()) else { return };
+        let Some(agreed) = self.agreed_level(&metrics) else { return };
+        let before = self.applied.feature_level();
+        if agreed <= before {
+            return;
+        }
+        let claim = Claim::default();
+        let mut raised = self.queue_claimed(Item::RaiseLevel(agreed), false, claim.clone());
+        // The entry must not come after a check that took the level before for the one in force:
+        // what is not proposed in time is withdrawn, what is proposed is waited for.
+        let outcome = match tokio::time::timeout(self.request_timeout(), &mut raised).await {
+            Ok(outcome) => outcome.ok(),
+            Err(_) if claim.withdraw() => None,
+            Err(_) => raised.await.ok(),
+        };
+        match outcome {
+            Some(Ok(_)) => tracing::info!(%before, now = %agreed, "raised the feature level"),
+            outcome => tracing::info!(?outcome, "the feature level is not raised yet"),
+        }
+        drop(changing);
+    }
+
     /// To be held from before a new member is checked until it is added. A level that an earlier
     /// leader raised may lie in the log unapplied: it is waited for.
-    pub(crate) async fn keep(
+    pub(crate) async fn keep_level(
         &self,
-        raft: &RaftHandle,
         understood: FeatureLevel,
     ) -> Result<tokio::sync::MutexGuard<'_, ()>, ChangeError> {
-        let kept = self.changing.lock().await;
-        let last = raft.metrics().and_then(|metrics| metrics.last_log_index).unwrap_or(0);
-        let timeout = self.config.load().raft.request_timeout();
-        let applied = tokio::time::timeout(timeout, self.applied.wait_for(last));
+        let kept = self.levels.changing.lock().await;
+        let last = self.metrics().and_then(|metrics| metrics.last_log_index).unwrap_or(0);
+        let applied = tokio::time::timeout(self.request_timeout(), self.applied.wait_for(last));
         applied.await.map_err(|_| ChangeError::Unknown)?;
         let in_force = self.applied.feature_level();
         if understood >= in_force {
@@ -142,55 +183,12 @@ impl Levels {
     }
 }
 
-/// Who raises the level.
-#[derive(Clone)]
-pub(crate) struct LevelRise {
-    pub(crate) levels: Arc<Levels>,
-    pub(crate) raft: Arc<RaftHandle>,
-    pub(crate) leadership: Arc<LeadershipState>,
-    pub(crate) lifetime: Arc<Lifetime>,
-    pub(crate) proposals: Arc<Proposals>,
-}
-
-impl LevelRise {
-    /// Proposes the highest level that every member agrees to, if it is above the one in force.
-    pub(crate) async fn raise(&self) {
-        let levels = &self.levels;
-        let changing = levels.changing.lock().await;
-        let Some(metrics) = self.raft.metrics().filter(|_| self.leadership.is_leader()) else {
-            return;
-        };
-        let Some(agreed) = levels.agreed_level(&metrics) else { return };
-        let before = levels.applied.feature_level();
-        if agreed <= before {
-            return;
-        }
-        let claim = Claim::default();
-        let mut raised =
-            self.proposals.queue_claimed(Item::RaiseLevel(agreed), false, claim.clone());
-        // The entry must not come after a check that took the level before for the one in force:
-        // what is not proposed in time is withdrawn, what is proposed is waited for.
-        let timeout = levels.config.load().raft.request_timeout();
-        let outcome = match tokio::time::timeout(timeout, &mut raised).await {
-            Ok(outcome) => outcome.ok(),
-            Err(_) if claim.withdraw() => None,
-            Err(_) => raised.await.ok(),
-        };
-        match outcome {
-            Some(Ok(_)) => tracing::info!(%before, now = %agreed, "raised the feature level"),
-            outcome => tracing::info!(?outcome, "the feature level is not raised yet"),
-        }
-        drop(changing);
-    }
-
-    /// Raises the level on the leader as soon as it can be.
-    pub(crate) async fn raise_when_agreed(self) {
-        while !self.lifetime.stopping.load(Ordering::Relaxed) {
-            tokio::time::sleep(LOOK_INTERVAL).await;
-            let in_force = self.levels.applied.feature_level();
-            if self.leadership.is_leader() && in_force < FeatureLevel::HIGHEST {
-                self.raise().await;
-            }
+/// Raises the level on the leader as soon as it can be.
+pub(crate) async fn raise_when_agreed(shared: Arc<Shared>) {
+    while !shared.stopping.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        if shared.is_leader() && shared.applied.feature_level() < FeatureLevel::HIGHEST {
+            shared.raise_level().await;
         }
     }
 }

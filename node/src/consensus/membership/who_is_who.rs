@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::incarnation::{self, Doubt, Incarnations};
 use super::standing::Standings;
 use crate::base::threads::ThreadMain;
-use crate::consensus::errors::StartError;
-use crate::consensus::lifetime::Ended;
+use crate::consensus::lifecycle::StartError;
+use crate::consensus::shared::Ended;
 use crate::consensus::state_machine::apply_worker::OnStateChange;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
-use crate::consensus::tasks::Tasks;
 use crate::data::meta::{Facts, Meta};
 
 /// What is known of the members and of this node itself, and what keeps it so.
@@ -19,12 +18,12 @@ pub(crate) fn open(
     meta: &Arc<Meta>,
     state: &ReplicatedState,
     ended: &watch::Sender<Option<Ended>>,
-    tasks: &Tasks,
+    disk_tasks: &mpsc::UnboundedSender<ThreadMain>,
 ) -> Result<(Arc<Standings>, Arc<Incarnations>, OnStateChange), StartError> {
     let standings = Arc::new(Standings::of(state));
     let incarnations = incarnation::open(meta, state)?;
     let watched = (standings.clone(), incarnations.clone());
-    let notes = Notes { meta: meta.clone(), ended: ended.clone(), tasks: tasks.clone() };
+    let notes = Notes { meta: meta.clone(), ended: ended.clone(), disk_tasks: disk_tasks.clone() };
     Ok((standings, incarnations, state_hook(watched, notes)))
 }
 
@@ -61,7 +60,7 @@ fn state_hook(
 struct Notes {
     meta: Arc<Meta>,
     ended: watch::Sender<Option<Ended>>,
-    tasks: Tasks,
+    disk_tasks: mpsc::UnboundedSender<ThreadMain>,
 }
 
 impl Notes {
@@ -89,7 +88,7 @@ impl Notes {
             })
         });
         // The disk thread is gone only when the group is.
-        self.tasks.run_on_disk_thread(main);
+        let _ = self.disk_tasks.send(main);
     }
 }
 
@@ -111,9 +110,9 @@ mod tests {
         };
         let meta = Arc::new(meta);
         let _ = meta.update(|facts| facts.node_id = Some(NodeId(3)));
-        let (tasks, mut queue) = Tasks::kept();
+        let (disk_tasks, mut queue) = mpsc::unbounded_channel();
         let (ended, mut state) = (watch::Sender::new(None), ReplicatedState::default());
-        let Ok((_, _, on_change)) = open(&meta, &state, &ended, &tasks) else {
+        let Ok((_, _, on_change)) = open(&meta, &state, &ended, &disk_tasks) else {
             panic!("an empty state starts");
         };
         state.feature_level = FeatureLevel::SECOND;

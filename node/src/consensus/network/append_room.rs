@@ -10,8 +10,7 @@ use ironkv_proto::raft::v1::AppendRequest;
 use tokio::sync::watch;
 use tonic::Status;
 
-use crate::base::config::LiveConfig;
-use crate::consensus::storage::log::Log;
+use crate::consensus::shared::Shared;
 
 /// Somebody waits for the answers. Once it is dropped, a request that is held up is let go: a
 /// leader that gives a silent follower up and tries again must not leave one behind each time.
@@ -19,7 +18,7 @@ pub(crate) struct Wanted(#[expect(dead_code, reason = "dropping it tells")] watc
 
 /// The requests, each with entries as soon as there is room for them.
 pub(crate) fn with_room<S>(
-    (config, log): (Arc<LiveConfig>, Log),
+    shared: Arc<Shared>,
     requests: S,
 ) -> (Wanted, impl Stream<Item = Result<AppendRequest, Status>> + Send + 'static)
 where
@@ -27,13 +26,13 @@ where
 {
     let (wanted, answers) = watch::channel(());
     let held_up = requests.then(move |request| {
-        let (config, log, mut answers) = (config.clone(), log.clone(), answers.clone());
+        let (shared, mut answers) = (shared.clone(), answers.clone());
         async move {
             if request.as_ref().is_ok_and(|request| !request.entries.is_empty()) {
-                let bytes_max = config.load().log.unflushed_bytes_max;
+                let bytes_max = shared.config.load().log.unflushed_bytes_max;
                 tokio::select! {
                     biased;
-                    () = log.unflushed_below(bytes_max) => {}
+                    () = shared.log.unflushed_below(bytes_max) => {}
                     _ = answers.changed() => return None,
                 }
             }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::base::ids::NodeId;
 use crate::base::limits::MEMBER_SILENCE_MAX;
-use crate::consensus::raft_metrics::matched;
+use crate::consensus::status::matched;
 use crate::consensus::types::Metrics;
 use crate::services::cluster::Contact;
 

@@ -9,3 +9,4 @@ pub(crate) mod in_flight;
 pub(crate) mod pacing;
 pub(crate) mod peer;
 pub(crate) mod reports;
+pub(crate) mod service;

@@ -24,22 +24,14 @@ use parking_lot::Mutex;
 use tonic::transport::Channel;
 use tonic::{Code, Status};
 
-use super::channels::{Identity, Peers, reason, sized_client};
+use super::channels::{Identity, reason, sized_client};
 use super::convert;
 use super::in_flight::Unanswered;
 use super::pacing::Pacing;
-use super::reports::Reports;
-use crate::base::config::LiveConfig;
 use crate::base::ids::NodeId;
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::background::disk_space::Room;
-use crate::consensus::membership::incarnation::trust::Trust;
-use crate::consensus::raft_handle::RaftHandle;
-use crate::consensus::snapshot::checkpoints::Checkpoints;
-use crate::consensus::snapshot::incoming::Incoming;
+use crate::consensus::shared::Shared;
 use crate::consensus::snapshot::transfer::{CheckpointFile, send_snapshot};
-use crate::consensus::storage::log::Log;
-use crate::consensus::storage::reversions::Reversions;
 use crate::consensus::types::{MemberAddresses, Snapshot, TypeConfig, Vote};
 
 /// Pause after a failed attempt to reach a peer.
@@ -50,33 +42,19 @@ const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// earlier.
 const APPEND_SILENCE_MAX: Duration = Duration::from_secs(5);
 
-/// What the clients of peers need.
-pub(crate) struct PeerParts {
-    pub(crate) config: Arc<LiveConfig>,
-    pub(crate) peers: Peers,
-    pub(crate) raft: Arc<RaftHandle>,
-    pub(crate) trust: Arc<Trust>,
-    pub(crate) reports: Arc<Reports>,
-    pub(crate) log: Log,
-    pub(crate) room: Arc<Room>,
-    pub(crate) reversions: Arc<Reversions>,
-    pub(crate) checkpoints: Arc<Checkpoints>,
-    pub(crate) incoming: Incoming,
-}
-
 /// Makes a client for each peer and purpose.
 pub(crate) struct NetworkFactory {
-    parts: Arc<PeerParts>,
+    shared: Arc<Shared>,
     identity: Arc<Identity>,
 }
 
 impl NetworkFactory {
-    pub(crate) const fn new(parts: Arc<PeerParts>, identity: Arc<Identity>) -> Self {
-        Self { parts, identity }
+    pub(crate) const fn new(shared: Arc<Shared>, identity: Arc<Identity>) -> Self {
+        Self { shared, identity }
     }
 
     fn peer(&self, target: NodeId, node: &MemberAddresses) -> Peer {
-        Peer::new(self.parts.clone(), self.identity.clone(), target, node)
+        Peer::new(self.shared.clone(), self.identity.clone(), target, node)
     }
 }
 
@@ -86,7 +64,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
     // For replication and, through the provided method, once more for snapshots: with heartbeats
     // three channels.
     async fn new_client(&mut self, target: NodeId, node: &MemberAddresses) -> Peer {
-        let raft = &self.parts.config.load().raft;
+        let raft = &self.shared.config.load().raft;
         let election_timeout_min = Duration::from_millis(raft.election_timeout_min_ms);
         let pacing = Arc::new(Pacing::of_replication(election_timeout_min));
         Peer { pacing, ..self.peer(target, node) }
@@ -101,7 +79,7 @@ impl RaftNetworkFactory<TypeConfig> for NetworkFactory {
 
 /// One peer, for one purpose.
 pub(crate) struct Peer {
-    parts: Arc<PeerParts>,
+    shared: Arc<Shared>,
     identity: Arc<Identity>,
     target: NodeId,
     route: Mutex<Route>,
@@ -116,8 +94,8 @@ struct Route {
 }
 
 impl Route {
-    fn to(peers: &Peers, address: &str) -> Self {
-        let channel = peers.channel(address).map_err(|error| error.to_string());
+    fn to(shared: &Shared, address: &str) -> Self {
+        let channel = shared.peers.channel(address).map_err(|error| error.to_string());
         Self { address: address.to_owned(), channel }
     }
 }
@@ -127,13 +105,13 @@ type AppendResults<'s> = BoxStream<'s, Result<StreamAppendResult<TypeConfig>, Rp
 
 impl Peer {
     pub(crate) fn new(
-        parts: Arc<PeerParts>,
+        shared: Arc<Shared>,
         identity: Arc<Identity>,
         target: NodeId,
         node: &MemberAddresses,
     ) -> Self {
-        let route = Mutex::new(Route::to(&parts.peers, &node.raft));
-        Self { parts, identity, target, route, pacing: Arc::new(Pacing::Heartbeats) }
+        let route = Mutex::new(Route::to(&shared, &node.raft));
+        Self { shared, identity, target, route, pacing: Arc::new(Pacing::Heartbeats) }
     }
 
     fn client(&self) -> Result<RaftServiceClient<Channel>, RpcError> {
@@ -146,21 +124,21 @@ impl Peer {
 
     /// To where the membership says that the member is now.
     fn channel(&self) -> Result<Channel, String> {
-        let now = self.parts.raft.address_of(self.target);
+        let now = self.shared.address_of(self.target);
         let mut route = self.route.lock();
         if let Some(now) = now.filter(|now| now.raft != route.address) {
-            *route = Route::to(&self.parts.peers, &now.raft);
+            *route = Route::to(&self.shared, &now.raft);
         }
         route.channel.clone()
     }
 
     fn envelope(&self) -> ironkv_proto::types::v1::Route {
-        self.parts.trust.route_to(&self.identity, self.target)
+        self.shared.route_to(&self.identity, self.target)
     }
 
     /// A node that is not sure of its data asks for no vote and replicates nothing.
     fn refuse_in_doubt(&self) -> Result<(), RpcError> {
-        if self.parts.trust.participation.is_in_doubt() {
+        if self.shared.is_in_doubt() {
             let text = "this node takes no part until its data is confirmed";
             return Err(RPCError::Unreachable(Unreachable::from_string(text)));
         }
@@ -173,7 +151,7 @@ impl Peer {
     ) -> Result<VoteResponse<TypeConfig>, RpcError> {
         self.refuse_in_doubt()?;
         let counts =
-            self.parts.trust.check_lineage(&self.identity, self.target, answer.lineage.as_ref());
+            self.shared.check_lineage(&self.identity, self.target, answer.lineage.as_ref());
         counts.map_err(|status| rpc_error(&status))?;
         convert::vote_response_from_proto(answer).map_err(|error| damaged(&error))
     }
@@ -190,9 +168,9 @@ impl Peer {
             Ok(answer) => {
                 let answer = answer.map_err(|status| {
                     if seeded(Bug::RemovalByStatus) && status.code() == Code::PermissionDenied {
-                        self.parts.trust.lifetime.become_removed(status.message());
+                        self.shared.become_removed(status.message());
                     }
-                    self.parts.trust.heed_refusal(&self.identity, self.target, &status);
+                    self.shared.heed_refusal(&self.identity, self.target, &status);
                     rpc_error(&status)
                 })?;
                 Ok(answer.into_inner())
@@ -232,12 +210,12 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Send + Unpin + 'static,
     {
         let (client, identity) = (self.client(), self.identity.clone());
-        let peer = (self.parts.clone(), self.identity.clone(), self.target);
+        let peer = (self.shared.clone(), self.identity.clone(), self.target);
         let pacing = self.pacing.clone();
         Box::pin(async move {
             pacing.wait().await;
             let unanswered = Arc::new(Unanswered::default());
-            let (sent, parts, target) = (unanswered.clone(), self.parts.clone(), self.target);
+            let (sent, shared, target) = (unanswered.clone(), self.shared.clone(), self.target);
             // Heartbeats come through streams of their own, which carry no entries.
             let carries_entries = Arc::new(AtomicBool::new(false));
             let carries = carries_entries.clone();
@@ -248,44 +226,40 @@ impl RaftNetworkV2<TypeConfig> for Peer {
                 let committed = request.leader_commit.map_or(0, |committed| committed.index);
                 // A request of replication without entries may lack them because they were purged.
                 let prev = request.prev_log_id.map_or(0, |prev| prev.index);
-                let lacks_entries = || replicates && prev < parts.log.purged_index();
+                let lacks_entries = || replicates && prev < shared.log.purged_index();
                 if !request.entries.is_empty() || lacks_entries() {
                     carries.store(true, Ordering::Relaxed);
                 }
-                parts.reports.applied.note_told(committed);
+                shared.applied.note_told(committed);
                 sent.sent(&request);
                 sent_term.store(request.vote.leader_id.term, Ordering::Relaxed);
-                let route = parts.trust.route_to(&identity, target);
+                let route = shared.route_to(&identity, target);
                 let message = convert::append_to_proto(route, &request);
-                let leader = Some(parts.reports.leader_report(target, &request));
+                let leader = Some(shared.leader_report(target, &request));
                 proto::AppendRequest { leader, ..message }
             });
-            let reports = self.parts.reports.clone();
+            let shared = self.shared.clone();
             let heard = move |report: Option<proto::FollowerReport>| {
-                reports.levels.note_level(target, report.as_ref());
+                shared.note_level(target, report.as_ref());
                 // A version that does not report is heard of too.
                 let report = report.unwrap_or_default();
-                reports.take_follower_report(target, term.load(Ordering::Relaxed), &report);
+                shared.take_follower_report(target, term.load(Ordering::Relaxed), &report);
             };
             let opened = tokio::time::timeout(APPEND_SILENCE_MAX, client?.append(requests)).await;
             let error = match opened {
                 Ok(Ok(answers)) => {
                     let results = append_results(answers.into_inner(), unanswered, heard, peer);
                     let results = paced(results, pacing);
-                    return Ok(end_for_want_of_room(
-                        results,
-                        self.parts.room.clone(),
-                        carries_entries,
-                    ));
+                    return Ok(end_for_want_of_room(results, self.shared.clone(), carries_entries));
                 }
                 Ok(Err(status)) => {
-                    self.parts.trust.heed_refusal(&self.identity, self.target, &status);
+                    self.shared.heed_refusal(&self.identity, self.target, &status);
                     rpc_error(&status)
                 }
                 Err(_) => silence(),
             };
             // Another version of the program may come up there.
-            self.parts.reports.levels.forget_level(self.target);
+            self.shared.forget_level(self.target);
             pacing.failed().await;
             Err(error)
         })
@@ -321,14 +295,14 @@ impl RaftNetworkV2<TypeConfig> for Peer {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         let client = self.client()?;
-        let worker = self.parts.incoming.worker();
-        let piece_bytes = self.parts.config.load().raft.snapshot_chunk_bytes;
+        let worker = self.shared.incoming.worker();
+        let piece_bytes = self.shared.config.load().raft.snapshot_chunk_bytes;
         let sending = send_snapshot(worker, client, self.envelope(), vote, snapshot, piece_bytes);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = sending => {
                 if sent.as_ref().is_err_and(|status| status.code() == Code::DataLoss) {
-                    self.parts.checkpoints.check_in_force().await;
+                    self.shared.checkpoints.check_in_force().await;
                 }
                 let vote = sent.map_err(|status| rpc_error(&status))?;
                 Ok(SnapshotResponse::new(vote))
@@ -358,7 +332,7 @@ fn append_results<'s>(
     answers: tonic::Streaming<proto::AppendResponse>,
     unanswered: Arc<Unanswered>,
     heard: impl Fn(Option<proto::FollowerReport>) + Send + 's,
-    peer: (Arc<PeerParts>, Arc<Identity>, NodeId),
+    peer: (Arc<Shared>, Arc<Identity>, NodeId),
 ) -> AppendResults<'s> {
     let state = Some((answers, unanswered, heard, peer));
     let results = futures::stream::unfold(state, async |state| {
@@ -368,7 +342,7 @@ fn append_results<'s>(
                 Ok(Ok(Some(answer))) => answer,
                 Ok(Ok(None)) => return None,
                 Ok(Err(status)) => {
-                    peer.0.trust.heed_refusal(&peer.1, peer.2, &status);
+                    peer.0.heed_refusal(&peer.1, peer.2, &status);
                     return Some((Err(rpc_error(&status)), None));
                 }
                 Err(_) if unanswered.is_empty() => continue,
@@ -389,7 +363,7 @@ fn append_results<'s>(
                 }
                 Ok(Err(refused)) => {
                     if let StreamAppendError::Conflict(at) = &refused {
-                        peer.0.reversions.heed_conflict(&peer.0.raft, peer.2, at).await;
+                        peer.0.heed_conflict(peer.2, at).await;
                     }
                     return Some((Ok(Err(refused)), None));
                 }
@@ -418,22 +392,21 @@ fn paced<'s>(results: AppendResults<'s>, pacing: Arc<Pacing>) -> AppendResults<'
 /// Whether an answer to replication counts: it comes from the one process that speaks for its node,
 /// and this node may count.
 fn counts(
-    (parts, identity, peer): &(Arc<PeerParts>, Arc<Identity>, NodeId),
+    (shared, identity, peer): &(Arc<Shared>, Arc<Identity>, NodeId),
     report: Option<&proto::FollowerReport>,
 ) -> Result<(), Status> {
-    let trust = &parts.trust;
-    if trust.participation.is_in_doubt() {
+    if shared.is_in_doubt() {
         return Err(Status::unavailable("this node takes no part until its data is confirmed"));
     }
     let lineage = report.and_then(|report| report.lineage.as_ref());
-    trust.check_lineage(identity, *peer, lineage)?;
+    shared.check_lineage(identity, *peer, lineage)?;
     let Some(told) = lineage.map(convert::told_from_proto) else { return Ok(()) };
-    if trust.incarnations.note_heard(*peer, told)
-        || trust.standings.registration_of(*peer).is_none()
+    if shared.incarnations.note_heard(*peer, told)
+        || shared.standings.registration_of(*peer).is_none()
     {
         return Ok(());
     }
-    trust.incarnations.ask_to_renew(*peer);
+    shared.incarnations.ask_to_renew(*peer);
     let text = format!("two processes answer as node {peer}; one of them runs on a copy");
     Err(Status::unavailable(text))
 }
@@ -442,13 +415,13 @@ fn counts(
 /// room: the core keeps them while a stream may need them. The peer gets a snapshot then.
 fn end_for_want_of_room<'s>(
     results: AppendResults<'s>,
-    room: Arc<Room>,
+    shared: Arc<Shared>,
     carries_entries: Arc<AtomicBool>,
 ) -> AppendResults<'s> {
     Box::pin(results.map(move |result| {
         let Ok(Ok(matching)) = &result else { return result };
         let matched = matching.map_or(0, |id| id.index);
-        if carries_entries.load(Ordering::Relaxed) && room.wants_back(matched) {
+        if carries_entries.load(Ordering::Relaxed) && shared.room.wants_back(matched) {
             let text = "the disk lacks room for the entries that the peer needs";
             return Err(RPCError::Network(NetworkError::from_string(text)));
         }

@@ -9,33 +9,13 @@ use ironkv_proto::raft::v1 as proto;
 use openraft::raft::AppendEntriesRequest;
 use parking_lot::Mutex;
 
-use super::contacts::Contacts;
 use super::convert::told_to_proto;
-use crate::base::clock::Clock;
-use crate::base::config::LiveConfig;
 use crate::base::ids::NodeId;
-use crate::consensus::membership::feature_level::Levels;
-use crate::consensus::membership::incarnation::Incarnations;
-use crate::consensus::read::freshness::Freshness;
-use crate::consensus::state_machine::digests::Digests;
-use crate::consensus::state_machine::progress::Applied;
-use crate::consensus::time::{ClusterTime, FollowerTime, LeaderTime};
+use crate::consensus::shared::Shared;
+use crate::consensus::time::{FollowerTime, LeaderTime};
 use crate::consensus::types::TypeConfig;
 
-/// What reports are made of.
-pub(crate) struct Reports {
-    pub(crate) config: Arc<LiveConfig>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) time: Arc<ClusterTime>,
-    pub(crate) freshness: Arc<Freshness>,
-    pub(crate) contacts: Arc<Contacts>,
-    pub(crate) incarnations: Arc<Incarnations>,
-    pub(crate) applied: Arc<Applied>,
-    pub(crate) digests: Arc<Digests>,
-    pub(crate) levels: Arc<Levels>,
-}
-
-impl Reports {
+impl Shared {
     /// What this node tells while it leads.
     pub(crate) fn leader_report(
         &self,
@@ -58,7 +38,7 @@ impl Reports {
 
     /// What this node tells while it follows.
     pub(crate) fn follower_report(&self) -> proto::FollowerReport {
-        let level = self.levels.own_level();
+        let level = self.own_level();
         let (time_us, time_epoch) = self.time.follower_time();
         let mut report = proto::FollowerReport {
             clock_ms: self.clock.unix_ms(),
@@ -71,7 +51,7 @@ impl Reports {
             lineage: told_to_proto(self.incarnations.told()),
             ..proto::FollowerReport::default()
         };
-        self.digests.tell(&mut report);
+        self.apply.digests.tell(&mut report);
         report
     }
 
@@ -109,7 +89,7 @@ impl Reports {
             lease_ms: report.lease_ms,
         };
         self.time.heard_follower(from, term, told);
-        self.digests.note_told(from, report);
+        self.apply.digests.note_told(from, report);
         self.freshness.heard_follower(from, report.stamp.as_ref());
     }
 }
@@ -132,9 +112,9 @@ pub(crate) struct UnansweredReports(Arc<Mutex<VecDeque<Received>>>);
 
 impl UnansweredReports {
     /// A request came in.
-    pub(crate) fn received(&self, reports: &Reports, request: &proto::AppendRequest) {
+    pub(crate) fn received(&self, shared: &Shared, request: &proto::AppendRequest) {
         let committed = request.committed.as_ref().map_or(0, |committed| committed.index);
-        let at_us = reports.time.boot_us();
+        let at_us = shared.time.boot_us();
         let vote = request.vote.unwrap_or_default();
         let leader = (vote.term, NodeId(vote.node_id));
         let report = request.leader.clone();
@@ -142,10 +122,10 @@ impl UnansweredReports {
     }
 
     /// The oldest request was accepted.
-    pub(crate) fn accepted(&self, reports: &Reports) {
+    pub(crate) fn accepted(&self, shared: &Shared) {
         let received = self.0.lock().pop_front();
         if let Some(received) = received {
-            reports.take_leader_report(&received);
+            shared.take_leader_report(&received);
         }
     }
 }

@@ -57,7 +57,7 @@ pub(crate) enum Item {
 
 impl Item {
     /// The feature level at which every member understands this item. An item that is put into the
-    /// log earlier ends the members that do not; `Proposals::queue_item` refuses it.
+    /// log earlier ends the members that do not; `Shared::queue_item` refuses it.
     pub(crate) fn needs_level(&self) -> FeatureLevel {
         match self {
             // The commands of a request have levels of their own, see `Request::needs_level`.

@@ -18,11 +18,13 @@ use tokio::sync::oneshot;
 use super::claim::{Claim, Waiting};
 use super::entry::Item;
 use super::pieces::Piece;
-use super::queue::{Outcome, Proposal, ProposalQueue};
-use super::submission::Proposals;
+use super::proposer::{Outcome, Proposal};
+use super::queue::ProposalQueue;
+use crate::base::feature_level::FeatureLevel;
+use crate::base::limits::{ENTRY_BYTES_MAX, LARGE_REQUEST_BYTES_PER_S};
 use crate::consensus::errors::{ProposeError, Refusal};
-use crate::consensus::leadership::who_leads::LeadershipState;
-use crate::consensus::state_machine::outcome::ItemOutcome;
+use crate::consensus::shared::Shared;
+use crate::consensus::state_machine::apply::ItemOutcome;
 
 /// Pieces under way at one time. Small writes wait for these, and no more than these are on their
 /// way to the disks of a majority when a heartbeat is to be answered.
@@ -31,20 +33,42 @@ const PIECES_IN_FLIGHT: usize = 2;
 /// Pause before a leader that cannot take more at the moment is asked again to give a request up.
 const GIVE_UP_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
+impl Shared {
+    /// Whether a request of this size travels in pieces.
+    pub(crate) fn is_large(&self, request_bytes: usize) -> bool {
+        request_bytes > self.piece_bytes() && self.takes_pieces()
+    }
+
+    /// Whether every member understands pieces.
+    fn takes_pieces(&self) -> bool {
+        self.applied.feature_level() >= FeatureLevel::SECOND
+    }
+
+    /// Bytes of a piece of a request.
+    pub(crate) fn piece_bytes(&self) -> usize {
+        let configured = self.config.load().limits.entry_piece_bytes;
+        usize::try_from(configured).unwrap_or(usize::MAX).clamp(1, ENTRY_BYTES_MAX)
+    }
+
+    /// What a large request may take beside the time of any request.
+    pub(crate) fn extra_time(&self, request_bytes: usize) -> Duration {
+        if self.is_large(request_bytes) {
+            Duration::from_millis(request_bytes as u64 * 1000 / LARGE_REQUEST_BYTES_PER_S)
+        } else {
+            Duration::ZERO
+        }
+    }
+}
+
 /// Brings large requests into the log; runs on the raft thread.
 pub(crate) struct LargeRequests {
-    proposals: Arc<Proposals>,
-    leadership: Arc<LeadershipState>,
+    shared: Arc<Shared>,
     queue: ProposalQueue,
 }
 
 impl LargeRequests {
-    pub(crate) const fn new(
-        proposals: Arc<Proposals>,
-        leadership: Arc<LeadershipState>,
-        queue: ProposalQueue,
-    ) -> Self {
-        Self { proposals, leadership, queue }
+    pub(crate) const fn new(shared: Arc<Shared>, queue: ProposalQueue) -> Self {
+        Self { shared, queue }
     }
 
     /// Ends when the group is dropped.
@@ -55,8 +79,7 @@ impl LargeRequests {
                 continue;
             }
             transfer += 1;
-            let (proposals, leadership) = (self.proposals.clone(), self.leadership.clone());
-            let carrier = Carrier { proposals, leadership, transfer };
+            let carrier = Carrier { shared: self.shared.clone(), transfer };
             self.queue.wait(&mut Vec::new(), carrier.carry(request)).await;
         }
     }
@@ -64,8 +87,7 @@ impl LargeRequests {
 
 /// Brings one request into the log.
 struct Carrier {
-    proposals: Arc<Proposals>,
-    leadership: Arc<LeadershipState>,
+    shared: Arc<Shared>,
     transfer: u64,
 }
 
@@ -76,9 +98,8 @@ impl Carrier {
             return request.refuse(Refusal::TooLarge);
         };
         let bytes = bytes.clone();
-        let need = (request.deny_oom, request.growth_bytes);
         let outcome = {
-            let mut outcome = pin!(self.propose(&bytes, need, &request.claim));
+            let mut outcome = pin!(self.propose(&bytes, request.deny_oom, &request.claim));
             tokio::select! {
                 biased;
                 outcome = &mut outcome => outcome,
@@ -100,21 +121,16 @@ impl Carrier {
     async fn give_up(&self) {
         loop {
             let given_up =
-                self.proposals.queue_item(Item::Piece(Piece::give_up(self.transfer)), false);
-            if matches!(given_up.await, Ok(Ok(_))) || !self.leadership.is_leader() {
+                self.shared.queue_item(Item::Piece(Piece::give_up(self.transfer)), false);
+            if matches!(given_up.await, Ok(Ok(_))) || !self.shared.is_leader() {
                 return;
             }
             tokio::time::sleep(GIVE_UP_AGAIN_AFTER).await;
         }
     }
 
-    async fn propose(
-        &self,
-        bytes: &Bytes,
-        (deny_oom, growth_bytes): (bool, u64),
-        claim: &Claim,
-    ) -> Option<Outcome> {
-        let mut pieces = Piece::all(self.transfer, bytes, self.proposals.sizes.piece_bytes());
+    async fn propose(&self, bytes: &Bytes, deny_oom: bool, claim: &Claim) -> Option<Outcome> {
+        let mut pieces = Piece::all(self.transfer, bytes, self.shared.piece_bytes());
         let mut under_way = FuturesOrdered::new();
         loop {
             let is_last = pieces.len() == 1;
@@ -128,15 +144,13 @@ impl Carrier {
             if is_last {
                 let (done, outcome) = oneshot::channel();
                 let claim = claim.clone();
-                let place = None;
-                self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
+                self.shared.queue(Proposal { item, deny_oom, claim, place: None, done });
                 return outcome.await.ok();
             }
             let (claim, (done, outcome)) = (Claim::default(), oneshot::channel());
             let waiting = Waiting::new(outcome, claim.clone());
             // The whole request has its place in the queue.
-            let (place, growth_bytes) = (None, 0);
-            self.proposals.queue(Proposal { item, deny_oom, growth_bytes, claim, place, done });
+            self.shared.queue(Proposal { item, deny_oom, claim, place: None, done });
             under_way.push_back(waiting.answer());
         }
     }

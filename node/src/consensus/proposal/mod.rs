@@ -4,12 +4,9 @@
 pub(crate) mod claim;
 pub(crate) mod entry;
 pub(crate) mod forward;
-pub(crate) mod growth;
 pub(crate) mod large_requests;
 pub(crate) mod pieces;
 pub(crate) mod proposer;
 pub(crate) mod queue;
 pub(crate) mod queue_bytes;
-pub(crate) mod request_sizes;
 pub(crate) mod stamping;
-pub(crate) mod submission;

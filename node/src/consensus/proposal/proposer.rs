@@ -8,28 +8,22 @@ use std::sync::atomic::Ordering;
 
 use openraft::errors::ClientWriteError;
 use openraft::raft::ClientWriteResult;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use super::claim::Claim;
 use super::entry::{GroupEntry, Item};
-use super::growth::{Growth, Memory};
-use super::queue::{Outcome, Proposal, ProposalQueue};
+use super::queue::ProposalQueue;
+use super::queue_bytes::Place;
 use super::stamping::term_to_stamp;
-use crate::base::config::LiveConfig;
 use crate::base::limits::{ENTRY_BATCH_BYTES, ENTRY_BYTES_MAX, EVICTION_WAIT_MAX};
 use crate::base::random::Random;
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::background::disk_space;
 use crate::consensus::background::evictions::Choice;
-use crate::consensus::background::reclaim::Reclaim;
 use crate::consensus::errors::{ProposeError, Refusal};
-use crate::consensus::leadership::participation::Participation;
-use crate::consensus::lifetime::Lifetime;
-use crate::consensus::raft_handle::Raft;
-use crate::consensus::state_machine::progress::Applied;
-use crate::consensus::storage::log::Log;
-use crate::consensus::time::ClusterTime;
-use crate::consensus::types::{GroupEntryBytes, OnComplete, TypeConfig};
+use crate::consensus::shared::Shared;
+use crate::consensus::state_machine::apply::ItemOutcome;
+use crate::consensus::types::{GroupEntryBytes, OnComplete, Raft, TypeConfig};
 use crate::data::keyspace::VictimsEnd;
 
 /// Requests that are worth an entry while others travel. Each entry costs a flush and several
@@ -39,25 +33,43 @@ const PIPELINED_REQUESTS_MIN: usize = 8;
 /// Bytes that are.
 const PIPELINED_BYTES_MIN: usize = 64 << 10;
 
+/// What the proposer answers.
+pub(crate) type Outcome = Result<ItemOutcome, ProposeError>;
+
+/// Something to put into the log. Whoever waits learns from a dropped sender that the fate is
+/// unknown.
+pub(crate) struct Proposal {
+    pub(crate) item: Item,
+    /// Refused when memory is full.
+    pub(crate) deny_oom: bool,
+    pub(crate) claim: Claim,
+    /// Of a client's request.
+    pub(crate) place: Option<Place>,
+    pub(crate) done: oneshot::Sender<Outcome>,
+}
+
+impl Proposal {
+    pub(crate) fn refuse(self, refusal: Refusal) {
+        // A client that is gone needs no answer.
+        let _ = self.done.send(Err(ProposeError::NotExecuted(refusal)));
+    }
+}
+
 /// What becomes one entry.
 #[derive(Default)]
 struct Batch {
     proposals: Vec<Proposal>,
     bytes: usize,
-    /// By which it may grow memory.
-    growth_bytes: u64,
 }
 
 impl Batch {
     /// Gives back what is too much.
     fn push(&mut self, proposal: Proposal) -> Option<Proposal> {
         let bytes = self.bytes + proposal.item.encoded_bytes();
-        let growth_bytes = self.growth_bytes.saturating_add(proposal.growth_bytes);
-        let too_much = bytes > ENTRY_BYTES_MAX || growth_bytes > ENTRY_BYTES_MAX as u64;
-        if too_much && !self.proposals.is_empty() {
+        if bytes > ENTRY_BYTES_MAX && !self.proposals.is_empty() {
             return Some(proposal);
         }
-        (self.bytes, self.growth_bytes) = (bytes, growth_bytes);
+        self.bytes = bytes;
         self.proposals.push(proposal);
         None
     }
@@ -67,33 +79,17 @@ impl Batch {
     }
 }
 
-/// What decides on proposals.
-pub(crate) struct Admission {
-    pub(crate) config: Arc<LiveConfig>,
-    /// Permits for entries on their way to the log.
-    pub(crate) window: Arc<Semaphore>,
-    pub(crate) lifetime: Arc<Lifetime>,
-    pub(crate) participation: Arc<Participation>,
-    pub(crate) applied: Arc<Applied>,
-    pub(crate) time: Arc<ClusterTime>,
-    pub(crate) log: Log,
-    pub(crate) room: Arc<disk_space::Room>,
-    pub(crate) reclaim: Arc<Reclaim>,
-}
-
 /// The proposer of one group; runs on the raft thread.
 pub(crate) struct Proposer {
-    admission: Admission,
+    shared: Arc<Shared>,
     raft: Raft,
     queue: ProposalQueue,
     random: Random,
-    growth: Growth,
 }
 
 impl Proposer {
-    /// `seed` feeds the seeds of entries.
-    pub(crate) fn new(admission: Admission, raft: Raft, queue: ProposalQueue, seed: u64) -> Self {
-        Self { admission, raft, queue, random: Random::new(seed), growth: Growth::default() }
+    pub(crate) fn new(shared: Arc<Shared>, raft: Raft, queue: ProposalQueue, seed: u64) -> Self {
+        Self { shared, raft, queue, random: Random::new(seed) }
     }
 
     /// Ends when the group is dropped.
@@ -104,8 +100,8 @@ impl Proposer {
             self.gather(&mut batch).await;
             let Some(permit) = self.permit(&mut batch).await else { return };
             self.fill(&mut batch);
-            let (time, raft) = (self.admission.time.clone(), self.raft.clone());
-            let Some(term) = self.wait(&mut batch, term_to_stamp(&time, &raft)).await else {
+            let (shared, raft) = (self.shared.clone(), self.raft.clone());
+            let Some(term) = self.wait(&mut batch, term_to_stamp(&shared, &raft)).await else {
                 batch.proposals.into_iter().for_each(|one| one.refuse(Refusal::NoLeader));
                 continue;
             };
@@ -122,8 +118,6 @@ impl Proposer {
         let happened = self.queue.wait(&mut batch.proposals, event).await;
         if batch.proposals.len() < before {
             batch.bytes = batch.proposals.iter().map(|one| one.item.encoded_bytes()).sum();
-            let growths = batch.proposals.iter().map(|one| one.growth_bytes);
-            batch.growth_bytes = growths.fold(0, u64::saturating_add);
         }
         happened
     }
@@ -131,8 +125,8 @@ impl Proposer {
     /// While other entries travel, waits until they have arrived or the batch is worth the cost of
     /// an entry on every node.
     async fn gather(&mut self, batch: &mut Batch) {
-        let all = self.admission.config.load().raft.proposals_in_flight;
-        let window = self.admission.window.clone();
+        let all = self.shared.config.load().raft.proposals_in_flight;
+        let window = self.shared.window.clone();
         let mut arrived = pin!(window.acquire_many(all));
         while !batch.is_worth_an_entry() {
             tokio::select! {
@@ -152,13 +146,13 @@ impl Proposer {
 
     /// Waits for an entry to arrive when too many travel.
     async fn permit(&mut self, batch: &mut Batch) -> Option<OwnedSemaphorePermit> {
-        let arrived = self.admission.window.clone().acquire_owned();
+        let arrived = self.shared.window.clone().acquire_owned();
         self.wait(batch, arrived).await.ok()
     }
 
     /// All that waits, until the entry is big enough.
     fn fill(&mut self, batch: &mut Batch) {
-        while batch.bytes.max(batch.growth_bytes as usize) < ENTRY_BATCH_BYTES {
+        while batch.bytes < ENTRY_BATCH_BYTES {
             let Some(proposal) = self.queue.try_next() else { return };
             if let Some(proposal) = batch.push(proposal) {
                 return self.queue.put_back(proposal);
@@ -174,8 +168,6 @@ impl Proposer {
     ) {
         let batch = self.admit(batch, room.is_full);
         let (mut items, mut waiting) = (Vec::new(), Vec::with_capacity(batch.len()));
-        let growths = batch.iter().map(|proposal| proposal.growth_bytes);
-        let growing = self.growth.begin(growths.fold(0, u64::saturating_add));
         items.extend(room.evicted.iter().flat_map(Choice::items));
         if batch.is_empty() && items.is_empty() {
             return;
@@ -187,17 +179,17 @@ impl Proposer {
             waiting.push(done);
         }
         let resets_time = items.iter().any(|item| matches!(item, Item::ResetTime(_)));
-        let Some((stamp, stamped)) = self.admission.time.stamp(term) else {
+        let Some((stamp, stamped)) = self.shared.time.stamp(term) else {
             return refuse(waiting, &ProposeError::NotExecuted(Refusal::NoLeader));
         };
         let entry = GroupEntry { now_ms: stamp.ms(), seed: self.random.next(), items };
         let bytes = GroupEntryBytes(entry.encode());
         let complete = OnComplete::new(move |result| {
-            // Before the answer: whoever gets it may send the next request at once.
-            drop((stamped, growing));
+            drop(stamped);
             answer(result, own_items, waiting);
             drop((permit, room));
         });
+        self.shared.counters.entries_proposed.fetch_add(1, Ordering::Relaxed);
         // On an error the core has stopped and dropped `complete`: everyone learns "unknown".
         if let Err(error) = self.raft.client_write_ff(bytes, Some(complete)).await {
             tracing::warn!(%error, "the consensus core has stopped");
@@ -209,20 +201,17 @@ impl Proposer {
 
     /// An entry behind one that sets the time back must not have a stamp from before.
     async fn wait_for_all(&self) {
-        let all = self.admission.config.load().raft.proposals_in_flight;
+        let all = self.shared.config.load().raft.proposals_in_flight;
         // An error means that the group is gone.
-        let _ = self.admission.window.acquire_many(all).await;
+        let _ = self.shared.window.acquire_many(all).await;
     }
 
     /// Refuses what must not enter the log, drops what was withdrawn.
     fn admit(&self, mut batch: Vec<Proposal>, memory_full: bool) -> Vec<Proposal> {
         batch.retain(|proposal| proposal.claim.take());
-        let Admission { log, room, participation, lifetime, .. } = &self.admission;
-        let disk_full = disk_space::disk_full(log, room);
-        let gave_up = participation.disk_stall.gave_up();
-        let disk_busy = self.admission.disk_busy();
-        let stopping = lifetime.stopping.load(Ordering::Relaxed);
-        let (memory, mut growth) = (self.memory(), 0_u64);
+        let disk_full = self.shared.disk_full();
+        let (gave_up, disk_busy) = (self.shared.disk_stall.gave_up(), self.shared.disk_busy());
+        let stopping = self.shared.stopping.load(Ordering::Relaxed);
         let mut admitted = Vec::with_capacity(batch.len());
         for proposal in batch {
             if stopping {
@@ -233,35 +222,15 @@ impl Proposer {
                 proposal.refuse(Refusal::Busy);
             } else if disk_full && proposal.item.grows_log() {
                 proposal.refuse(Refusal::DiskFull);
+            } else if memory_full && proposal.deny_oom {
+                proposal.refuse(Refusal::OutOfMemory);
             } else if proposal.item.encoded_bytes() > ENTRY_BYTES_MAX {
                 proposal.refuse(Refusal::TooLarge);
-            } else if proposal.deny_oom && !self.has_room(memory, growth, &proposal, memory_full) {
-                proposal.refuse(Refusal::OutOfMemory);
             } else {
-                growth = growth.saturating_add(proposal.growth_bytes);
                 admitted.push(proposal);
             }
         }
         admitted
-    }
-
-    fn memory(&self) -> Memory {
-        let Admission { applied, config, .. } = &self.admission;
-        let entries = u64::from(config.load().raft.proposals_in_flight);
-        Memory {
-            used: applied.memory_bytes(),
-            maximum: applied.maxmemory_bytes(),
-            slack: entries * ENTRY_BATCH_BYTES as u64,
-            under_way: self.growth.bytes(),
-        }
-    }
-
-    /// Whether a proposal fits beside those before it in its batch. When the evictions of the batch
-    /// suffice, only what could never fit does not.
-    fn has_room(&self, memory: Memory, before: u64, proposal: &Proposal, is_full: bool) -> bool {
-        let growth = before.saturating_add(proposal.growth_bytes);
-        let missing = || self.admission.reclaim.evictions.missing_bytes(memory.excess(growth));
-        memory.is_possible(growth) && (!is_full || missing() == 0)
     }
 
     /// Evicts what the batch needs, in entries before it if that is more than fits beside it.
@@ -275,17 +244,14 @@ impl Proposer {
         if !batch.proposals.iter().any(|proposal| proposal.deny_oom) {
             return Some((Room::default(), permit));
         }
-        let (began, reclaim) = (Instant::now(), self.admission.reclaim.clone());
+        let (began, shared) = (Instant::now(), self.shared.clone());
         loop {
-            let memory = self.memory();
-            let growing = batch.proposals.iter().filter(|proposal| proposal.deny_oom);
-            let growth = memory.possible(growing.map(|proposal| proposal.growth_bytes));
-            let excess = memory.excess(growth);
-            let missing = reclaim.evictions.missing_bytes(excess);
+            let excess = shared.applied.excess_bytes();
+            let missing = shared.reclaim.evictions.missing_bytes(excess);
             if missing == 0 {
                 return Some((Room::default(), permit));
             }
-            let Some(choice) = self.wait(batch, reclaim.choose(missing)).await else {
+            let Some(choice) = self.wait(batch, shared.reclaim.choose(missing)).await else {
                 // The node stops, which refuses everything.
                 return Some((Room { evicted: None, is_full: true }, permit));
             };
@@ -303,13 +269,6 @@ impl Proposer {
                 return Some((Room { evicted: None, is_full }, permit));
             }
         }
-    }
-}
-
-impl Admission {
-    /// Whether so much waits for the disk that more must not be taken.
-    fn disk_busy(&self) -> bool {
-        self.log.unflushed_bytes() >= self.config.load().log.unflushed_bytes_max
     }
 }
 

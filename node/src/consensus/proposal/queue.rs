@@ -5,40 +5,12 @@ use std::collections::VecDeque;
 use std::pin::pin;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::claim::Claim;
-use super::entry::Item;
-use super::queue_bytes::Place;
-use crate::consensus::errors::{ProposeError, Refusal};
-use crate::consensus::state_machine::outcome::ItemOutcome;
+use super::proposer::Proposal;
 
 /// How often withdrawn proposals are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
-
-/// What the proposer answers.
-pub(crate) type Outcome = Result<ItemOutcome, ProposeError>;
-
-/// Something to put into the log. Whoever waits learns from a dropped sender that the fate is
-/// unknown.
-pub(crate) struct Proposal {
-    pub(crate) item: Item,
-    /// Refused when memory is full.
-    pub(crate) deny_oom: bool,
-    /// Bytes by which it may grow memory, as estimated.
-    pub(crate) growth_bytes: u64,
-    pub(crate) claim: Claim,
-    /// Of a client's request.
-    pub(crate) place: Option<Place>,
-    pub(crate) done: oneshot::Sender<Outcome>,
-}
-
-impl Proposal {
-    pub(crate) fn refuse(self, refusal: Refusal) {
-        // A client that is gone needs no answer.
-        let _ = self.done.send(Err(ProposeError::NotExecuted(refusal)));
-    }
-}
 
 /// The receiving end of a queue.
 pub(crate) struct ProposalQueue {
@@ -100,11 +72,13 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::consensus::proposal::claim::Claim;
+    use crate::consensus::proposal::entry::Item;
 
     fn proposal(claim: &Claim) -> Proposal {
         let item = Item::NameCluster("a".to_owned());
         let done = tokio::sync::oneshot::channel().0;
-        Proposal { item, deny_oom: false, growth_bytes: 0, claim: claim.clone(), place: None, done }
+        Proposal { item, deny_oom: false, claim: claim.clone(), place: None, done }
     }
 
     #[tokio::test(start_paused = true)]

@@ -5,8 +5,8 @@ use std::time::Duration;
 use openraft::ServerState;
 use openraft::async_runtime::watch::WatchReceiver;
 
-use crate::consensus::raft_handle::Raft;
-use crate::consensus::time::ClusterTime;
+use crate::consensus::shared::Shared;
+use crate::consensus::types::Raft;
 
 /// A report of a follower is not announced; the answers that bring it nearly always are.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
@@ -14,7 +14,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(5);
 /// Waits until this leader knows the time: a majority has told it theirs, and all entries of former
 /// leaders are applied. The first entry of the term brings both about. `None` when this node does
 /// not lead.
-pub(crate) async fn term_to_stamp(time: &ClusterTime, raft: &Raft) -> Option<u64> {
+pub(crate) async fn term_to_stamp(shared: &Shared, raft: &Raft) -> Option<u64> {
     let mut reports = raft.metrics();
     loop {
         let (term, leads, current) = {
@@ -25,7 +25,7 @@ pub(crate) async fn term_to_stamp(time: &ClusterTime, raft: &Raft) -> Option<u64
         if !leads {
             return None;
         }
-        if current && time.is_settled(term) {
+        if current && shared.time.is_settled(term) {
             return Some(term);
         }
         // An error means that the core has ended: it leads no more.

@@ -21,7 +21,7 @@ use crate::base::clock::Clock;
 use crate::base::ids::NodeId;
 use crate::base::random::entropy;
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::raft_metrics::leads_alone;
+use crate::consensus::shared::leads_alone;
 use crate::consensus::types::Metrics;
 
 /// Reports that wait for apply; beyond it the newest two become one.

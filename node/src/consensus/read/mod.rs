@@ -1,6 +1,5 @@
 //! What makes a read linearizable, or bounds how stale it may be.
 
-pub(crate) mod confirm;
 pub(crate) mod freshness;
 pub(crate) mod lease;
 pub(crate) mod pauses;

@@ -1,61 +1,41 @@
 //! Read barriers: one question to the leader answers everyone who waited when it was asked.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use openraft::ReadPolicy;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::confirm::{Confirmation, LeaderReads, ReadPoint};
-use crate::base::config::LiveConfig;
+use crate::base::group_time::GroupTime;
+use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::ReadError;
-use crate::consensus::leadership::participation::Participation;
-use crate::consensus::lifetime::Lifetime;
-use crate::consensus::proposal::forward::forwards::Forwards;
 use crate::consensus::proposal::forward::{Answer, Work};
+use crate::consensus::shared::Shared;
 
 /// Pause before the question is asked again after a failure.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
+/// What a read must see and when it happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ReadPoint {
+    /// The state must be applied up to this log index before the read.
+    pub(crate) index: u64,
+    /// The leader's time; 0 when its version does not tell.
+    pub(crate) time: GroupTime,
+}
+
 pub(crate) type Waiter = oneshot::Sender<Result<ReadPoint, ReadError>>;
-
-/// Where reads wait for their index.
-pub(crate) struct ReadQueue {
-    pub(crate) config: Arc<LiveConfig>,
-    pub(crate) lifetime: Arc<Lifetime>,
-    pub(crate) participation: Arc<Participation>,
-    pub(crate) waiters: mpsc::UnboundedSender<Waiter>,
-}
-
-impl ReadQueue {
-    /// One read index, shared with everyone who asks at the moment.
-    pub(crate) async fn read_index(&self) -> Result<ReadPoint, ReadError> {
-        if self.lifetime.stopping.load(Ordering::Relaxed) {
-            return Err(ReadError::Stopping);
-        }
-        if self.participation.takes_no_part() {
-            return Err(ReadError::NoLeader);
-        }
-        let request_timeout = self.config.load().raft.request_timeout();
-        let (waiter, answer) = oneshot::channel();
-        self.waiters.send(waiter).map_err(|_| ReadError::Stopping)?;
-        match timeout(request_timeout, answer).await {
-            Ok(Ok(result)) => result,
-            _ => Err(ReadError::NoLeader),
-        }
-    }
-}
 
 /// Answers barriers in rounds; runs on the raft thread.
 pub(crate) struct ReadRounds {
-    reads: MajorityReads,
+    shared: Arc<Shared>,
     queue: mpsc::UnboundedReceiver<Waiter>,
 }
 
 impl ReadRounds {
-    pub(crate) const fn new(reads: MajorityReads, queue: mpsc::UnboundedReceiver<Waiter>) -> Self {
-        Self { reads, queue }
+    pub(crate) const fn new(shared: Arc<Shared>, queue: mpsc::UnboundedReceiver<Waiter>) -> Self {
+        Self { shared, queue }
     }
 
     /// Ends when the group is dropped.
@@ -76,8 +56,8 @@ impl ReadRounds {
     /// Asking changes nothing, so it is done again as soon as leadership moves, and after a pause
     /// when it failed: a leader that was just elected may not know of it yet.
     async fn round(&self) -> Result<ReadPoint, ReadError> {
-        let deadline = Instant::now() + self.reads.request_timeout();
-        let mut leadership = self.reads.leader.leadership.leadership.subscribe();
+        let deadline = Instant::now() + self.shared.request_timeout();
+        let mut leadership = self.shared.leadership.subscribe();
         let asking = async {
             loop {
                 leadership.borrow_and_update();
@@ -94,50 +74,70 @@ impl ReadRounds {
     }
 
     async fn ask(&self, deadline: Instant) -> Result<ReadPoint, ReadError> {
-        let leader = &self.reads.leader;
-        if leader.leadership.is_leader() {
-            return leader.confirm(Confirmation::Lease).await;
+        if self.shared.is_leader() {
+            return confirm(&self.shared, Confirmation::Lease).await;
         }
-        self.reads.ask_leader(leader.confirmation(), deadline).await
-    }
-}
-
-/// Read indexes from the leader, whichever node that is.
-#[derive(Clone)]
-pub(crate) struct MajorityReads {
-    pub(crate) leader: Arc<LeaderReads>,
-    pub(crate) forwards: Arc<Forwards>,
-}
-
-impl MajorityReads {
-    pub(crate) fn request_timeout(&self) -> Duration {
-        self.leader.config.load().raft.request_timeout()
-    }
-
-    /// A read index that a majority has confirmed, whatever the settings; asked for once.
-    pub(crate) async fn confirm(&self, deadline: Instant) -> Result<ReadPoint, ReadError> {
-        if self.leader.leadership.is_leader() {
-            let confirming = self.leader.confirm(Confirmation::Quorum);
-            return timeout_at(deadline, confirming).await.unwrap_or(Err(ReadError::NoLeader));
-        }
-        self.ask_leader(Confirmation::Quorum, deadline).await
-    }
-
-    /// Waits until what such a read must see is applied here.
-    pub(crate) async fn wait_applied(&self, point: ReadPoint) {
-        self.leader.applied.wait_for(point.index).await;
-    }
-
-    async fn ask_leader(
-        &self,
-        confirmation: Confirmation,
-        deadline: Instant,
-    ) -> Result<ReadPoint, ReadError> {
-        let work = Work::ReadIndex(confirmation);
-        match self.forwards.forward(work, deadline).until(deadline).await {
+        let work = Work::ReadIndex(self.shared.confirmation());
+        match self.shared.forward(work, deadline).until(deadline).await {
             Ok(Answer::ReadIndex(point)) => Ok(point),
             _ => Err(ReadError::NoLeader),
         }
+    }
+}
+
+/// What makes it certain that a leader still leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Confirmation {
+    /// Its lease: depends on clocks that run alike.
+    Lease,
+    /// A round to a majority.
+    Quorum,
+}
+
+impl Confirmation {
+    /// What satisfies both the node that asks and the leader itself.
+    const fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Lease, Self::Lease) => Self::Lease,
+            _ => Self::Quorum,
+        }
+    }
+}
+
+/// The log index that covers every acknowledged write and every completed read, if this node leads.
+/// Asks no other node for it: two that take each other for the leader would wait for each other.
+pub(crate) async fn confirm(shared: &Shared, asked: Confirmation) -> Result<ReadPoint, ReadError> {
+    let raft = shared.raft().filter(|_| shared.is_leader()).ok_or(ReadError::NoLeader)?;
+    // Covers what any node has acknowledged or shown under this leader. The gate, which is checked
+    // afterwards, says that no other node leads.
+    let shown = shared.applied.shown_index();
+    // Taken before anything is confirmed, so that a majority was told of it by then.
+    let time = shared.time.take();
+    let by_lease = asked.and(shared.confirmation()) == Confirmation::Lease;
+    let leads_alone = by_lease && shared.gate.is_open();
+    let index = if leads_alone || seeded(Bug::SkipReadIndex) {
+        shown
+    } else {
+        let confirmed = raft.get_read_log_id(ReadPolicy::ReadIndex).await;
+        confirmed.map_err(|_| ReadError::NoLeader)?.0.index().max(shown)
+    };
+    shared.time.note_answered(time);
+    Ok(ReadPoint { index, time })
+}
+
+/// A read index that a majority has confirmed, whatever the settings; asked for once.
+pub(crate) async fn confirm_by_majority(
+    shared: &Arc<Shared>,
+    deadline: Instant,
+) -> Result<ReadPoint, ReadError> {
+    if shared.is_leader() {
+        let confirmed = timeout_at(deadline, confirm(shared, Confirmation::Quorum)).await;
+        return confirmed.unwrap_or(Err(ReadError::NoLeader));
+    }
+    let work = Work::ReadIndex(Confirmation::Quorum);
+    match shared.forward(work, deadline).until(deadline).await {
+        Ok(Answer::ReadIndex(point)) => Ok(point),
+        _ => Err(ReadError::NoLeader),
     }
 }
 

@@ -14,11 +14,11 @@ use super::file_worker::Worker;
 use super::transfer::CheckpointFile;
 use crate::base::clock::Clock;
 use crate::base::config::LiveConfig;
-use crate::base::disk::{Disk, is_full, is_unopened};
+use crate::base::disk::{Disk, is_full};
 use crate::base::ids::GroupId;
 use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
-use crate::consensus::state_machine::cut::Cut;
+use crate::consensus::state_machine::apply_worker::Cut;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
 use crate::consensus::types::Snapshot;
 use crate::data::checkpoint::{self, Header};
@@ -52,9 +52,6 @@ pub(crate) enum WriteError {
     /// The disk filled up meanwhile; what was written was removed.
     #[error("the disk filled up while a checkpoint was written; make room: {0}")]
     Full(io::Error),
-    /// The operating system could open no more files.
-    #[error("no checkpoint was written, it is tried again by itself: {0}")]
-    Unopened(io::Error),
     /// The disk failed, which the process must not survive.
     #[error(transparent)]
     Failed(#[from] io::Error),
@@ -63,7 +60,7 @@ pub(crate) enum WriteError {
 impl WriteError {
     /// Whether it may go well another time.
     pub(crate) const fn may_pass(&self) -> bool {
-        matches!(self, Self::NoRoom { .. } | Self::Full(_) | Self::Unopened(_))
+        matches!(self, Self::NoRoom { .. } | Self::Full(_))
     }
 }
 
@@ -146,7 +143,7 @@ impl Checkpoints {
         let path = self.directory.join(name);
         let (keyspace, state) = self.load(&path)?;
         self.remove_others(Some(&path));
-        self.note(self.open(&path)?, &state, keyspace.memory_bytes() as u64);
+        self.note(&path, &state, keyspace.memory_bytes() as u64)?;
         Ok(Restored { keyspace, state })
     }
 
@@ -182,18 +179,10 @@ impl Checkpoints {
         }
     }
 
-    /// Reads the checkpoint in force. Waits while it cannot be opened.
+    /// Reads the checkpoint in force.
     pub(crate) async fn load_current(self: &Arc<Self>) -> io::Result<(Keyspace, ReplicatedState)> {
-        loop {
-            let this = self.clone();
-            match self.worker.run(move || this.load_current_now()).await? {
-                Err(error) if is_full(&error) => {
-                    tracing::warn!(%error, "cannot read the checkpoint in force, trying again");
-                    tokio::time::sleep(RETRY_AFTER).await;
-                }
-                other => return other,
-            }
-        }
+        let this = self.clone();
+        self.worker.run(move || this.load_current_now()).await?
     }
 
     /// Looks whether the file in force is still what was written, because a follower says that it
@@ -289,20 +278,16 @@ impl Checkpoints {
         let config = self.config.clone();
         let pace = Arc::new(move || config.load().checkpoint.bytes_per_second_max);
         let written = checkpoint::write(&*self.disk, &path, &header, &cut.keyspace, pace);
-        let written = written.map_err(|error| match (error.is_unopened(), error.is_full()) {
-            (true, _) => WriteError::Unopened(io::Error::other(error)),
-            (false, true) => WriteError::Full(io::Error::other(error)),
-            (false, false) => WriteError::Failed(io::Error::other(error)),
+        let written = written.map_err(|error| match error.is_full() {
+            true => WriteError::Full(io::Error::other(error)),
+            false => WriteError::Failed(io::Error::other(error)),
         })?;
         if let Err(error) = self.put_in_force(&path, &cut.state, memory_bytes) {
             if !is_full(&error) {
                 return Err(WriteError::Failed(error));
             }
             self.disk.remove(&path)?;
-            return Err(match is_unopened(&error) {
-                true => WriteError::Unopened(error),
-                false => WriteError::Full(error),
-            });
+            return Err(WriteError::Full(error));
         }
         let duration_ms = started.elapsed().as_millis() as u64;
         self.stats.written.fetch_add(1, Ordering::Relaxed);
@@ -332,9 +317,6 @@ impl Checkpoints {
         let header = checkpoint::read_header(&*self.disk, &received.path);
         let path = match &header {
             Ok(header) => self.directory.join(checkpoint::file_name(self.group, header.index)),
-            Err(error) if error.is_full() => {
-                return Err(io::Error::new(io::ErrorKind::StorageFull, error.to_string()));
-            }
             Err(_) => return Err(io::Error::other("the snapshot cannot be read any more")),
         };
         let state = header.map_err(io::Error::other)?.state;
@@ -363,7 +345,7 @@ impl Checkpoints {
     }
 
     /// From here on a restart uses this file; then nothing needs the one before. When there is no
-    /// room to note that, nothing has changed, and the error is one of [`is_full`].
+    /// room to note that, nothing has changed, and the error is that of a full disk.
     fn put_in_force(
         &self,
         path: &Path,
@@ -371,40 +353,30 @@ impl Checkpoints {
         memory_bytes: u64,
     ) -> io::Result<()> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-        // Opened first: once it is in force, no error may lead to its removal.
-        let content = self.open(path)?;
         self.meta.update(|facts| facts.checkpoint = name).map_err(|error| {
             let full = error.is_full();
             let kind = if full { io::ErrorKind::StorageFull } else { io::ErrorKind::Other };
             io::Error::new(kind, error)
         })?;
-        self.note(content, state, memory_bytes);
+        self.note(path, state, memory_bytes)?;
         self.remove_others(Some(path));
         Ok(())
     }
 
-    fn open(&self, path: &Path) -> io::Result<CheckpointFile> {
+    fn note(&self, path: &Path, state: &ReplicatedState, memory_bytes: u64) -> io::Result<()> {
         let file = self.disk.open(path)?;
         let bytes = file.length()?;
-        Ok(CheckpointFile { path: path.to_owned(), file, bytes })
-    }
-
-    fn note(&self, content: CheckpointFile, state: &ReplicatedState, memory_bytes: u64) {
-        self.stats.bytes.store(content.bytes, Ordering::Relaxed);
-        *self.measure.lock() = Some(Measure { file_bytes: content.bytes, memory_bytes });
+        self.stats.bytes.store(bytes, Ordering::Relaxed);
+        let content = CheckpointFile { path: path.to_owned(), file, bytes };
+        *self.measure.lock() = Some(Measure { file_bytes: bytes, memory_bytes });
         *self.floor.lock() = None;
         self.damaged.store(false, Ordering::Relaxed);
         *self.current.lock() = Some(Current { content, state: state.clone() });
+        Ok(())
     }
 
     fn load(&self, path: &Path) -> io::Result<(Keyspace, ReplicatedState)> {
-        let loaded = checkpoint::load(&*self.disk, path).map_err(|error| {
-            let kind = match error.is_full() {
-                true => io::ErrorKind::StorageFull,
-                false => io::ErrorKind::Other,
-            };
-            io::Error::new(kind, error)
-        })?;
+        let loaded = checkpoint::load(&*self.disk, path).map_err(io::Error::other)?;
         let state = ReplicatedState::decode(&loaded.header.state).map_err(io::Error::other)?;
         if loaded.header.group != self.group {
             let text = format!("checkpoint {} is of another group", path.display());
@@ -441,5 +413,20 @@ fn estimate_bytes(last: Option<Measure>, memory_bytes: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "checkpoints_test.rs"]
-mod tests;
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_is_taken_to_grow_as_its_keys_in_memory_do() {
+        for (last, memory_bytes, estimate) in [
+            (None, 500, 500),
+            (Some((1000, 0)), 500, 500),
+            (Some((1000, 2000)), 4000, 2000),
+            (Some((1000, 2000)), 0, 0),
+            (Some((u64::MAX, 1)), u64::MAX, u64::MAX),
+        ] {
+            let last = last.map(|(file_bytes, memory_bytes)| Measure { file_bytes, memory_bytes });
+            assert_eq!(estimate_bytes(last, memory_bytes), estimate, "{last:?}");
+        }
+    }
+}

@@ -378,7 +378,6 @@ impl Open {
 
 fn from_checkpoint(error: checkpoint::CheckpointError) -> ReceiveError {
     match error {
-        checkpoint::CheckpointError::Storage { .. } if error.is_full() => ReceiveError::Full,
         checkpoint::CheckpointError::Storage { .. } if !error.is_damage() => {
             ReceiveError::Failed(io::Error::other(error))
         }

@@ -8,12 +8,11 @@ use bytes::Bytes;
 use parking_lot::RwLockWriteGuard;
 use tokio::time::Instant;
 
-use super::outcome::ItemOutcome;
 use super::progress::Applied;
 use super::replicated_state::ReplicatedState;
 use crate::base::clock::{Clock, SystemClock};
 use crate::base::feature_level::{FeatureLevel, UnknownLevel};
-use crate::base::ids::DatabaseId;
+use crate::base::ids::{DatabaseId, NodeId};
 use crate::base::limits::{DATABASES, EXPIRE_BATCH_KEYS, REMOVAL_BATCH_BYTES, UNITS_PER_LOCK};
 use crate::base::seeded::{Bug, seeded};
 use crate::base::telemetry::{Stat, ThreadMetrics};
@@ -25,6 +24,23 @@ use crate::consensus::proposal::pieces::{Added, Assembly};
 use crate::consensus::storage::recover::checksum_of;
 use crate::data::keyspace::{Event, EventClass, KeyspaceLock, Settings};
 use crate::data::meta::SkippedEntry;
+
+/// What one item of an entry answers to whoever proposed it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum ItemOutcome {
+    /// Of a request.
+    Executed(Executed),
+    /// The reserved node id.
+    NodeId(NodeId),
+    /// Nothing to say.
+    Done,
+    /// The incarnation of a member is another one now.
+    Registered,
+    /// Refused, the same way on every replica.
+    Refused(String),
+    /// A piece of a request of which others are missing: nothing was executed.
+    OutOfPlace,
+}
 
 /// An entry this program cannot execute. Going on would make this replica differ from the others,
 /// so the process stops. The feature level keeps such entries out of the log: this is for a program

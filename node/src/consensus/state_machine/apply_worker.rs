@@ -9,10 +9,8 @@ use openraft::storage::EntryResponder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
-use super::apply::Applier;
-use super::cut::Cut;
+use super::apply::{Applier, ItemOutcome};
 use super::digests::Digests;
-use super::outcome::ItemOutcome;
 use super::replicated_state::ReplicatedState;
 use crate::base::seeded::{Bug, seeded};
 use crate::base::threads::Threads;
@@ -20,6 +18,12 @@ use crate::consensus::proposal::entry::GroupEntry;
 use crate::consensus::snapshot::checkpoints::Checkpoints;
 use crate::consensus::types::{Entry, TypeConfig};
 use crate::data::keyspace::{Keyspace, Settings};
+
+/// The state between two entries, for a checkpoint. Cheap: the keyspace shares its structure.
+pub(crate) struct Cut {
+    pub(crate) keyspace: Keyspace,
+    pub(crate) state: ReplicatedState,
+}
 
 enum Command {
     Apply(Vec<EntryResponder<TypeConfig>>, oneshot::Sender<io::Result<()>>),

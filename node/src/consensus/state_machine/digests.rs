@@ -20,15 +20,21 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::cut::Cut;
+use super::apply_worker::Cut;
 use crate::base::ids::NodeId;
 use crate::base::threads::Threads;
+use crate::consensus::proposal::entry::GroupEntry;
+use crate::consensus::shared::Shared;
+use crate::consensus::types::GroupEntryBytes;
 use crate::data::keyspace::Keyspace;
 use crate::services::cluster::topology::ReplicaDigests;
 
 /// What the number is made of. Programs that make it otherwise tell another form, and digests of
 /// different forms are not compared.
 const FORM: u32 = 1;
+
+/// How often a leader looks whether a comparison is due.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Digests that a leader keeps to compare what slower members tell.
 const KEPT: usize = 16;
@@ -165,7 +171,7 @@ impl Digests {
     }
 
     /// What was compared before this node led says nothing of now.
-    pub(crate) fn forget(&self) {
+    fn forget(&self) {
         let mut state = self.state.lock();
         state.told.clear();
         state.compared.clear();
@@ -194,4 +200,35 @@ async fn digest_of_keys(keyspace: &Keyspace) -> u128 {
         }
     }
     sum
+}
+
+impl Shared {
+    /// Puts the entry into the log at which all replicas take a digest. Its time is 0, so that it
+    /// moves no clock.
+    async fn mark_digest(&self) {
+        let Some(raft) = self.raft() else { return };
+        let entry = GroupEntry { now_ms: 0, seed: 0, items: Vec::new() };
+        // On an error the core has stopped.
+        let _ = raft.client_write_ff(GroupEntryBytes(entry.encode()), None).await;
+    }
+}
+
+/// Runs beside the core: on the leader, one comparison in every interval.
+pub(crate) async fn compare_replicas(shared: Arc<Shared>) {
+    let mut leads = false;
+    let mut compared_at = Instant::now();
+    while !shared.stopping.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        // Read each time: a shorter interval counts from the last comparison on.
+        let interval = Duration::from_secs(shared.config.load().cluster.digest_interval_s);
+        if shared.is_leader() != leads {
+            leads = shared.is_leader();
+            shared.apply.digests.forget();
+            compared_at = Instant::now();
+        }
+        if leads && !interval.is_zero() && compared_at.elapsed() >= interval {
+            compared_at = Instant::now();
+            shared.mark_digest().await;
+        }
+    }
 }

@@ -2,10 +2,8 @@
 
 pub(crate) mod apply;
 pub(crate) mod apply_worker;
-pub(crate) mod cut;
 pub(crate) mod digests;
 pub mod fuzzing;
 pub(crate) mod machine;
-pub(crate) mod outcome;
 pub(crate) mod progress;
 pub(crate) mod replicated_state;

@@ -6,22 +6,13 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
 use crate::base::feature_level::FeatureLevel;
 use crate::base::group_time::GroupTime;
 use crate::base::seeded::{Bug, seeded};
-use crate::commands::request::Request;
-use crate::consensus::errors::Refusal;
 
 /// Slower entries are counted as this slow: an hour.
 const TOOK_US_MAX: u64 = 3_600_000_000;
-
-/// A new cluster, all members of which understand a level, has reached it after this time.
-const NEW_CLUSTER_TIME: Duration = Duration::from_secs(2);
-
-/// How often it is looked for.
-const LEVEL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Progress of apply.
 #[derive(Debug)]
@@ -29,8 +20,6 @@ pub(crate) struct Applied {
     index: AtomicU64,
     /// The last entry of which some effect may be visible here.
     begun: AtomicU64,
-    /// When that entry was begun.
-    begun_at: Mutex<Instant>,
     /// The highest commit index that was sent to another node.
     told: AtomicU64,
     /// A [`GroupTime`].
@@ -50,7 +39,6 @@ impl Applied {
         Self {
             index: AtomicU64::new(index),
             begun: AtomicU64::new(index),
-            begun_at: Mutex::new(Instant::now()),
             told: AtomicU64::new(0),
             time: AtomicU64::new(time.to_bits()),
             memory_bytes: AtomicU64::new(0),
@@ -83,14 +71,7 @@ impl Applied {
 
     /// To be called before any effect of the entry becomes visible.
     pub(crate) fn begin(&self, index: u64) {
-        *self.begun_at.lock() = Instant::now();
         self.begun.fetch_max(index, Ordering::SeqCst);
-    }
-
-    /// The entry that is being applied now, and for how long.
-    pub(crate) fn applying(&self) -> Option<(u64, Duration)> {
-        let begun = self.begun.load(Ordering::SeqCst);
-        (begun > self.index()).then(|| (begun, self.begun_at.lock().elapsed()))
     }
 
     /// To be called before the commit index leaves for another node.
@@ -166,46 +147,14 @@ impl Applied {
         self.feature_level.store(level.0, Ordering::Release);
     }
 
-    /// Refuses what `what` names while the cluster runs at a lower level than it needs.
-    pub(crate) fn check_level(
-        &self,
-        needed: FeatureLevel,
-        what: &'static str,
-    ) -> Result<(), Refusal> {
-        let in_force = self.feature_level();
-        if needed <= in_force || seeded(Bug::LevelIgnored) {
-            return Ok(());
-        }
-        Err(Refusal::NeedsLevel { what, needed, in_force })
-    }
-
-    /// As [`Applied::check_level`], for the commands of a request.
-    pub(crate) fn check_request_level(&self, request: &Request) -> Result<(), Refusal> {
-        self.check_level(request.needs_level, "this command")
-    }
-
-    /// A new cluster takes a moment to reach its level. What still needs a higher one afterwards is
-    /// refused.
-    pub(crate) async fn wait_for_level(&self, wanted: FeatureLevel) {
-        let deadline = Instant::now() + NEW_CLUSTER_TIME;
-        while self.feature_level() < wanted && Instant::now() < deadline {
-            tokio::time::sleep(LEVEL_INTERVAL).await;
-        }
-    }
-
     /// Approximate bytes of all keys and values.
     pub(crate) fn memory_bytes(&self) -> u64 {
         self.memory_bytes.load(Ordering::Relaxed)
     }
 
-    /// `maxmemory`, or 0 when there is none.
-    pub(crate) fn maxmemory_bytes(&self) -> u64 {
-        self.maxmemory_bytes.load(Ordering::Relaxed)
-    }
-
     /// Bytes above `maxmemory`; 0 when there is room.
     pub(crate) fn excess_bytes(&self) -> u64 {
-        match self.maxmemory_bytes() {
+        match self.maxmemory_bytes.load(Ordering::Relaxed) {
             0 => 0,
             maximum => self.memory_bytes().saturating_sub(maximum),
         }

@@ -6,23 +6,14 @@
 //! position, the last one known to be committed: logs that agree there agree before it, and a log
 //! that a leader may have continues there.
 
-use std::sync::Arc;
-
 use openraft::async_runtime::watch::WatchReceiver;
 use openraft::raft::AppendEntriesRequest;
 
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::lifetime::Lifetime;
-use crate::consensus::raft_handle::RaftHandle;
+use crate::consensus::shared::Shared;
 use crate::consensus::types::{LogId, TypeConfig, Vote};
 
-/// What a leader's log is held against.
-pub(crate) struct Contradictions {
-    pub(crate) raft: Arc<RaftHandle>,
-    pub(crate) lifetime: Arc<Lifetime>,
-}
-
-impl Contradictions {
+impl Shared {
     /// Ends this node for good when the request contradicts what is committed here; why.
     pub(crate) fn check_append(
         &self,
@@ -32,7 +23,7 @@ impl Contradictions {
         self.check_positions(&request.vote, request.prev_log_id.into_iter().chain(entries))
     }
 
-    /// As [`Contradictions::check_append`], for the end of a snapshot.
+    /// As [`Shared::check_append`], for the end of a snapshot.
     pub(crate) fn check_snapshot(&self, vote: &Vote, last: Option<LogId>) -> Result<(), String> {
         self.check_positions(vote, last.into_iter())
     }
@@ -42,7 +33,7 @@ impl Contradictions {
         vote: &Vote,
         mut positions: impl Iterator<Item = LogId>,
     ) -> Result<(), String> {
-        let Some(raft) = self.raft.raft() else { return Ok(()) };
+        let Some(raft) = self.raft() else { return Ok(()) };
         let known = {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
@@ -65,7 +56,7 @@ impl Contradictions {
             "the leader has entry {} of term {} where entry {} of term {} was committed here",
             found.index, found.leader_id.term, known.index, known.leader_id.term
         );
-        self.lifetime.condemn(&reason);
+        self.condemn(&reason);
         Err(reason)
     }
 }

@@ -20,15 +20,8 @@ use tonic::{Request, Status};
 use super::log::LogPosition;
 use crate::base::ids::NodeId;
 use crate::base::seeded::{Bug, seeded};
-use crate::base::threads::ThreadMain;
-use crate::consensus::leadership::who_leads::LeadershipState;
-use crate::consensus::lifetime::Lifetime;
-use crate::consensus::membership::incarnation::trust::Trust;
-use crate::consensus::network::channels::Peers;
-use crate::consensus::raft_handle::{Core, RaftHandle};
-use crate::consensus::read::read_index::ReadQueue;
-use crate::consensus::state_machine::progress::Applied;
-use crate::consensus::tasks::Tasks;
+use crate::consensus::group::Group;
+use crate::consensus::shared::{Core, Shared};
 use crate::consensus::types::Metrics;
 
 /// Longest time that the leader is asked to wait before it answers, so that a question does not
@@ -131,30 +124,18 @@ pub struct FlushReached {
     pub others: u32,
 }
 
-/// What is needed to ask other nodes, and to answer them.
-pub(crate) struct Flushes {
-    pub(crate) raft: Arc<RaftHandle>,
-    pub(crate) applied: Arc<Applied>,
-    pub(crate) flushed: Arc<FlushedLog>,
-    pub(crate) leadership: Arc<LeadershipState>,
-    pub(crate) lifetime: Arc<Lifetime>,
-    pub(crate) trust: Arc<Trust>,
-    pub(crate) peers: Peers,
-    pub(crate) tasks: Tasks,
-    pub(crate) reads: Arc<ReadQueue>,
-}
-
-impl Flushes {
+impl Group {
     /// Waits until what the goal names is on the disks that it names, or its time is over. A goal
     /// that asks for nothing, or whose time is over, is answered at once.
-    pub(crate) async fn wait(self: &Arc<Self>, goal: FlushGoal) -> FlushReached {
+    pub async fn wait_flushed(&self, goal: FlushGoal) -> FlushReached {
+        let shared = &self.0;
         let asks_for_something = goal.here || goal.others > 0;
         let at_once = !asks_for_something || goal.until.is_some_and(|end| end <= Instant::now());
         let until = if at_once { Some(Instant::now() + AT_ONCE_TIME_MAX) } else { goal.until };
         let asked = |index| async move {
             match index {
                 Some(index) if !seeded(Bug::WaitForOthersWrites) => Ok(index),
-                _ => self.reads.read_index().await.map(|point| point.index),
+                _ => shared.read_index().await.map(|point| point.index),
             }
         };
         let index = loop {
@@ -170,17 +151,18 @@ impl Flushes {
         } else {
             (goal, goal.until)
         };
-        let others = self.wait_for_others(index, goal.others, until);
+        let others = wait_for_others(shared, index, goal.others, until);
         let (others, ()) = tokio::join!(others, async {
             if goal.here {
-                before(until, self.flushed_here(index)).await;
+                before(until, flushed_here(shared, index)).await;
             }
         });
-        FlushReached { here: self.is_flushed_here(index), others }
+        FlushReached { here: is_flushed_here(shared, index), others }
     }
 
-    /// Answers a question of another node when enough voters have the entry on disk.
-    pub(crate) async fn answer(&self, request: &FlushedRequest) -> Result<FlushedResponse, Status> {
+    /// A question of another node; answers when enough voters have the entry on disk.
+    pub async fn handle_flushed(&self, request: FlushedRequest) -> Result<FlushedResponse, Status> {
+        crate::consensus::network::service::accept(&self.0, request.route.as_ref())?;
         let wait = Duration::from_millis(request.wait_ms.into()).min(QUESTION_TIME_MAX);
         let question = Question {
             index: request.index,
@@ -188,151 +170,11 @@ impl Flushes {
             wanted: request.wanted,
             until: Instant::now() + wait,
         };
-        let voters = self.wait_as_leader(&question).await;
+        let voters = wait_as_leader(&self.0, &question).await;
         let voters = voters.ok_or_else(|| Status::unavailable("this node cannot say"))?;
         Ok(FlushedResponse { voters })
     }
-
-    /// The entry is applied here, so it is the committed one, and a flush covered it.
-    fn is_flushed_here(&self, index: u64) -> bool {
-        self.applied.index() >= index && self.flushed.index() >= index
-    }
-
-    async fn flushed_here(&self, index: u64) {
-        self.applied.wait_for(index).await;
-        // The sender lives as long as `self`.
-        let _ =
-            self.flushed.progress.subscribe().wait_for(|progress| progress.index >= index).await;
-    }
-
-    /// How many other voters have it, asking the leader, whichever node that is, until enough have
-    /// it.
-    async fn wait_for_others(
-        self: &Arc<Self>,
-        index: u64,
-        wanted: u32,
-        until: Option<Instant>,
-    ) -> u32 {
-        let Some(Core { identity, .. }) = self.raft.core() else { return 0 };
-        let mut known = 0;
-        loop {
-            let end = Instant::now() + QUESTION_TIME_MAX;
-            let end = until.map_or(end, |until| until.min(end));
-            let question = Question { index, except: identity.node_id, wanted, until: end };
-            let answer = if self.leadership.is_leader() {
-                self.wait_as_leader(&question).await
-            } else {
-                self.ask_leader(question).await
-            };
-            known = answer.unwrap_or(known);
-            if wanted == 0 || (answer.is_some() && known >= wanted) || is_over(until) {
-                return known;
-            }
-            if answer.is_none() {
-                sleep(RETRY_PAUSE).await;
-            }
-        }
-    }
-
-    /// `None` when this node does not lead, or does not know the entry to be committed: what
-    /// followers have at that index may then be another entry.
-    fn voters_with(&self, metrics: &Metrics, question: &Question) -> Option<u32> {
-        let committed = metrics.cluster_committed.max(metrics.last_applied);
-        let leads = metrics.state == ServerState::Leader;
-        if !leads || committed.is_none_or(|committed| committed.index < question.index) {
-            return None;
-        }
-        let voters: BTreeSet<NodeId> = metrics.membership_config.voter_ids().collect();
-        let has_it = |id: &NodeId| {
-            if *id == metrics.id {
-                return self.flushed.index() >= question.index;
-            }
-            if seeded(Bug::WaitCountsSent) {
-                return true;
-            }
-            let matched =
-                metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
-            matched.is_some_and(|matched| matched.index >= question.index)
-        };
-        Some(voters.iter().filter(|id| **id != question.except && has_it(id)).count() as u32)
-    }
-
-    async fn wait_as_leader(&self, question: &Question) -> Option<u32> {
-        let mut metrics = self.raft.raft()?.metrics();
-        let mut flushed = self.flushed.progress.subscribe();
-        let mut ended = self.lifetime.ended.subscribe();
-        loop {
-            flushed.borrow_and_update();
-            let voters = self.voters_with(&metrics.borrow_watched(), question)?;
-            if voters >= question.wanted || Instant::now() >= question.until {
-                return Some(voters);
-            }
-            tokio::select! {
-                changed = metrics.changed() => changed.ok()?,
-                changed = flushed.changed() => changed.ok()?,
-                _ = ended.wait_for(Option::is_some) => return None,
-                () = tokio::time::sleep_until(question.until) => {}
-            }
-            sleep(PACE).await;
-        }
-    }
-
-    /// Asked on the raft thread, which keeps the connection; given up when the client gives up.
-    async fn ask_leader(self: &Arc<Self>, question: Question) -> Option<u32> {
-        let (mut done, answer) = oneshot::channel();
-        let asking = self.clone();
-        let limit = question.until + RETRY_PAUSE * 4;
-        let main: ThreadMain = Box::new(move || {
-            Box::pin(async move {
-                let answer = tokio::select! {
-                    answer = asking.ask(&question) => answer,
-                    () = done.closed() => return,
-                    () = tokio::time::sleep_until(limit) => None,
-                };
-                if let Some(answer) = answer {
-                    // A client that has left needs no answer.
-                    let _ = done.send(answer);
-                }
-            })
-        });
-        if !self.tasks.run_on_raft_thread(main) {
-            return None;
-        }
-        answer.await.ok()
-    }
-
-    async fn ask(&self, question: &Question) -> Option<u32> {
-        let identity = &self.raft.core()?.identity;
-        let leader = self.leadership.leadership.borrow().leader;
-        let leader = leader.filter(|leader| *leader != identity.node_id)?;
-        let address = self.raft.address_of(leader)?.raft;
-        let mut client = self.leader_door(address)?;
-        let wait = question.until.saturating_duration_since(Instant::now());
-        let request = FlushedRequest {
-            route: Some(self.trust.route_to(identity, leader)),
-            index: question.index,
-            except_node_id: question.except.0,
-            wanted: question.wanted,
-            wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
-        };
-        Some(client.flushed(Request::new(request)).await.ok()?.into_inner().voters)
-    }
-
-    fn leader_door(&self, address: String) -> Option<ForwardServiceClient<Channel>> {
-        let mut door = self.flushed.leader.lock();
-        if let Some((known, client)) = &*door
-            && *known == address
-        {
-            return Some(client.clone());
-        }
-        let client = ForwardServiceClient::new(self.peers.channel(&address).ok()?);
-        *door = Some((address, client.clone()));
-        Some(client)
-    }
 }
-
-/// A connection to the leader for these questions, on the raft thread.
-type LeaderDoor = parking_lot::Mutex<Option<(String, ForwardServiceClient<Channel>)>>;
 
 fn is_over(until: Option<Instant>) -> bool {
     until.is_some_and(|end| end <= Instant::now())
@@ -345,11 +187,145 @@ async fn before<T>(until: Option<Instant>, work: impl Future<Output = T>) -> Opt
     }
 }
 
+/// The entry is applied here, so it is the committed one, and a flush covered it.
+fn is_flushed_here(shared: &Shared, index: u64) -> bool {
+    shared.applied.index() >= index && shared.flushed.index() >= index
+}
+
+async fn flushed_here(shared: &Shared, index: u64) {
+    shared.applied.wait_for(index).await;
+    // The sender lives as long as `shared`.
+    let _ = shared.flushed.progress.subscribe().wait_for(|progress| progress.index >= index).await;
+}
+
 struct Question {
     index: u64,
     except: NodeId,
     wanted: u32,
     until: Instant,
+}
+
+/// How many other voters have it, asking the leader, whichever node that is, until enough have it.
+async fn wait_for_others(
+    shared: &Arc<Shared>,
+    index: u64,
+    wanted: u32,
+    until: Option<Instant>,
+) -> u32 {
+    let Some(Core { identity, .. }) = shared.core.get() else { return 0 };
+    let mut known = 0;
+    loop {
+        let end = Instant::now() + QUESTION_TIME_MAX;
+        let end = until.map_or(end, |until| until.min(end));
+        let question = Question { index, except: identity.node_id, wanted, until: end };
+        let answer = if shared.is_leader() {
+            wait_as_leader(shared, &question).await
+        } else {
+            ask_leader(shared, question).await
+        };
+        known = answer.unwrap_or(known);
+        if wanted == 0 || (answer.is_some() && known >= wanted) || is_over(until) {
+            return known;
+        }
+        if answer.is_none() {
+            sleep(RETRY_PAUSE).await;
+        }
+    }
+}
+
+/// `None` when this node does not lead, or does not know the entry to be committed: what followers
+/// have at that index may then be another entry.
+fn voters_with(shared: &Shared, metrics: &Metrics, question: &Question) -> Option<u32> {
+    let committed = metrics.cluster_committed.max(metrics.last_applied);
+    let leads = metrics.state == ServerState::Leader;
+    if !leads || committed.is_none_or(|committed| committed.index < question.index) {
+        return None;
+    }
+    let voters: BTreeSet<NodeId> = metrics.membership_config.voter_ids().collect();
+    let has_it = |id: &NodeId| {
+        if *id == metrics.id {
+            return shared.flushed.index() >= question.index;
+        }
+        if seeded(Bug::WaitCountsSent) {
+            return true;
+        }
+        let matched = metrics.replication.as_ref().and_then(|all| all.get(id).copied().flatten());
+        matched.is_some_and(|matched| matched.index >= question.index)
+    };
+    Some(voters.iter().filter(|id| **id != question.except && has_it(id)).count() as u32)
+}
+
+async fn wait_as_leader(shared: &Shared, question: &Question) -> Option<u32> {
+    let mut metrics = shared.raft()?.metrics();
+    let mut flushed = shared.flushed.progress.subscribe();
+    let mut ended = shared.ended.subscribe();
+    loop {
+        flushed.borrow_and_update();
+        let voters = voters_with(shared, &metrics.borrow_watched(), question)?;
+        if voters >= question.wanted || Instant::now() >= question.until {
+            return Some(voters);
+        }
+        tokio::select! {
+            changed = metrics.changed() => changed.ok()?,
+            changed = flushed.changed() => changed.ok()?,
+            _ = ended.wait_for(Option::is_some) => return None,
+            () = tokio::time::sleep_until(question.until) => {}
+        }
+        sleep(PACE).await;
+    }
+}
+
+/// A connection to the leader for these questions, on the raft thread.
+type LeaderDoor = parking_lot::Mutex<Option<(String, ForwardServiceClient<Channel>)>>;
+
+/// Asked on the raft thread, which keeps the connection; given up when the client gives up.
+async fn ask_leader(shared: &Arc<Shared>, question: Question) -> Option<u32> {
+    let (mut done, answer) = oneshot::channel();
+    let asking = shared.clone();
+    let limit = question.until + RETRY_PAUSE * 4;
+    let main: crate::base::threads::ThreadMain = Box::new(move || {
+        Box::pin(async move {
+            let answer = tokio::select! {
+                answer = ask(&asking, &question) => answer,
+                () = done.closed() => return,
+                () = tokio::time::sleep_until(limit) => None,
+            };
+            if let Some(answer) = answer {
+                // A client that has left needs no answer.
+                let _ = done.send(answer);
+            }
+        })
+    });
+    shared.tasks.send(main).ok()?;
+    answer.await.ok()
+}
+
+async fn ask(shared: &Shared, question: &Question) -> Option<u32> {
+    let identity = &shared.core.get()?.identity;
+    let leader = shared.leadership.borrow().leader.filter(|leader| *leader != identity.node_id)?;
+    let address = shared.address_of(leader)?.raft;
+    let mut client = leader_door(shared, address)?;
+    let wait = question.until.saturating_duration_since(Instant::now());
+    let request = FlushedRequest {
+        route: Some(shared.route_to(identity, leader)),
+        index: question.index,
+        except_node_id: question.except.0,
+        wanted: question.wanted,
+        wait_ms: u32::try_from(wait.as_millis()).unwrap_or(u32::MAX),
+    };
+    Some(client.flushed(Request::new(request)).await.ok()?.into_inner().voters)
+}
+
+fn leader_door(shared: &Shared, address: String) -> Option<ForwardServiceClient<Channel>> {
+    let mut door = shared.flushed.leader.lock();
+    if let Some((known, client)) = &*door
+        && *known == address
+    {
+        return Some(client.clone());
+    }
+    let client = ForwardServiceClient::new(shared.peers.channel(&address).ok()?);
+    *door = Some((address, client.clone()));
+    Some(client)
 }
 
 #[cfg(test)]

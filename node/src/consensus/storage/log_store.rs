@@ -10,39 +10,30 @@ use futures::stream;
 use futures::{Stream, StreamExt};
 use openraft::storage::{IOFlushed, LogState, RaftLogReader, RaftLogStorage};
 
-use super::flushed::FlushedLog;
-use super::log::{Log, Record};
+use super::log::Record;
 use crate::base::limits::READ_LOG_BYTES;
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::background::disk_space::Room;
-use crate::consensus::lifetime::Lifetime;
 use crate::consensus::network::convert::{
     decode_payload, decode_vote, encode_payload, encode_vote, log_id_from_position,
     log_id_to_position,
 };
-use crate::consensus::state_machine::progress::Applied;
+use crate::consensus::shared::Shared;
 use crate::consensus::types::{Entry, LogId, TypeConfig, Vote};
 
 /// A log handle in openraft's clothes. Clones use the same log.
 #[derive(Clone)]
-pub(crate) struct LogStore {
-    pub(crate) log: Log,
-    pub(crate) applied: Arc<Applied>,
-    pub(crate) flushed: Arc<FlushedLog>,
-    pub(crate) room: Arc<Room>,
-    pub(crate) lifetime: Arc<Lifetime>,
-}
+pub(crate) struct LogStore(pub(crate) Arc<Shared>);
 
 impl Debug for LogStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("LogStore").field(&self.log).finish()
+        f.debug_tuple("LogStore").field(&self.0.log).finish()
     }
 }
 
 impl LogStore {
     /// Some entries from the start of the range, bounded by bytes.
     async fn read_some(&self, range: Range<u64>) -> io::Result<Vec<Entry>> {
-        self.log.fetch(range, READ_LOG_BYTES, entry).await
+        self.0.log.fetch(range, READ_LOG_BYTES, entry).await
     }
 
     /// Every entry of the range that exists, a bounded piece at a time.
@@ -66,11 +57,11 @@ impl LogStore {
     /// Refuses to drop what was committed or applied here: no leader may ask for it, so this disk,
     /// or a majority of the others, lost what was acknowledged.
     fn check_truncation(&self, last: Option<&LogId>) -> io::Result<()> {
-        let state = self.log.state();
+        let state = self.0.log.state();
         let kept = last.map_or(0, |last| last.index);
         let within = |index: &u64| state.last.is_some_and(|last| *index <= last.index);
         let committed = state.committed.map(|committed| committed.index).filter(within);
-        let needed = committed.unwrap_or(0).max(self.applied.index());
+        let needed = committed.unwrap_or(0).max(self.0.applied.index());
         if kept >= needed || seeded(Bug::TruncateApplied) {
             return Ok(());
         }
@@ -78,12 +69,12 @@ impl LogStore {
             "the leader has this node drop the log after entry {kept}, but entry {needed} was \
              committed here"
         );
-        self.lifetime.condemn(&reason);
+        self.0.condemn(&reason);
         Err(io::Error::other(reason))
     }
 
     fn vote(&self) -> io::Result<Option<Vote>> {
-        let vote = self.log.state().vote;
+        let vote = self.0.log.state().vote;
         vote.map(|bytes| decode_vote(&bytes).map_err(io::Error::other)).transpose()
     }
 }
@@ -141,7 +132,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
         match self.read_some(start..end).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                self.room.give_back(start);
+                self.0.room.give_back(start);
                 Ok(Vec::new())
             }
             read => read,
@@ -163,7 +154,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     type LogReader = Self;
 
     async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
-        let state = self.log.state();
+        let state = self.0.log.state();
         Ok(LogState {
             last_purged_log_id: state.purged.as_ref().map(log_id_from_position),
             last_log_id: state.last.as_ref().map(log_id_from_position),
@@ -175,18 +166,18 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        self.log.save_vote(Bytes::copy_from_slice(&encode_vote(vote))).await
+        self.0.log.save_vote(Bytes::copy_from_slice(&encode_vote(vote))).await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         if let Some(committed) = committed {
-            self.log.save_committed(log_id_to_position(&committed));
+            self.0.log.save_committed(log_id_to_position(&committed));
         }
         Ok(())
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        let state = self.log.state();
+        let state = self.0.log.state();
         let within = state
             .committed
             .filter(|committed| state.last.is_some_and(|last| committed.index <= last.index));
@@ -204,28 +195,28 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         });
         let records: Vec<Record> = records.collect();
         let last_index = records.last().map_or(0, |record| record.position.index);
-        let (flushed, flushing) = (self.flushed.clone(), self.flushed.begin(last_index));
+        let (flushed, flushing) = (self.0.flushed.clone(), self.0.flushed.begin(last_index));
         let done = move |result: io::Result<()>| {
             if result.is_ok() {
                 flushed.finish(&flushing);
             }
             callback.io_completed(result);
         };
-        self.log.append(records, Box::new(done));
+        self.0.log.append(records, Box::new(done));
         Ok(())
     }
 
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         self.check_truncation(last.as_ref())?;
-        self.flushed.cut(last.map_or(0, |last| last.index));
-        self.log.truncate_after(last.as_ref().map(log_id_to_position)).await
+        self.0.flushed.cut(last.map_or(0, |last| last.index));
+        self.0.log.truncate_after(last.as_ref().map(log_id_to_position)).await
     }
 
     async fn purge(&mut self, up_to: LogId) -> io::Result<()> {
         // Readers see it at once and nothing depends on it being durable, so the core does not
         // wait. A disk that fails stops the process by itself.
-        drop(self.log.purge(log_id_to_position(&up_to)));
-        self.flushed.purge(up_to.index);
+        drop(self.0.log.purge(log_id_to_position(&up_to)));
+        self.0.flushed.purge(up_to.index);
         Ok(())
     }
 }

@@ -16,6 +16,7 @@ use crate::base::ids::{ClusterId, GroupId, NodeId};
 use crate::base::random::hexadecimal;
 use crate::base::telemetry::Metrics;
 use crate::base::threads::RealThreads;
+use crate::consensus::membership::bootstrap::CLUSTER_ID_DIGITS;
 use crate::consensus::network::convert::{
     decode_payload, log_id_from_position, log_id_to_position,
 };
@@ -23,7 +24,7 @@ use crate::consensus::state_machine::apply::Applier;
 use crate::consensus::state_machine::apply_worker::apply_entry;
 use crate::consensus::state_machine::progress::Applied;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
-use crate::consensus::types::{CLUSTER_ID_DIGITS, Entry, LogId, Membership};
+use crate::consensus::types::{Entry, LogId, Membership};
 use crate::data::checkpoint::{self, Header};
 use crate::data::keyspace::{Keyspace, KeyspaceLock};
 use crate::data::lineage::Lineage;

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 
 use crate::base::ids::NodeId;
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::raft_handle::RaftHandle;
+use crate::consensus::shared::Shared;
 use crate::consensus::types::LogId;
 
 /// What was found since the start.
@@ -36,21 +36,18 @@ impl Reversions {
         self.count.fetch_add(u64::from(is_new), Ordering::Relaxed);
         is_new
     }
+}
 
+impl Shared {
     /// A follower says that it does not hold `conflict`. To be called before openraft learns it.
-    pub(crate) async fn heed_conflict(
-        &self,
-        raft: &RaftHandle,
-        follower: NodeId,
-        conflict: &LogId,
-    ) {
-        let (Some(raft), Some(metrics)) = (raft.raft(), raft.metrics()) else { return };
+    pub(crate) async fn heed_conflict(&self, follower: NodeId, conflict: &LogId) {
+        let (Some(raft), Some(metrics)) = (self.raft(), self.metrics()) else { return };
         let known = metrics.replication.as_ref().and_then(|all| all.get(&follower).copied());
         let Some(matched) = known.flatten().filter(|matched| matched.index >= conflict.index)
         else {
             return;
         };
-        if self.note(follower, matched) {
+        if self.counters.reversions.note(follower, matched) {
             tracing::error!(
                 %follower,
                 acknowledged = matched.index,

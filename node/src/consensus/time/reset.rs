@@ -2,15 +2,13 @@
 //! clock, or those of a majority were wrong together. Left alone, it would come right only after
 //! eight times as long, and until then no new deadline would pass in time.
 
-use std::sync::Arc;
-
-use super::ClusterTime;
-use crate::base::config::LiveConfig;
+use crate::base::ids::ClusterId;
 use crate::consensus::errors::{ProposeError, Refusal};
+use crate::consensus::group::Group;
 use crate::consensus::membership::change::ChangeError;
 use crate::consensus::proposal::entry::Item;
-use crate::consensus::proposal::submission::Proposals;
-use crate::consensus::state_machine::outcome::ItemOutcome;
+use crate::consensus::shared::Shared;
+use crate::consensus::state_machine::apply::ItemOutcome;
 
 /// The time of the cluster and what a majority's clocks say, Unix milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,23 +28,32 @@ pub enum TimeReset {
     Execute,
 }
 
-/// What a reset depends on.
-pub(crate) struct Resets {
-    pub(crate) config: Arc<LiveConfig>,
-    pub(crate) time: Arc<ClusterTime>,
-    pub(crate) proposals: Arc<Proposals>,
+impl Group {
+    /// Sets the time of the cluster back to what a majority's clocks say; goes to the leader
+    /// unless it was `forwarded` already. Refused when it is not ahead of them by more than
+    /// `raft.clock_offset_max_ms`.
+    pub async fn reset_time(
+        &self,
+        reset: TimeReset,
+        forwarded: bool,
+    ) -> Result<TimeAhead, ChangeError> {
+        if self.0.is_leader() {
+            return self.0.reset_time(reset).await;
+        }
+        let identity = self.identity().ok_or(ChangeError::NotLeader(None))?;
+        let cluster_id: &ClusterId = &identity.cluster_id;
+        self.leader_client(forwarded).await?.reset_time(cluster_id, reset).await
+    }
 }
 
-impl Resets {
-    /// Sets the time of the cluster back on its leader.
-    pub(crate) async fn reset_time(&self, reset: TimeReset) -> Result<TimeAhead, ChangeError> {
+impl Shared {
+    async fn reset_time(&self, reset: TimeReset) -> Result<TimeAhead, ChangeError> {
         let ahead = self.time_ahead()?;
         if reset == TimeReset::Check {
             return Ok(ahead);
         }
-        let queued = self.proposals.queue_item(Item::ResetTime(ahead.clock_ms), false);
-        let timeout = self.config.load().raft.request_timeout();
-        let outcome = tokio::time::timeout(timeout, queued).await;
+        let queued = self.queue_item(Item::ResetTime(ahead.clock_ms), false);
+        let outcome = tokio::time::timeout(self.request_timeout(), queued).await;
         match outcome {
             Ok(Ok(Ok(ItemOutcome::Refused(reason)))) => Err(ChangeError::Refused(reason)),
             Ok(Ok(Ok(_))) => Ok(ahead),
@@ -62,7 +69,7 @@ impl Resets {
 
     fn time_ahead(&self) -> Result<TimeAhead, ChangeError> {
         let needed = Item::ResetTime(0).needs_level();
-        let allowed = self.proposals.applied.check_level(needed, "setting the time back");
+        let allowed = self.check_level(needed, "setting the time back");
         allowed.map_err(|refusal| ChangeError::Refused(refusal.to_string()))?;
         let Some((ahead_ms, clock_ms)) = self.time.ahead() else {
             let text = "the clocks of a majority are not known or do not agree: set them right, or \

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::base::disk::{is_full, is_unopened};
+use crate::base::disk::is_full;
 use crate::base::ids::GroupId;
 use crate::data::keyspace::{Marks, Settings};
 
@@ -106,24 +106,10 @@ impl CheckpointError {
         }
     }
 
-    /// Whether there is no room, which may pass.
+    /// Whether the disk is full, which may pass.
     pub fn is_full(&self) -> bool {
-        self.io_error().is_some_and(is_full)
-    }
-
-    /// Whether the operating system could open no more files, which is one kind of no room.
-    pub fn is_unopened(&self) -> bool {
-        self.io_error().is_some_and(is_unopened)
-    }
-
-    fn io_error(&self) -> Option<&std::io::Error> {
-        match self {
-            Self::Storage { source, .. } => match &**source {
-                redb::Error::Io(error) => Some(error),
-                _ => None,
-            },
-            Self::Damaged { .. } | Self::Format { .. } => None,
-        }
+        matches!(self, Self::Storage { source, .. }
+            if matches!(&**source, redb::Error::Io(error) if is_full(error)))
     }
 
     fn storage(path: &Path, source: impl Into<redb::Error>) -> Self {

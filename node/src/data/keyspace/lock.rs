@@ -1,7 +1,6 @@
 //! The lock of a keyspace, and what a reader gets from it.
 
 use std::ops::Deref;
-use std::time::Duration;
 
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -23,17 +22,6 @@ impl KeyspaceLock {
     pub fn read(&self) -> RwLockReadGuard<'_, Keyspace> {
         check_may_wait("the keyspace lock");
         self.0.read()
-    }
-
-    /// As [`KeyspaceLock::read`], but `None` when the wait takes longer than `limit`.
-    pub fn try_read_for(&self, limit: Duration) -> Option<RwLockReadGuard<'_, Keyspace>> {
-        check_may_wait("the keyspace lock");
-        self.0.try_read_for(limit)
-    }
-
-    /// `None` while a writer has the lock or waits for it.
-    pub fn try_read(&self) -> Option<RwLockReadGuard<'_, Keyspace>> {
-        self.0.try_read()
     }
 
     /// What a reader sees: the keyspace under the lock, or a snapshot of it when `is_long` says

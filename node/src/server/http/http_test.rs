@@ -5,11 +5,9 @@ use axum::http::{Request, StatusCode};
 use tower::ServiceExt as _;
 
 use super::*;
-use crate::base::ids::{DatabaseId, NodeId};
+use crate::base::ids::NodeId;
 use crate::base::limits::STUCK_AFTER;
 use crate::commands::testing::TestNode;
-use crate::data::keyspace::Object;
-use crate::data::types::{StringValue, Value};
 use crate::services::cluster::{Contact, RaftRole};
 
 async fn get(lifecycle: &Arc<Lifecycle>, path: &str) -> (StatusCode, String) {
@@ -47,31 +45,6 @@ async fn a_running_node_is_ready_until_it_stops() {
     lifecycle.stopping();
     assert_eq!(get(&lifecycle, "/readyz").await.0, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(get(&lifecycle, "/livez").await.0, StatusCode::OK);
-}
-
-#[tokio::test]
-async fn the_first_page_lists_paths_that_exist() {
-    let (lifecycle, _) = running();
-    let (code, paths) = get(&lifecycle, "/").await;
-    assert_eq!((code, paths.lines().count()), (StatusCode::OK, 5));
-    for path in paths.lines() {
-        assert_eq!(get(&lifecycle, path).await.0, StatusCode::OK, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn a_peak_of_memory_is_kept_after_the_keys_are_gone() {
-    let (_, node) = running();
-    let services = &node.services;
-    let used = || services.storage.keyspace().read().memory_bytes() as u64;
-    let empty = used();
-    let object = Object::new(Value::String(StringValue::new(&[0; 4096])), None, 1);
-    services.storage.keyspace().write().database_mut(DatabaseId(0)).insert("key", object);
-    services.sample_memory();
-    let full = used();
-    services.storage.keyspace().write().database_mut(DatabaseId(0)).remove(b"key", 2);
-    assert!(used() < full && full > empty + 4000);
-    assert_eq!(services.telemetry.process.note_used_memory(used()), full);
 }
 
 #[tokio::test]

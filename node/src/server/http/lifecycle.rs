@@ -7,7 +7,6 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::data_figures::DataFigures;
 use crate::base::limits::STUCK_AFTER;
 use crate::commands::run::NodeServices;
 
@@ -17,8 +16,6 @@ pub struct Lifecycle {
     node: OnceLock<Arc<NodeServices>>,
     stopping: AtomicBool,
     progress: Mutex<Option<Progress>>,
-    /// The last figures of the keyspace.
-    data: Mutex<DataFigures>,
 }
 
 /// The applied index at its last change.
@@ -50,24 +47,15 @@ impl Lifecycle {
         self.node.get().map(Arc::as_ref)
     }
 
-    /// Figures of the keyspace; those of before while a long command runs.
-    pub(super) fn data(&self, node: &NodeServices) -> DataFigures {
-        if let Some(now) = DataFigures::read(node) {
-            *self.data.lock() = now;
-        }
-        self.data.lock().clone()
-    }
-
     /// Why the process should be restarted; `None` while it need not be.
     pub(super) fn stuck(&self) -> Option<String> {
         let status = self.node()?.cluster.status();
         let mut progress = self.progress.lock();
         let now = Instant::now();
         let moved = progress.is_none_or(|last| last.applied != status.applied);
-        // A restart does not help with entries that have not arrived yet. An entry that takes long
-        // would be applied again from its beginning.
+        // A restart does not help with entries that have not arrived yet.
         let applicable = status.committed.min(status.last_log);
-        if moved || applicable <= status.applied || status.applying_ms > 0 {
+        if moved || applicable <= status.applied {
             *progress = Some(Progress { applied: status.applied, since: now });
             return None;
         }

@@ -2,19 +2,22 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::base::net::Listener;
+use crate::base::limits::HTTP_CONNECTIONS_MAX;
+use crate::base::net::{Listener, Stream};
 use crate::base::shutdown::Shutdown;
-use crate::server::admitted::Admitted;
 
 /// Pause after an error such as "too many open files".
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// Accepts at most so many connections at a time; more wait in the kernel.
+/// Accepts at most [`HTTP_CONNECTIONS_MAX`] connections at a time; more wait in the kernel.
 pub(super) struct HttpListener {
     inner: Box<dyn Listener>,
     permits: Arc<Semaphore>,
@@ -22,17 +25,13 @@ pub(super) struct HttpListener {
 }
 
 impl HttpListener {
-    pub(super) fn new(
-        inner: Box<dyn Listener>,
-        connections_max: usize,
-        stopping: Shutdown,
-    ) -> Self {
-        Self { inner, permits: Arc::new(Semaphore::new(connections_max)), stopping }
+    pub(super) fn new(inner: Box<dyn Listener>, stopping: Shutdown) -> Self {
+        Self { inner, permits: Arc::new(Semaphore::new(HTTP_CONNECTIONS_MAX)), stopping }
     }
 }
 
 impl axum::serve::Listener for HttpListener {
-    type Io = Admitted;
+    type Io = HttpStream;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -40,7 +39,7 @@ impl axum::serve::Listener for HttpListener {
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         loop {
             match self.inner.accept().await {
-                Ok((stream, address)) => return (Admitted::new(stream, permit), address),
+                Ok((stream, address)) => return (HttpStream { stream, _permit: permit }, address),
                 // The process is ending, and its last log line must be the reason.
                 Err(_) if self.stopping.is_stopping() => std::future::pending().await,
                 Err(error) => {
@@ -53,5 +52,39 @@ impl axum::serve::Listener for HttpListener {
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
         self.inner.local_address()
+    }
+}
+
+/// A connection that releases its permit when it ends.
+pub(super) struct HttpStream {
+    stream: Box<dyn Stream>,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl AsyncRead for HttpStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for HttpStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }

@@ -14,7 +14,6 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
 use super::Lifecycle;
-use super::data_figures::DataFigures;
 use crate::base::telemetry::prometheus::encode_telemetry;
 use crate::commands::run::NodeServices;
 use crate::services::cluster::RaftStatus;
@@ -55,7 +54,7 @@ impl Collector for NodeCollector {
         )?;
         let Some(node) = self.0.node() else { return Ok(()) };
         encode_telemetry(&node.telemetry, &mut encoder)?;
-        encode_data(&self.0.data(node), &mut encoder)?;
+        encode_data(node, &mut encoder)?;
         encode_certificates(node, &mut encoder)?;
         let status = node.cluster.status();
         encode_group(&status, &mut encoder)?;
@@ -63,19 +62,28 @@ impl Collector for NodeCollector {
     }
 }
 
-fn encode_data(data: &DataFigures, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let DataFigures { bytes, maxmemory, databases: counts } = data;
-    gauge(encoder, "data_bytes", "Bytes of keys and values in memory", *bytes)?;
-    gauge(encoder, "maxmemory_bytes", "Limit of data_bytes; 0 for no limit", *maxmemory)?;
+fn encode_data(node: &NodeServices, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+    let keyspace = node.storage.keyspace().read();
+    let (bytes, limit) = (keyspace.memory_bytes() as u64, keyspace.settings.maxmemory);
+    let counts: Vec<(String, u64, u64)> = keyspace
+        .databases()
+        .filter(|(_, database)| !database.is_empty())
+        .map(|(id, database)| {
+            (id.0.to_string(), database.len() as u64, database.expiring_len() as u64)
+        })
+        .collect();
+    drop(keyspace);
+    gauge(encoder, "data_bytes", "Bytes of keys and values in memory", bytes)?;
+    gauge(encoder, "maxmemory_bytes", "Limit of data_bytes; 0 for no limit", limit)?;
     let kind = MetricType::Gauge;
     let mut family = encoder.encode_descriptor("keys", "Keys by database", None, kind)?;
-    for (database, keys, _) in counts {
+    for (database, keys, _) in &counts {
         let labels = [("database", database.as_str())];
         ConstGauge::new(*keys).encode(family.encode_family(&labels)?)?;
     }
     let help = "Keys with an expiry by database";
     let mut family = encoder.encode_descriptor("expiring_keys", help, None, kind)?;
-    for (database, _, expiring) in counts {
+    for (database, _, expiring) in &counts {
         let labels = [("database", database.as_str())];
         ConstGauge::new(*expiring).encode(family.encode_family(&labels)?)?;
     }
@@ -120,7 +128,6 @@ fn encode_group(status: &RaftStatus, encoder: &mut DescriptorEncoder<'_>) -> fmt
         ("disk_full", "1 while the full disk stops writes", u64::from(status.disk_full)),
         ("disk_stalled", "1 while the disk of the log hangs", u64::from(status.disk_stalled)),
         ("disk_silent_ms", "Age of the pending log write or flush", status.disk_silent_ms),
-        ("applying_ms", "Time that the entry being applied has taken", status.applying_ms),
         ("log_unflushed_bytes", "Bytes of entries not flushed yet", status.log_unflushed_bytes),
     ];
     for (name, help, value) in gauges {

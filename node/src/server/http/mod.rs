@@ -3,14 +3,12 @@
 //!
 //! | path | promises |
 //! |---|---|
-//! | `/` | this list |
 //! | `/livez` | 200 while the process makes progress; restart it when it does not |
 //! | `/startupz` | 200 once checkpoint and log are loaded, and from then on |
 //! | `/readyz` | 200 while requests sent here are served: a leader is known, this node keeps up |
 //! | `/metrics` | Prometheus text |
 //! | `/v1/status` | JSON about this node and its group |
 
-mod data_figures;
 mod lifecycle;
 mod listener;
 mod metrics;
@@ -29,12 +27,9 @@ pub use status::NodeStatus;
 use crate::base::net::Listener;
 use crate::base::shutdown::Shutdown;
 
-const PATHS: &str = "/livez\n/startupz\n/readyz\n/metrics\n/v1/status\n";
-
 /// The routes; the node updates `lifecycle`.
 pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
     Router::new()
-        .route("/", get(PATHS))
         .route("/livez", get(probes::live))
         .route("/startupz", get(probes::started))
         .route("/readyz", get(probes::ready))
@@ -43,15 +38,13 @@ pub fn router(lifecycle: Arc<Lifecycle>) -> Router {
         .with_state(lifecycle)
 }
 
-/// Serves at most `connections_max` connections at a time until the shutdown signal; requests in
-/// progress are finished.
+/// Serves until the shutdown signal; requests in progress are finished.
 pub async fn serve(
     listener: Box<dyn Listener>,
-    connections_max: usize,
     lifecycle: Arc<Lifecycle>,
     mut shutdown: Shutdown,
 ) -> io::Result<()> {
-    let listener = listener::HttpListener::new(listener, connections_max, shutdown.clone());
+    let listener = listener::HttpListener::new(listener, shutdown.clone());
     axum::serve(listener, router(lifecycle))
         .with_graceful_shutdown(async move { shutdown.stopped().await })
         .await

@@ -8,7 +8,6 @@ use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::Lifecycle;
-use super::data_figures::DataFigures;
 use crate::base::config::Unapplied;
 use crate::base::telemetry::Stat;
 use crate::commands::run::NodeServices;
@@ -126,13 +125,18 @@ pub(super) async fn status(
     let loading =
         (StatusCode::SERVICE_UNAVAILABLE, "checkpoint and log are being loaded\n".to_owned());
     let node = lifecycle.node().ok_or(loading)?;
-    Ok(Json(describe(node, &lifecycle.data(node), lifecycle.not_ready())))
+    Ok(Json(describe(node, lifecycle.not_ready())))
 }
 
-fn describe(node: &NodeServices, data: &DataFigures, problem: Option<String>) -> NodeStatus {
+fn describe(node: &NodeServices, problem: Option<String>) -> NodeStatus {
     let status = node.cluster.status();
     let warning = status.warning();
     let telemetry = &node.telemetry;
+    let (keys, data_bytes) = {
+        let keyspace = node.storage.keyspace().read();
+        let keys: usize = keyspace.databases().map(|(_, database)| database.len()).sum();
+        (keys as u64, keyspace.memory_bytes() as u64)
+    };
     let Unapplied { pending_restart, error } = node.config.unapplied();
     let members = status.members.iter().map(|member| describe_member(&status, member)).collect();
     let differing_nodes = status.differing().map(|id| id.0).collect();
@@ -166,8 +170,8 @@ fn describe(node: &NodeServices, data: &DataFigures, problem: Option<String>) ->
         applied: status.applied,
         checkpoint: status.checkpoint_index,
         log_bytes: status.log_bytes,
-        keys: data.keys(),
-        data_bytes: data.bytes,
+        keys,
+        data_bytes,
         resident_bytes: telemetry.process.memory().resident,
         clients: node.clients.count() as u64,
         commands: telemetry.metrics.total().calls(),

@@ -79,7 +79,7 @@ impl TestNode {
         let address = format!("127.0.0.1:{port}");
         // The listener of a node that ran here before may take a moment to close.
         let listen = || async {
-            serve(Arc::new(TcpNet), address.clone(), 64, group.clone(), signal.clone()).await.ok()
+            serve(Arc::new(TcpNet), address.clone(), group.clone(), signal.clone()).await.ok()
         };
         eventually("free address", listen).await;
         Ok(Self { group, config, shutdown, directory, port })

@@ -104,21 +104,6 @@ async fn a_join_that_was_left_halfway_is_finished() {
 }
 
 #[tokio::test]
-async fn a_directory_can_be_opened_again_as_soon_as_its_group_has_stopped() {
-    let root = tempfile::tempdir().unwrap();
-    let node = first_node(root.path(), "a").await;
-    let (stopped, identity) = (node.group.clone(), node.group.identity().unwrap());
-    let (directory, port) = node.stop().await;
-    let again = TestNode::start(directory.clone(), port).await.unwrap();
-    assert_eq!(again.group.identity().unwrap(), identity);
-    // What still holds the group of before changes nothing there.
-    assert_eq!(stopped.status().node_id, Some(identity.node_id));
-    drop(stopped);
-    again.stop().await;
-    assert_eq!(Meta::open(&RealDisk, &directory).unwrap().facts().node_id, Some(identity.node_id));
-}
-
-#[tokio::test]
 async fn a_client_may_disconnect_while_a_node_joins() {
     let root = tempfile::tempdir().unwrap();
     let first = first_node(root.path(), "a").await;

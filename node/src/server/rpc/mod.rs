@@ -25,12 +25,10 @@ use crate::consensus::Group;
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Listens on `host:port` and serves at most `connections_max` connections at a time until the
-/// shutdown; returns the address of the socket.
+/// Listens on `host:port` and serves until the shutdown; returns the address of the socket.
 pub async fn serve(
     net: Arc<dyn Net>,
     address: String,
-    connections_max: usize,
     group: Group,
     shutdown: Shutdown,
 ) -> io::Result<SocketAddr> {
@@ -48,7 +46,7 @@ pub async fn serve(
                 }
             };
             let _ = ready.send(listener.local_address());
-            if let Err(error) = run(listener, connections_max, served, shutdown).await {
+            if let Err(error) = run(listener, served, shutdown).await {
                 tracing::error!(%error, "the gRPC listener closed");
             }
         })
@@ -67,7 +65,6 @@ macro_rules! sized {
 
 async fn run(
     listener: Box<dyn Listener>,
-    connections_max: usize,
     group: Group,
     mut shutdown: Shutdown,
 ) -> Result<(), tonic::transport::Error> {
@@ -82,12 +79,9 @@ async fn run(
         .add_service(sized!(RaftServiceServer::new(raft::RaftRpc(group.clone()))))
         .add_service(sized!(ForwardServiceServer::new(forward::Forward(group.clone()))))
         .add_service(AdminServiceServer::new(admin::Admin(group)))
-        .serve_with_incoming_shutdown(
-            incoming::connections(listener, connections_max),
-            async move {
-                shutdown.stopped().await;
-            },
-        )
+        .serve_with_incoming_shutdown(incoming::connections(listener), async move {
+            shutdown.stopped().await;
+        })
         .await
 }
 

@@ -173,8 +173,6 @@ pub struct RaftStatus {
     /// Whether a write or flush of the log takes longer than allowed, or did recently: this node
     /// does not lead then.
     pub disk_stalled: bool,
-    /// How long the entry that is being applied has taken so far, milliseconds.
-    pub applying_ms: u64,
     /// Age of the pending write or flush of the log, milliseconds; 0 without one.
     pub disk_silent_ms: u64,
     /// Bytes of log entries in memory that are not flushed.
@@ -279,8 +277,7 @@ impl RaftStatus {
     /// majority, that was silent for longer than the maximum counts as missing.
     pub fn not_ready(&self, silence_ms_max: u64) -> Option<String> {
         if self.cluster_id.is_none() {
-            let text = "the node belongs to no cluster yet: `ironkv cluster add` makes it a member \
-                        of an existing one, `ironkv cluster init` begins a new one";
+            let text = "the node belongs to no cluster yet: run `ironkv cluster init` once";
             return Some(text.to_owned());
         }
         if self.role == RaftRole::Stopped {
@@ -306,10 +303,6 @@ impl RaftStatus {
             let who =
                 if self.is_leader() { "majority acknowledged it" } else { "leader was heard" };
             return Some(format!("no {who} {since}{moved}"));
-        }
-        if self.applying_ms > silence_ms_max {
-            let took_ms = self.applying_ms;
-            return Some(format!("a write has been applied for {took_ms} ms, and others wait"));
         }
         if self.own_member().is_none() {
             return Some("the members do not know the node yet".to_owned());

@@ -134,12 +134,6 @@ pub(super) const ROWS: &[Parameter] = &[
         Live,
     ),
     row(
-        "limits-write-cost-max",
-        Integer(1000, i64::MAX),
-        Node("limits.write_cost_max", SAME),
-        Live,
-    ),
-    row(
         "limits-queue-bytes-max",
         Memory(1 << 20, BYTES),
         Node("limits.queue_bytes_max", SAME),

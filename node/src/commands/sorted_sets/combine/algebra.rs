@@ -5,7 +5,6 @@ use bytes::Bytes;
 use hashbrown::HashMap;
 
 use super::options::{Aggregate, Weighted, zero_if_nan};
-use crate::base::interrupt::is_interrupted;
 use crate::data::types::sorted_set::{Score, Scored};
 
 /// The members that all inputs have.
@@ -24,8 +23,7 @@ pub(super) fn intersection(
         });
         scored(member, score?)
     };
-    let wanted = smallest.source.iter().take_while(|_| !is_interrupted());
-    wanted.filter_map(score).take(limit).collect()
+    smallest.source.iter().filter_map(score).take(limit).collect()
 }
 
 /// The members that any input has.
@@ -35,7 +33,7 @@ pub(super) fn union(mut inputs: Vec<Weighted<'_>>, aggregate: Aggregate) -> Vec<
     let most = inputs.last().map_or(0, |input| input.source.len());
     let mut scores: HashMap<Bytes, f64> = HashMap::with_capacity(most);
     for input in inputs {
-        for (member, score) in input.source.iter().take_while(|_| !is_interrupted()) {
+        for (member, score) in input.source.iter() {
             let score = zero_if_nan(input.weight * score);
             let both = |old: &mut f64| *old = aggregate.apply(*old, score);
             scores.entry(member).and_modify(both).or_insert(score);
@@ -56,12 +54,11 @@ pub(super) fn difference(inputs: &[Weighted<'_>]) -> Vec<Scored> {
         let in_none = |(member, _): &(Bytes, f64)| {
             others.iter().all(|other| other.source.score(member).is_none())
         };
-        let left = first.source.iter().take_while(|_| !is_interrupted()).filter(in_none);
+        let left = first.source.iter().filter(in_none);
         return left.filter_map(|(member, score)| scored(member, score)).collect();
     }
     let mut left: HashMap<Bytes, f64> = first.source.iter().collect();
-    let removed = others.iter().flat_map(|other| other.source.iter());
-    for (member, _) in removed.take_while(|_| !is_interrupted()) {
+    for (member, _) in others.iter().flat_map(|other| other.source.iter()) {
         left.remove(&member);
     }
     left.into_iter().filter_map(|(member, score)| scored(member, score)).collect()

@@ -7,9 +7,7 @@ mod source;
 use super::range;
 use super::reply::members_reply;
 use crate::commands::args::Args;
-use crate::commands::declare::{
-    Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, Repeated, Run,
-};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, Run};
 use crate::commands::run::{ReadContext, WriteContext};
 use crate::data::types::SortedSetValue;
 use crate::data::types::sorted_set::Scored;
@@ -43,7 +41,6 @@ pub(super) const ZUNIONSTORE: Command = Command {
     keys: STORE_KEYS,
     key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
-    growth: Growth::Union(Repeated::ReadAgain),
     run: Run::Write(|ctx, args| store(ctx, args, ZUNIONSTORE.name, Operation::Union)),
     ..Command::NEW
 };
@@ -72,7 +69,6 @@ pub(super) const ZINTERSTORE: Command = Command {
     keys: STORE_KEYS,
     key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
-    growth: Growth::Intersection(Repeated::ReadAgain),
     run: Run::Write(|ctx, args| store(ctx, args, ZINTERSTORE.name, Operation::Intersection)),
     ..Command::NEW
 };
@@ -111,7 +107,6 @@ pub(super) const ZDIFFSTORE: Command = Command {
     keys: STORE_KEYS,
     key_uses: &[KeyUse::Overwrite, KeyUse::Read],
     flags: Flags::DENY_OOM,
-    growth: Growth::Difference(Repeated::ReadAgain),
     run: Run::Write(|ctx, args| store(ctx, args, ZDIFFSTORE.name, Operation::Difference)),
     ..Command::NEW
 };

@@ -8,9 +8,7 @@ use super::reply::members_reply;
 use crate::commands::args::Args;
 use crate::commands::declare::documentation::ArgumentName;
 use crate::commands::declare::syntax::Kind;
-use crate::commands::declare::{
-    Arity, Command, CommandResult, Flags, Growth, KeyUse, Keys, ReadCost, Run,
-};
+use crate::commands::declare::{Arity, Command, CommandResult, Flags, KeyUse, Keys, ReadCost, Run};
 use crate::commands::run::{Expiry, ReadContext, WriteContext};
 use crate::data::keyspace::EventClass;
 use crate::data::types::sorted_set::Scored;
@@ -65,7 +63,6 @@ pub(super) const ZRANGESTORE: Command = Command {
         ArgumentName::group("byscore", "sortby"),
         ArgumentName::group("limit", "offset_count"),
     ],
-    growth: Growth::Ranged,
     run: Run::Write(zrangestore),
     ..Command::NEW
 };

@@ -11,14 +11,12 @@ use ironkv_proto::admin::v1::StandingResponse;
 use tokio::time::{Instant, sleep};
 
 use super::Doubt;
-use super::trust::Trust;
-use crate::base::config::LiveConfig;
 use crate::base::ids::{ClusterId, NodeId};
-use crate::consensus::leadership::participation::Participation;
 use crate::consensus::membership::admin_client::AdminClient;
 use crate::consensus::membership::change::ChangeError;
-use crate::consensus::network::channels::{Identity, Peers};
+use crate::consensus::network::channels::Identity;
 use crate::consensus::network::convert::{log_id_from_proto, told_to_proto};
+use crate::consensus::shared::Shared;
 use crate::consensus::types::LogId;
 
 /// Between two rounds of questions.
@@ -73,75 +71,62 @@ fn outlook(
     if answers.iter().all(Option::is_some) { Outlook::Alone } else { Outlook::Silent }
 }
 
-/// What such a node needs to ask others.
-#[derive(Clone)]
-pub(crate) struct Alone {
-    pub(crate) trust: Arc<Trust>,
-    pub(crate) peers: Peers,
-    pub(crate) config: Arc<LiveConfig>,
-    /// How others reach this node.
-    pub(crate) own_address: String,
+/// Lets a node that seems to be alone lead, at once or when it knows more; to be called before the
+/// core may stand for election.
+pub(crate) fn confirm(shared: &Arc<Shared>, identity: &Arc<Identity>) {
+    let config = shared.config.load();
+    let peers: Vec<String> = config.node.peers.clone();
+    let others = peers.into_iter().filter(|peer| *peer != shared.addresses.raft);
+    let others: Vec<String> = others.collect();
+    if others.is_empty() {
+        shared.guard.lift();
+        return;
+    }
+    let text = "this node is the only voter by its own data; the nodes of node.peers are asked";
+    shared.doubt(Doubt::Alone(text.to_owned()));
+    tokio::spawn(ask_on(shared.clone(), identity.clone(), others));
 }
 
-impl Alone {
-    /// Lets a node that seems to be alone lead, at once or when it knows more; to be called before
-    /// the core may stand for election.
-    pub(super) fn confirm(&self, identity: &Arc<Identity>) {
-        let config = self.config.load();
-        let peers: Vec<String> = config.node.peers.clone();
-        let others = peers.into_iter().filter(|peer| *peer != self.own_address);
-        let others: Vec<String> = others.collect();
-        if others.is_empty() {
-            self.trust.participation.guard.lift();
+async fn ask_on(shared: Arc<Shared>, identity: Arc<Identity>, others: Vec<String>) {
+    let patient_until = Instant::now() + SILENCE_MAX;
+    let mut contradicted = false;
+    while !shared.stopping.load(Ordering::Relaxed) {
+        let answers = join_all(others.iter().map(|peer| ask(&shared, &identity, peer))).await;
+        let own = shared.metrics().and_then(|metrics| *metrics.membership_config.log_id());
+        let seen = outlook(&identity.cluster_id, identity.node_id, own, &answers);
+        let known: Vec<_> = answers.into_iter().flatten().flatten().collect();
+        if shared.heed_answers(&identity.cluster_id, identity.node_id, &known) {
             return;
         }
-        let text = "this node is the only voter by its own data; the nodes of node.peers are asked";
-        self.trust.participation.doubt(Doubt::Alone(text.to_owned()));
-        tokio::spawn(self.clone().ask_on(identity.clone(), others));
-    }
-
-    async fn ask_on(self, identity: Arc<Identity>, others: Vec<String>) {
-        let patient_until = Instant::now() + SILENCE_MAX;
-        let mut contradicted = false;
-        let trust = &self.trust;
-        while !trust.lifetime.stopping.load(Ordering::Relaxed) {
-            let answers = join_all(others.iter().map(|peer| self.ask(&identity, peer))).await;
-            let own = trust.raft.metrics().and_then(|metrics| *metrics.membership_config.log_id());
-            let seen = outlook(&identity.cluster_id, identity.node_id, own, &answers);
-            let known: Vec<_> = answers.into_iter().flatten().flatten().collect();
-            if trust.heed_answers(&identity.cluster_id, identity.node_id, &known) {
-                return;
+        match seen {
+            Outlook::Larger(text) => {
+                contradicted = true;
+                shared.doubt(Doubt::Alone(text));
             }
-            match seen {
-                Outlook::Larger(text) => {
-                    contradicted = true;
-                    trust.participation.doubt(Doubt::Alone(text));
-                }
-                // What was said once does not become wrong by silence.
-                Outlook::Silent if contradicted || Instant::now() < patient_until => {}
-                Outlook::Silent => {
-                    tracing::warn!("nodes of node.peers are silent: this node leads without them");
-                    return lead(&trust.participation);
-                }
-                Outlook::Alone => return lead(&trust.participation),
+            // What was said once does not become wrong by silence.
+            Outlook::Silent if contradicted || Instant::now() < patient_until => {}
+            Outlook::Silent => {
+                tracing::warn!("nodes of node.peers are silent: this node leads without them");
+                return lead(&shared);
             }
-            sleep(QUESTION_INTERVAL).await;
+            Outlook::Alone => return lead(&shared),
         }
-    }
-
-    async fn ask(&self, identity: &Identity, peer: &str) -> Said {
-        let mut client = AdminClient::new(&self.peers, peer, ANSWER_TIMEOUT).ok()?;
-        let lineage = told_to_proto(self.trust.incarnations.told());
-        match client.standing(&identity.cluster_id, identity.node_id, lineage).await {
-            Err(ChangeError::Unreachable(_) | ChangeError::Unknown) => None,
-            said => Some(said),
-        }
+        sleep(QUESTION_INTERVAL).await;
     }
 }
 
-fn lead(participation: &Participation) {
-    participation.guard.lift();
-    participation.end_doubt(|doubt| matches!(doubt, Doubt::Alone(_)));
+fn lead(shared: &Shared) {
+    shared.guard.lift();
+    shared.end_doubt(|doubt| matches!(doubt, Doubt::Alone(_)));
+}
+
+async fn ask(shared: &Shared, identity: &Identity, peer: &str) -> Said {
+    let mut client = AdminClient::new(&shared.peers, peer, ANSWER_TIMEOUT).ok()?;
+    let lineage = told_to_proto(shared.incarnations.told());
+    match client.standing(&identity.cluster_id, identity.node_id, lineage).await {
+        Err(ChangeError::Unreachable(_) | ChangeError::Unknown) => None,
+        said => Some(said),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! acknowledge or serve, until the members have confirmed it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -10,10 +9,12 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::objection::Objections;
+use super::routes::not_of;
 use crate::base::ids::NodeId;
-use crate::consensus::tasks::Tasks;
+use crate::consensus::shared::Shared;
 use crate::data::lineage::Registration;
-use crate::data::meta::{Meta, Superseded};
+use crate::data::meta::Superseded;
 
 /// How long the disk has to take a note before the members are asked.
 const NOTE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -59,7 +60,7 @@ pub(crate) struct Doubts {
     now: Mutex<Option<Doubt>>,
     any: AtomicBool,
     /// A doubt or an objection has come up.
-    pub(crate) asked: Notify,
+    pub(super) asked: Notify,
     pub(super) objections: Mutex<Objections>,
 }
 
@@ -88,13 +89,8 @@ impl Doubts {
         first
     }
 
-    /// Whether a member says something against this directory that is not judged yet.
-    pub(crate) fn has_objection(&self) -> bool {
-        self.objections.lock().pending.is_some()
-    }
-
     /// Whether there was one of this kind.
-    pub(crate) fn clear(&self, kind: impl FnOnce(&Doubt) -> bool) -> bool {
+    fn clear(&self, kind: impl FnOnce(&Doubt) -> bool) -> bool {
         let mut now = self.now.lock();
         if !now.as_ref().is_some_and(kind) {
             return false;
@@ -105,36 +101,52 @@ impl Doubts {
     }
 }
 
-/// What is said against this directory while its node takes part.
-#[derive(Debug, Default)]
-pub(crate) struct Objections {
-    /// Not judged yet. Until then the node votes for no other leader and does not stand: under the
-    /// one that it has, nothing counts that this leader does not allow.
-    pub(super) pending: Option<Registration>,
-    /// A majority works that does not have these; they can never come into its log.
-    pub(super) refuted: Vec<Registration>,
-}
+impl Shared {
+    /// Whether this node takes no part until its data is confirmed.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        self.incarnations.doubts().any()
+    }
 
-/// Why a directory is known to be no longer its node's.
-pub(crate) fn not_of(id: NodeId, registered: Registration) -> String {
-    format!(
-        "log entry {} registered an incarnation of node {id} that this data directory never drew: \
-         it is a copy, or an old state was put back",
-        registered.index
-    )
+    /// From now on this node takes no part. A leader falls silent, so that another one comes.
+    pub(crate) fn doubt(&self, doubt: Doubt) {
+        let text = doubt.to_string();
+        if !self.incarnations.doubts.set(doubt) {
+            return;
+        }
+        tracing::error!(reason = text, "this node takes no part until its data is confirmed");
+        self.incarnations.doubts.asked.notify_one();
+        let Some(raft) = self.raft() else { return };
+        raft.runtime_config().elect(false);
+        raft.runtime_config().heartbeat(false);
+        if let Some(metrics) = self.metrics().filter(|_| self.is_leader()) {
+            self.gate.close_for(metrics.vote.leader_id);
+        }
+    }
+
+    /// A doubt of this kind was dispelled.
+    pub(crate) fn end_doubt(&self, kind: impl FnOnce(&Doubt) -> bool) {
+        if !self.incarnations.doubts.clear(kind) {
+            return;
+        }
+        tracing::info!("the data of this node is confirmed: it takes part again");
+        if let Some(raft) = self.raft() {
+            raft.runtime_config().heartbeat(!self.disk_stall.gave_up());
+            raft.runtime_config().elect(self.may_stand());
+        }
+    }
 }
 
 /// Keeps over a restart what members say against this directory.
-pub(crate) async fn note_doubt(doubts: &Doubts, meta: &Arc<Meta>, tasks: &Tasks) {
-    let contested = match doubts.now() {
+pub(crate) async fn note_doubt(shared: &Shared) {
+    let contested = match shared.incarnations.doubts().now() {
         Some(Doubt::Superseded(said)) => Some(said),
         Some(_) => return,
         None => None,
     };
-    if meta.facts().contested == contested {
+    if shared.meta.facts().contested == contested {
         return;
     }
-    let noted = tasks.note(meta, move |facts| facts.contested = contested);
+    let noted = shared.note(move |facts| facts.contested = contested);
     if let Ok(Err(error)) = timeout(NOTE_TIMEOUT, noted).await {
         tracing::warn!(%error, "cannot note whether this node's data is in doubt");
     }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::Incarnations;
+use super::{Incarnations, Told};
 use crate::base::ids::NodeId;
-use crate::data::lineage::{Lineage, Told};
+use crate::data::lineage::Lineage;
 
 /// Silence of one process after which another one with the same node id is taken for a restart.
 const ALIVE_WITHIN: Duration = Duration::from_secs(1);

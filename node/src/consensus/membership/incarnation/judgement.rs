@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ironkv_proto::admin::v1::StandingResponse;
 
-use super::Doubt;
 use super::objection::outvoted_in;
-use super::trust::Trust;
+use super::{Doubt, Told};
 use crate::base::ids::{ClusterId, NodeId};
 use crate::base::seeded::{Bug, seeded};
 use crate::consensus::membership::standing::{newest, valid};
 use crate::consensus::network::convert::{
     log_id_from_proto, registration_from_proto, told_from_proto,
 };
-use crate::data::lineage::{Lineage, Registration, Told};
+use crate::consensus::shared::Shared;
+use crate::data::lineage::{Lineage, Registration};
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +71,7 @@ pub(crate) fn is_copy(own: &Told, id: NodeId, answers: &[StandingResponse]) -> b
     })
 }
 
-impl Trust {
+impl Shared {
     /// Heeds what the members say about this node's data; whether it ends for good.
     pub(crate) fn heed_answers(
         &self,
@@ -86,18 +86,18 @@ impl Trust {
                 "another process answers as node {id} at this node's address; this data directory \
                  is a copy of that one's"
             );
-            self.participation.doubt(Doubt::Copied(text));
+            self.doubt(Doubt::Copied(text));
         } else if self.is_only_voter(id) {
-            self.participation.end_doubt(|doubt| matches!(doubt, Doubt::Copied(_)));
+            self.end_doubt(|doubt| matches!(doubt, Doubt::Copied(_)));
         }
         if let Some(reason) = self.outvoted(cluster_id, id, answers) {
-            self.lifetime.condemn(&reason);
+            self.condemn(&reason);
             return true;
         }
         let counted: Vec<_> =
             answers.iter().filter(|answer| self.counts(answer)).cloned().collect();
         match judge_lineage(cluster_id, id, &own.lineage, &counted) {
-            Judgement::Confirmed => self.participation.end_doubt(|doubt| match doubt {
+            Judgement::Confirmed => self.end_doubt(|doubt| match doubt {
                 Doubt::Superseded(_) => true,
                 Doubt::Copied(_) => !copied,
                 Doubt::Alone(_) => false,
@@ -109,7 +109,7 @@ impl Trust {
             Judgement::Contradicted(_) if seeded(Bug::IncarnationIgnored) => {}
             // The majority that works with this node may not be the cluster's any more.
             Judgement::Contradicted(seen) if self.lacks_membership_of(&counted) => {
-                self.participation.doubt(Doubt::superseded(id, seen));
+                self.doubt(Doubt::superseded(id, seen));
             }
             Judgement::Contradicted(seen) => self.heed_objection(id, seen),
             Judgement::Undecided => {}
@@ -125,11 +125,11 @@ impl Trust {
     }
 
     fn is_only_voter(&self, id: NodeId) -> bool {
-        self.raft.metrics().is_some_and(|metrics| metrics.membership_config.voter_ids().eq([id]))
+        self.metrics().is_some_and(|metrics| metrics.membership_config.voter_ids().eq([id]))
     }
 
     fn lacks_membership_of(&self, answers: &[StandingResponse]) -> bool {
-        let own = self.raft.metrics().and_then(|metrics| *metrics.membership_config.log_id());
+        let own = self.metrics().and_then(|metrics| *metrics.membership_config.log_id());
         let at = |answer: &StandingResponse| answer.membership.as_ref().map(log_id_from_proto);
         answers.iter().any(|answer| at(answer) > own)
     }
@@ -141,7 +141,7 @@ impl Trust {
         id: NodeId,
         answers: &[StandingResponse],
     ) -> Option<String> {
-        let voters = self.raft.metrics()?.membership_config.voter_ids().collect();
+        let voters = self.metrics()?.membership_config.voter_ids().collect();
         let registration_of = |id| self.standings.registration_of(id);
         let answers: Vec<_> =
             valid(cluster_id, id, answers).into_iter().map(|(_, answer)| answer.clone()).collect();

@@ -7,7 +7,7 @@
 //! nothing. A node that finds this out about itself takes no part until the members have confirmed
 //! its data, and ends for good when a majority of them says otherwise.
 
-pub(crate) mod alone;
+mod alone;
 mod doubt;
 mod heard;
 mod judgement;
@@ -15,7 +15,6 @@ mod objection;
 mod registering;
 mod routes;
 mod starting;
-pub(crate) mod trust;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -27,12 +26,20 @@ use doubt::Doubts;
 pub(crate) use doubt::{Doubt, note_doubt};
 use heard::Heard;
 pub(crate) use objection::settle_objection;
-pub(crate) use registering::{Registering, renew};
+pub(crate) use registering::{register, renew};
 pub(crate) use starting::{begin, draw, open, superseded_by};
 
 use crate::base::ids::NodeId;
 use crate::base::random::entropy;
-use crate::data::lineage::{Lineage, Registration, Told};
+use crate::data::lineage::{Lineage, Registration};
+
+/// What a process says of itself in every message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) lineage: Lineage,
+    /// Random, drawn at the start of the process and never again.
+    pub(crate) life: u64,
+}
 
 /// What this node knows of its own incarnation, and a leader of those of the others.
 pub(crate) struct Incarnations {

@@ -4,18 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::Incarnations;
-use super::trust::Trust;
-use crate::base::config::LiveConfig;
 use crate::base::feature_level::FeatureLevel;
 use crate::base::ids::NodeId;
 use crate::base::random::entropy;
-use crate::consensus::leadership::who_leads::LeadershipState;
 use crate::consensus::proposal::entry::Item;
-use crate::consensus::proposal::submission::Proposals;
-use crate::consensus::state_machine::progress::Applied;
+use crate::consensus::shared::Shared;
 use crate::data::lineage::{Lineage, Registration};
-use crate::data::meta::{Meta, MetaError};
+use crate::data::meta::MetaError;
 
 /// How often a leader looks whether an incarnation has to be registered.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
@@ -23,46 +18,32 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// A copy that is older than this is certainly noticed, see the decision record.
 const RENEWAL_INTERVAL: Duration = Duration::from_secs(60);
 
-/// How incarnations get into the log.
-pub(crate) struct Registering {
-    pub(crate) trust: Arc<Trust>,
-    pub(crate) leadership: Arc<LeadershipState>,
-    pub(crate) applied: Arc<Applied>,
-    pub(crate) proposals: Arc<Proposals>,
-    pub(crate) config: Arc<LiveConfig>,
-}
-
-impl Registering {
-    /// Registers, on the leader, the incarnation of every member that has a new one.
-    pub(crate) async fn run(self) {
-        while !self.trust.lifetime.stopping.load(Ordering::Relaxed) {
-            tokio::time::sleep(LOOK_INTERVAL).await;
-            let registers = self.applied.feature_level() >= FeatureLevel::SECOND;
-            let in_doubt = || self.trust.participation.is_in_doubt();
-            if registers && self.leadership.is_leader() && !in_doubt() {
-                self.register_all().await;
-            }
+/// Registers, on the leader, the incarnation of every member that has a new one.
+pub(crate) async fn register(shared: Arc<Shared>) {
+    while !shared.stopping.load(Ordering::Relaxed) {
+        tokio::time::sleep(LOOK_INTERVAL).await;
+        let registers = shared.applied.feature_level() >= FeatureLevel::SECOND;
+        if registers && shared.is_leader() && !shared.is_in_doubt() {
+            register_all(&shared).await;
         }
     }
+}
 
-    async fn register_all(&self) {
-        let Trust { incarnations, standings, raft, .. } = &*self.trust;
-        let Some(metrics) = raft.metrics() else { return };
-        for (id, _) in metrics.membership_config.nodes() {
-            let told = match *id == metrics.id {
-                true => Some(incarnations.lineage()),
-                false => incarnations.heard_lineage(*id),
-            };
-            let Some(lineage) = told else { continue };
-            let Some(item) = due(*id, standings.registration_of(*id), &lineage) else {
-                continue;
-            };
-            let queued = self.proposals.queue_item(item, false);
-            let timeout = self.config.load().raft.request_timeout();
-            match tokio::time::timeout(timeout, queued).await {
-                Ok(Ok(Ok(outcome))) => tracing::debug!(%id, ?outcome, "registered an incarnation"),
-                outcome => tracing::info!(%id, ?outcome, "an incarnation is not registered yet"),
-            }
+async fn register_all(shared: &Shared) {
+    let Some(metrics) = shared.metrics() else { return };
+    for (id, _) in metrics.membership_config.nodes() {
+        let told = match *id == metrics.id {
+            true => Some(shared.incarnations.lineage()),
+            false => shared.incarnations.heard_lineage(*id),
+        };
+        let Some(lineage) = told else { continue };
+        let Some(item) = due(*id, shared.standings.registration_of(*id), &lineage) else {
+            continue;
+        };
+        let queued = shared.queue_item(item, false);
+        match tokio::time::timeout(shared.request_timeout(), queued).await {
+            Ok(Ok(Ok(outcome))) => tracing::debug!(%id, ?outcome, "registered an incarnation"),
+            outcome => tracing::info!(%id, ?outcome, "an incarnation is not registered yet"),
         }
     }
 }
@@ -81,33 +62,34 @@ fn due(id: NodeId, registered: Option<Registration>, lineage: &Lineage) -> Optio
 
 /// Draws a new incarnation now and then, so that a copy of the directory is noticed even if this
 /// process has run since before it was made; on the thread that looks after the disk.
-pub(crate) async fn renew(trust: Arc<Trust>, meta: Arc<Meta>) {
-    let incarnations = &trust.incarnations;
-    while !trust.lifetime.stopping.load(Ordering::Relaxed) {
+pub(crate) async fn renew(shared: Arc<Shared>) {
+    while !shared.stopping.load(Ordering::Relaxed) {
         // Not on all nodes at once.
         let apart = Duration::from_millis(entropy() % 10_000);
         tokio::select! {
             () = tokio::time::sleep(RENEWAL_INTERVAL - apart) => {}
-            () = incarnations.renewal.notified() => {}
+            () = shared.incarnations.renewal.notified() => {}
         }
         // What is not registered yet has yet to be told from a copy.
-        if !incarnations.lineage().is_registered() || trust.participation.is_in_doubt() {
+        if !shared.incarnations.lineage().is_registered() || shared.is_in_doubt() {
             continue;
         }
-        if let Err(error) = draw_incarnation(incarnations, &meta) {
+        if let Err(error) = shared.draw_incarnation() {
             tracing::warn!(%error, "no new incarnation: a copy of the data is noticed later");
         }
     }
 }
 
-/// On the disk before anything is told.
-fn draw_incarnation(incarnations: &Incarnations, meta: &Meta) -> Result<(), MetaError> {
-    let incarnation = entropy();
-    let mut drawn = incarnations.lineage();
-    drawn.draw(incarnation);
-    meta.update(|facts| facts.lineage = drawn)?;
-    incarnations.lineage.lock().draw(incarnation);
-    Ok(())
+impl Shared {
+    /// On the disk before anything is told.
+    fn draw_incarnation(&self) -> Result<(), MetaError> {
+        let incarnation = entropy();
+        let mut drawn = self.incarnations.lineage();
+        drawn.draw(incarnation);
+        self.meta.update(|facts| facts.lineage = drawn)?;
+        self.incarnations.lineage.lock().draw(incarnation);
+        Ok(())
+    }
 }
 
 #[cfg(test)]

@@ -5,14 +5,13 @@ use prost::Message;
 use tonic::{Code, Status};
 
 use super::Doubt;
-use super::doubt::not_of;
-use super::trust::Trust;
 use crate::base::ids::NodeId;
 use crate::base::seeded::{Bug, seeded};
 use crate::consensus::network::channels::Identity;
 use crate::consensus::network::convert::{
     registration_from_proto, registration_to_proto, told_from_proto, told_to_proto,
 };
+use crate::consensus::shared::Shared;
 use crate::data::lineage::{Lineage, Registration};
 
 /// Whether a directory of this lineage can be the one of which this is registered.
@@ -20,7 +19,16 @@ fn fits(lineage: &Lineage, registered: Registration) -> bool {
     lineage.fits(registered) || seeded(Bug::IncarnationIgnored)
 }
 
-impl Trust {
+/// Why a directory is known to be no longer its node's.
+pub(super) fn not_of(id: NodeId, registered: Registration) -> String {
+    format!(
+        "log entry {} registered an incarnation of node {id} that this data directory never drew: \
+         it is a copy, or an old state was put back",
+        registered.index
+    )
+}
+
+impl Shared {
     /// The head of a message to another node.
     pub(crate) fn route_to(&self, identity: &Identity, target: NodeId) -> Route {
         Route {
@@ -61,7 +69,7 @@ impl Trust {
         Ok(())
     }
 
-    /// As [`Trust::accept`], for a message that must come from the one process that speaks for its
+    /// As [`Shared::accept`], for a message that must come from the one process that speaks for its
     /// node: a candidate's.
     pub(crate) fn accept_candidate(
         &self,
@@ -133,10 +141,8 @@ impl Trust {
         }
         match from {
             Some(from) if self.standings.is_removed(from) => {}
-            Some(from) if self.raft.address_of(from).is_some() => {
-                self.heed_objection(own, registered);
-            }
-            _ => self.participation.doubt(Doubt::superseded(own, registered)),
+            Some(from) if self.address_of(from).is_some() => self.heed_objection(own, registered),
+            _ => self.doubt(Doubt::superseded(own, registered)),
         }
         false
     }
@@ -145,7 +151,7 @@ impl Trust {
     /// Remembered on disk, so that it is never served again.
     pub(crate) fn become_superseded(&self, own: NodeId, registered: Registration) {
         if !seeded(Bug::IncarnationIgnored) {
-            self.lifetime.supersede(&not_of(own, registered), registered);
+            self.supersede(&not_of(own, registered), registered);
         }
     }
 

@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use super::alone::Alone;
-use super::doubt::not_of;
+use super::alone;
+use super::routes::not_of;
 use super::{Doubt, Incarnations};
 use crate::base::ids::NodeId;
 use crate::base::random::entropy;
 use crate::base::seeded::{Bug, seeded};
-use crate::consensus::errors::StartError;
+use crate::consensus::lifecycle::StartError;
 use crate::consensus::network::channels::Identity;
+use crate::consensus::shared::Shared;
 use crate::consensus::state_machine::replicated_state::ReplicatedState;
 use crate::consensus::types::Metrics;
 use crate::data::meta::{Meta, MetaError, Superseded};
@@ -50,15 +51,15 @@ pub(crate) fn superseded_by(
 }
 
 /// To be called with the first report of the core, before it may stand for election.
-pub(crate) fn begin(alone: &Alone, meta: &Meta, identity: &Arc<Identity>, report: &Metrics) {
-    let incarnations = &alone.trust.incarnations;
+pub(crate) fn begin(shared: &Arc<Shared>, identity: &Arc<Identity>, report: &Metrics) {
+    let incarnations = &shared.incarnations;
     let _ = incarnations.end_at_start.set(report.last_log_index.unwrap_or(0));
-    let contested = meta.facts().contested;
+    let contested = shared.meta.facts().contested;
     let contested = contested.filter(|said| !incarnations.lineage().fits(said.registered));
-    let is_alone = report.membership_config.voter_ids().eq([identity.node_id]);
+    let alone = report.membership_config.voter_ids().eq([identity.node_id]);
     if let Some(said) = contested {
-        alone.trust.participation.doubt(Doubt::Superseded(said));
-    } else if is_alone && !seeded(Bug::AloneByFirstReport) {
-        alone.confirm(identity);
+        shared.doubt(Doubt::Superseded(said));
+    } else if alone && !seeded(Bug::AloneByFirstReport) {
+        alone::confirm(shared, identity);
     }
 }

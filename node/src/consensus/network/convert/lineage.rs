@@ -2,7 +2,8 @@
 
 use ironkv_proto::types::v1 as proto;
 
-use crate::data::lineage::{Lineage, Registration, Told};
+use crate::consensus::membership::incarnation::Told;
+use crate::data::lineage::{Lineage, Registration};
 
 pub(crate) const fn registration_to_proto(registered: Registration) -> proto::Registration {
     let Registration { incarnation, index } = registered;

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use bytes::BytesMut;
 use ironkv_proto::forward::v1 as proto;
@@ -25,11 +25,9 @@ use crate::base::ids::NodeId;
 use crate::base::limits::{FORWARD_PIECE_BYTES, FORWARDED_REPLY_BYTES_MAX, PEER_MESSAGE_BYTES_MAX};
 use crate::base::seeded::{Bug, seeded};
 use crate::consensus::errors::{ProposeError, Refusal};
-use crate::consensus::membership::incarnation::trust::Trust;
-use crate::consensus::network::channels::{Identity, Peers, sized_client};
+use crate::consensus::network::channels::{Identity, sized_client};
 use crate::consensus::proposal::pieces::Piece;
-use crate::consensus::proposal::request_sizes::RequestSizes;
-use crate::consensus::raft_handle::RaftHandle;
+use crate::consensus::shared::Shared;
 
 /// Bytes of one answer: what the leader sends, and a piece that a newer one may add.
 const RECEIVED_BYTES_MAX: usize = FORWARDED_REPLY_BYTES_MAX + PEER_MESSAGE_BYTES_MAX;
@@ -43,19 +41,7 @@ pub(crate) struct Link {
     pub(crate) leader: NodeId,
     small: Lane,
     large: Lane,
-    streams: Streams,
-}
-
-/// What streams to a leader need.
-#[derive(Clone)]
-pub(crate) struct Streams {
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) raft: Arc<RaftHandle>,
-    pub(crate) peers: Peers,
-    pub(crate) trust: Arc<Trust>,
-    pub(crate) sizes: RequestSizes,
-    /// Counts jobs.
-    pub(crate) sent: Arc<AtomicU64>,
+    shared: Arc<Shared>,
 }
 
 /// One stream.
@@ -118,13 +104,21 @@ impl PendingJob {
 
 impl Link {
     /// Connects before anything is sent; `None` when the leader cannot be reached.
-    pub(crate) async fn open(streams: Streams, leader: NodeId, returned: Returned) -> Option<Self> {
-        let address = streams.raft.address_of(leader)?;
-        let small = streams.peers.channel(&address.raft).ok()?;
-        let large = streams.peers.patient_channel(&address.raft).ok()?;
-        let open = |channel| Lane::open(streams.clone(), leader, returned.clone(), channel);
+    pub(crate) async fn open(
+        shared: Arc<Shared>,
+        identity: Arc<Identity>,
+        leader: NodeId,
+        returned: Returned,
+    ) -> Option<Self> {
+        let address = shared.address_of(leader)?;
+        let small = shared.peers.channel(&address.raft).ok()?;
+        let large = shared.peers.patient_channel(&address.raft).ok()?;
+        let open = |channel| {
+            let (shared, identity) = (shared.clone(), identity.clone());
+            Lane::open(shared, identity, leader, returned.clone(), channel)
+        };
         let (small, large) = tokio::join!(open(small), open(large));
-        Some(Self { leader, small: small?, large: large?, streams })
+        Some(Self { leader, small: small?, large: large?, shared })
     }
 
     pub(crate) fn is_usable(&self, leader: NodeId) -> bool {
@@ -133,8 +127,8 @@ impl Link {
 
     /// Gives the job back when its stream is broken.
     pub(crate) fn send(&mut self, job: Job) -> Option<Job> {
-        self.streams.sent.fetch_add(1, Ordering::Relaxed);
-        if self.streams.sizes.is_large(job.work.bytes()) {
+        self.shared.counters.forwarded.fetch_add(1, Ordering::Relaxed);
+        if self.shared.is_large(job.work.bytes()) {
             self.large.send(job, true)
         } else {
             self.small.send(job, false)
@@ -152,7 +146,8 @@ impl Link {
 
 impl Lane {
     async fn open(
-        streams: Streams,
+        shared: Arc<Shared>,
+        identity: Arc<Identity>,
         leader: NodeId,
         returned: Returned,
         channel: Channel,
@@ -160,20 +155,19 @@ impl Lane {
         let mut client = sized_client!(ForwardServiceClient::new(channel));
         let (ids, stream) = mpsc::unbounded_channel();
         let jobs = Mutex::new(Some(Jobs::default()));
-        let piece_bytes = streams.sizes.piece_bytes().min(FORWARD_PIECE_BYTES);
+        let piece_bytes = shared.piece_bytes().min(FORWARD_PIECE_BYTES);
         let pending = Arc::new(Pending { jobs, ids: ids.downgrade(), piece_bytes });
         let requests = {
             let pending = pending.clone();
-            let (trust, identity) = (streams.trust.clone(), streams.identity.clone());
-            let pull = move |id| pending.pull(id, || trust.route_to(&identity, leader));
+            let shared = shared.clone();
+            let pull = move |id| pending.pull(id, || shared.route_to(&identity, leader));
             let copies = if seeded(Bug::DoubleApply) { 2 } else { 1 };
             let sent = UnboundedReceiverStream::new(stream).filter_map(pull);
             futures::StreamExt::flat_map(sent, move |request| {
                 futures::stream::iter(std::iter::repeat_n(request, copies))
             })
         };
-        let timeout = streams.sizes.config.load().raft.leader_patience();
-        let opened = tokio::time::timeout(timeout, client.forward(requests)).await;
+        let opened = tokio::time::timeout(shared.leader_patience(), client.forward(requests)).await;
         let mut answers = match opened {
             Ok(Ok(answers)) => answers.into_inner(),
             Ok(Err(status)) => {

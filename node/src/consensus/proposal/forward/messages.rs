@@ -11,7 +11,7 @@ use crate::commands::request::Request;
 use crate::consensus::errors::{ProposeError, Refusal};
 use crate::consensus::network::convert::{bound_replies, decode_replies, encode_pieces};
 use crate::consensus::proposal::pieces::{Added, Assembly, Piece};
-use crate::consensus::read::confirm::{Confirmation, ReadPoint};
+use crate::consensus::read::read_index::{Confirmation, ReadPoint};
 
 pub(crate) fn work_to_proto(work: Work) -> proto::forward_request::Work {
     use proto::forward_request::Work as Message;
@@ -20,7 +20,6 @@ pub(crate) fn work_to_proto(work: Work) -> proto::forward_request::Work {
             request: request.bytes,
             units: request.units,
             deny_oom: request.deny_oom,
-            growth_bytes: request.growth_bytes,
             ..proto::Propose::default()
         }),
         Work::SetParameters(parameters) => {
@@ -48,7 +47,6 @@ pub(crate) fn piece_to_proto(request: &Request, piece: Piece) -> proto::forward_
         request: piece.bytes,
         units: request.units,
         deny_oom: request.deny_oom,
-        growth_bytes: request.growth_bytes,
         total_bytes: piece.total,
         offset: piece.offset,
     })
@@ -92,7 +90,6 @@ pub(crate) fn work_from_proto(work: proto::forward_request::Work) -> Work {
             bytes: propose.request,
             units: propose.units,
             deny_oom: propose.deny_oom,
-            growth_bytes: propose.growth_bytes,
             // Found when its units are checked.
             needs_level: FeatureLevel::FIRST,
         }),

@@ -298,31 +298,6 @@ fn a_write_that_found_no_room_at_first_leaves_the_log_open_for_others() {
 }
 
 #[test]
-fn too_many_open_files_are_waited_for_at_every_step() {
-    for openings in 0..6 {
-        simulate(async {
-            let disk = MemoryDisk::new();
-            let (log, _) = open(&disk);
-            append(&log, vec![record(0, 2000)]).await.unwrap();
-            disk.refuse_opening_after(Some(openings));
-            let waiting = append(&log, (1..30).map(|index| record(index, 2000)).collect());
-            tokio::time::sleep(Duration::from_millis(700)).await;
-            assert!(log.disk_full(), "{openings}");
-            disk.refuse_opening_after(None);
-            tokio::time::timeout(Duration::from_secs(5), waiting).await.unwrap().unwrap();
-            assert!(!log.disk_full(), "{openings}");
-            log.close().await;
-            let files = disk.list(&directory()).unwrap();
-            let spares = files.iter().filter(|path| path.to_string_lossy().contains("spare"));
-            assert!(spares.count() <= 2, "{openings}: {files:?}");
-            let (log, found) = open(&disk);
-            assert_eq!(found.last, Some(position(29)), "{openings}");
-            assert_eq!(log.read(0..30, usize::MAX).unwrap().len(), 30);
-        });
-    }
-}
-
-#[test]
 fn closing_on_a_full_disk_does_not_hang() {
     simulate(async {
         let disk = MemoryDisk::new();

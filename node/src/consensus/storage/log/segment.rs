@@ -34,23 +34,16 @@ impl Segment {
 }
 
 impl Shared {
-    /// Makes an empty file the segment of this number. Flushed under its name on return. May be
-    /// called again after it found no room.
+    /// Makes an empty file the segment of this number. Flushed under its name on return.
     pub(super) fn begin_segment(&self, spare: &Spare, number: u64) -> io::Result<Segment> {
         // Nobody can guess it, so no value of a client can look like a frame.
         let salt = entropy();
         let header = SegmentHeader { group: self.options.group, number, salt };
-        let path = segment_path(&self.directory, number);
-        let (file, named) = match self.disk.open(&spare.path) {
-            // The attempt before this one could not open the directory to flush it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (self.disk.open(&path)?, true),
-            opened => (opened?, false),
-        };
+        let file = self.disk.open(&spare.path)?;
         file.write_all_at(&header.encode(), 0)?;
         file.sync_data()?;
-        if !named {
-            self.disk.rename(&spare.path, &path)?;
-        }
+        let path = segment_path(&self.directory, number);
+        self.disk.rename(&spare.path, &path)?;
         self.disk.sync_directory(&self.directory)?;
         let bytes = spare.bytes;
         let opened = SegmentFile { path, file: Arc::clone(&file), bytes };
@@ -81,8 +74,6 @@ impl Shared {
                 Some(path) => self.disk.rename(&segment.path, path)?,
                 None => self.disk.remove(&segment.path)?,
             }
-            // Its descriptor may be the last one, and the directory needs one.
-            drop(segment.file);
             self.disk.sync_directory(&self.directory)?;
             if let Some(path) = kept {
                 self.add_spare(Spare { path, bytes: segment.bytes });

@@ -173,9 +173,8 @@ impl Shared {
         self.lacking.load(Ordering::SeqCst) != 0
     }
 
-    /// Says why there is no room for one of the two, or that there is; logs the change.
-    pub(super) fn set_disk_full(&self, what: Lacking, reason: Option<&io::Error>) {
-        let full = reason.is_some();
+    /// Says whether there is room for one of the two; logs the change.
+    pub(super) fn set_disk_full(&self, what: Lacking, full: bool) {
         if !full && !self.disk_full() {
             return;
         }
@@ -189,11 +188,10 @@ impl Shared {
             return;
         }
         let directory = self.directory.display();
-        match reason {
-            Some(error) => {
-                tracing::error!(%directory, %error, "no room for the log, refusing writes");
-            }
-            None => tracing::info!(%directory, "there is room for the log again"),
+        if full {
+            tracing::error!(%directory, "no room for the log, refusing writes");
+        } else {
+            tracing::info!(%directory, "there is room for the log again");
         }
     }
 }

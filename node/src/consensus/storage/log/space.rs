@@ -75,7 +75,7 @@ impl Shared {
         }
         space.spares.push(spare);
         drop(space);
-        self.set_disk_full(Lacking::Segment, None);
+        self.set_disk_full(Lacking::Segment, false);
         self.space_changed.notify_waiters();
     }
 
@@ -83,21 +83,20 @@ impl Shared {
     pub(super) fn make_spare(&self, bytes: u64) -> io::Result<Spare> {
         let path = self.space.lock().next_path(&self.directory);
         let unfinished = path.with_extension("new");
-        let made = self
-            .fill(&unfinished, bytes)
-            .and_then(|()| self.disk.rename(&unfinished, &path))
-            .and_then(|()| self.disk.sync_directory(&self.directory));
-        let Err(error) = made else { return Ok(Spare { path, bytes }) };
-        // A file that is not used would keep the disk full. At most one of the two exists.
-        for file in [unfinished, path] {
-            match self.disk.remove(&file) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(%error, file = %file.display(), "cannot remove");
+        match self.fill(&unfinished, bytes) {
+            Ok(()) => {
+                self.disk.rename(&unfinished, &path)?;
+                self.disk.sync_directory(&self.directory)?;
+                Ok(Spare { path, bytes })
+            }
+            Err(error) => {
+                // A file of half the size would keep the disk full.
+                if let Err(error) = self.disk.remove(&unfinished) {
+                    tracing::warn!(%error, file = %unfinished.display(), "cannot remove");
                 }
-                _ => {}
+                Err(error)
             }
         }
-        Err(error)
     }
 
     fn fill(&self, path: &Path, bytes: u64) -> io::Result<()> {
@@ -132,7 +131,7 @@ pub(super) async fn run(shared: Arc<Shared>) {
         match shared.make_spare(bytes) {
             Ok(spare) => shared.add_spare(spare),
             Err(error) if is_full(&error) => {
-                shared.set_disk_full(Lacking::Segment, Some(&error));
+                shared.set_disk_full(Lacking::Segment, true);
                 let _ = tokio::time::timeout(PROBE_INTERVAL, changed).await;
             }
             Err(error) => shared.fail(&error),

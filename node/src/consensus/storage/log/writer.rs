@@ -264,7 +264,7 @@ impl Writer {
         while let Err(error) = self.segment.file.write_all_at(&self.frame, self.segment.tail) {
             self.wait_for_room(error).await?;
         }
-        self.shared.set_disk_full(Lacking::Write, None);
+        self.shared.set_disk_full(Lacking::Write, false);
         self.segment.file.flush().await?;
         self.segment.tail += self.frame.len() as u64;
         self.next_sequence += 1;
@@ -285,7 +285,7 @@ impl Writer {
         if !is_full(&error) || self.shared.is_stopping() {
             return Err(error);
         }
-        self.shared.set_disk_full(Lacking::Write, Some(&error));
+        self.shared.set_disk_full(Lacking::Write, true);
         tokio::time::sleep(PROBE_INTERVAL).await;
         Ok(())
     }
@@ -343,7 +343,7 @@ impl Writer {
                 Err(error) => self.wait_for_room(error).await?,
             }
         };
-        shared.set_disk_full(Lacking::Write, None);
+        shared.set_disk_full(Lacking::Write, false);
         self.policy.interrupt();
         shared.want_space(shared.options.segment_bytes);
         Ok(())

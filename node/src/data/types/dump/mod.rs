@@ -11,13 +11,10 @@ mod intset;
 mod listpack;
 mod lzf;
 mod reader;
-mod unpacked;
 mod ziplist;
 mod zipmap;
 
 use crc::{CRC_64_REDIS, Crc};
-
-pub use unpacked::Unpacked;
 
 use super::Value;
 use crate::data::keyspace::Settings;
@@ -68,13 +65,6 @@ pub fn dump(value: &Value) -> Vec<u8> {
     let checksum = CHECKSUM.checksum(&payload);
     payload.extend_from_slice(&checksum.to_le_bytes());
     payload
-}
-
-/// The size of the value in a payload, without looking at its checksum.
-pub fn unpacked(payload: &[u8]) -> Unpacked {
-    let footer = size_of::<u16>() + size_of::<u64>();
-    let content = payload.len().checked_sub(footer).map(|length| &payload[..length]);
-    content.and_then(unpacked::unpacked).unwrap_or_default()
 }
 
 /// The value in a payload, in the encoding that `settings` asks for.

@@ -101,23 +101,6 @@ impl<'a> Reader<'a> {
         Some(spelled(number))
     }
 
-    /// The length of a string in any of its forms, or more, without unpacking it.
-    pub(super) fn skip_string(&mut self) -> Option<usize> {
-        let (taken, length) = match self.length()? {
-            Length::Plain(length) => (length, length),
-            Length::Special(0) => (1, 4),
-            Length::Special(1) => (2, 6),
-            Length::Special(2) => (4, 11),
-            Length::Special(3) => {
-                let (packed_length, length) = (self.number()?, self.number()?);
-                self.unpacked_left = self.unpacked_left.checked_sub(length)?;
-                (packed_length, length)
-            }
-            Length::Special(_) => return None,
-        };
-        self.take(taken).map(|_| length)
-    }
-
     fn compressed(&mut self) -> Option<Bytes> {
         let (packed_length, length) = (self.number()?, self.number()?);
         let packed = self.take(packed_length)?;

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use futures::future::BoxFuture;
 
-use super::{Failure, Proposer, ReadControl, Replica};
+use super::store::{Failure, Proposer, ReadControl, Replica};
 use crate::base::group_time::GroupTime;
 use crate::base::ids::NodeId;
 use crate::commands::Executed;

@@ -2,6 +2,7 @@
 //! on.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -14,22 +15,21 @@ use tokio::sync::mpsc::error::SendError;
 use tokio::time::Instant;
 use tonic::Status;
 
-use super::Group;
-use super::parts::Parts;
+use super::append_room::with_room;
+use super::convert;
+use super::early_election::LeaderStream;
+use super::reports::UnansweredReports;
 use crate::base::ids::NodeId;
 use crate::commands::request::decode_units;
 use crate::consensus::errors::{ProposeError, Refusal};
-use crate::consensus::network::append_room::with_room;
-use crate::consensus::network::convert;
-use crate::consensus::network::early_election::LeaderStream;
-use crate::consensus::network::reports::UnansweredReports;
+use crate::consensus::group::Group;
 use crate::consensus::proposal::claim::Claim;
 use crate::consensus::proposal::forward::messages::{
     answer_to_proto, join_pieces, work_from_proto,
 };
-use crate::consensus::proposal::forward::{Answered, Work};
+use crate::consensus::proposal::forward::{Answered, Work, start_on_leader};
 use crate::consensus::proposal::pieces::Assembly;
-use crate::consensus::raft_handle::Core;
+use crate::consensus::shared::{Core, Shared};
 use crate::consensus::snapshot::incoming::{Progress, Received};
 
 type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -41,21 +41,20 @@ impl Group {
         S: Stream<Item = Result<raft::AppendRequest, Status>> + Send + 'static,
     {
         let core = core(&self.0)?;
-        let log = (self.0.own.config.clone(), self.0.data.log.clone());
-        let (wanted, requests) = with_room(log, requests);
-        let (identity, trust) = (core.identity.clone(), self.0.cluster.trust.clone());
-        let mut leader = LeaderStream::new(self.0.control.early_election.clone());
-        let contradictions = self.0.control.contradictions.clone();
-        let unanswered = UnansweredReports::default();
-        let (received, receiver) = (unanswered.clone(), self.0.cluster.reports.clone());
+        let (wanted, requests) = with_room(self.0.clone(), requests);
+        let (identity, this) = (core.identity.clone(), self.0.clone());
+        let mut leader = LeaderStream::new(self.0.clone());
+        let shared = self.0.clone();
+        let reports = UnansweredReports::default();
+        let (received, receiver) = (reports.clone(), self.0.clone());
         // A message that is not meant for this node, or damaged, ends the stream.
         let accepted =
             requests.scan((), |(), request| std::future::ready(request.ok())).map(move |request| {
                 let claimed = request.vote.as_ref().map(|vote| NodeId(vote.node_id));
-                trust.accept(&identity, request.route.as_ref(), claimed)?;
+                this.accept(&identity, request.route.as_ref(), claimed)?;
                 let converted = convert::append_from_proto(&request)
                     .map_err(|error| Status::invalid_argument(error.to_string()))?;
-                contradictions.check_append(&converted).map_err(Status::failed_precondition)?;
+                shared.check_append(&converted).map_err(Status::failed_precondition)?;
                 received.received(&receiver, &request);
                 Ok::<_, Status>(converted)
             });
@@ -72,16 +71,16 @@ impl Group {
                     .ok(),
             )
         });
-        let reports = self.0.cluster.reports.clone();
+        let shared = self.0.clone();
         let answers = core.raft.stream_append(accepted).map(move |result| {
             let _wanted = &wanted;
             let result = result.map_err(|error| Status::unavailable(error.to_string()))?;
             // A leader whose vote is too low is none, however well it is heard.
             if !matches!(result, Err(StreamAppendError::HigherVote(_))) {
                 leader.note_contact();
-                unanswered.accepted(&reports);
+                reports.accepted(&shared);
             }
-            let follower = Some(reports.follower_report());
+            let follower = Some(shared.follower_report());
             Ok(raft::AppendResponse { follower, ..convert::append_result_to_proto(&result) })
         });
         let refused = futures::stream::once(refusal)
@@ -99,9 +98,9 @@ impl Group {
         let converted = convert::vote_request_from_proto(&request)
             .map_err(|error| Status::invalid_argument(error.to_string()))?;
         let candidate = converted.vote.leader_id.node_id;
-        self.0.cluster.trust.accept_candidate(&core.identity, request.route.as_ref(), candidate)?;
+        self.0.accept_candidate(&core.identity, request.route.as_ref(), candidate)?;
         self.refuse_removed(candidate)?;
-        if self.0.cluster.participation.guard.is_active() {
+        if self.0.guard.is_active() {
             return Err(Status::unavailable(
                 "this node restarted a moment ago and keeps from voting until old leases are over",
             ));
@@ -113,7 +112,7 @@ impl Group {
             core.raft.vote(converted).await
         };
         let answer = answer.map_err(|error| Status::unavailable(error.to_string()))?;
-        let lineage = convert::told_to_proto(self.0.cluster.trust.incarnations.told());
+        let lineage = convert::told_to_proto(self.0.incarnations.told());
         Ok(convert::vote_response_to_proto(&answer, lineage))
     }
 
@@ -137,7 +136,7 @@ impl Group {
         request: &raft::SnapshotProgressRequest,
     ) -> Result<raft::SnapshotProgressResponse, Status> {
         accept(&self.0, request.route.as_ref())?;
-        let progress = self.0.data.incoming.progress(&request.name, request.bytes).await;
+        let progress = self.0.incoming.progress(&request.name, request.bytes).await;
         match progress.map_err(|error| Status::from(&error))? {
             Progress::From(offset) => {
                 Ok(raft::SnapshotProgressResponse { offset, ..Default::default() })
@@ -157,18 +156,18 @@ impl Group {
         S: Stream<Item = Result<raft::SnapshotChunk, Status>> + Send + Unpin + 'static,
     {
         let core = core(&self.0)?;
-        let (identity, trust) = (core.identity.clone(), self.0.cluster.trust.clone());
+        let (identity, this) = (core.identity.clone(), self.0.clone());
         let checked = chunks.map(move |chunk| {
             let chunk = chunk?;
-            trust.accept(&identity, chunk.route.as_ref(), None)?;
+            this.accept(&identity, chunk.route.as_ref(), None)?;
             Ok(chunk)
         });
-        let incoming = self.0.data.incoming.clone();
+        let incoming = self.0.incoming.clone();
         let Received { vote, snapshot, hold } = incoming.receive(checked).await?;
-        let (raft, contradictions) = (core.raft.clone(), self.0.control.contradictions.clone());
+        let (raft, this) = (core.raft.clone(), self.0.clone());
         // The sender may hang up meanwhile; the file is the core's until it is done with it.
         let installing = tokio::spawn(async move {
-            let allowed = contradictions
+            let allowed = this
                 .check_snapshot(&vote, snapshot.meta.last_log_id)
                 .map_err(Status::failed_precondition);
             let answer = match allowed {
@@ -195,9 +194,8 @@ impl Group {
     {
         let core = core(&self.0)?;
         let (replies, answers) = tokio::sync::mpsc::channel(64);
-        let (parts, identity) = (self.0.clone(), core.identity.clone());
+        let (shared, identity) = (self.0.clone(), core.identity.clone());
         tokio::spawn(async move {
-            let trust = &parts.cluster.trust;
             let mut requests = requests.fuse();
             let mut working = FuturesUnordered::new();
             let mut unfinished = None;
@@ -210,7 +208,7 @@ impl Group {
                             Some(Err(_)) => return,
                             None => continue,
                         };
-                        let accepted = trust.accept(&identity, request.route.as_ref(), None);
+                        let accepted = shared.accept(&identity, request.route.as_ref(), None);
                         if let Err(status) = accepted {
                             let _ = replies.send(Err(status)).await;
                             return;
@@ -218,7 +216,7 @@ impl Group {
                         let (id, takes_pieces) = (request.id, request.takes_pieces);
                         let time_left_ms = request.time_left_ms;
                         let Some(work) = whole_work(&mut unfinished, request) else { continue };
-                        let answer = start_forwarded(&parts, work, time_left_ms);
+                        let answer = start_forwarded(&shared, work, time_left_ms);
                         working.push(async move {
                             answer_to_proto(id, answer.await, takes_pieces)
                         });
@@ -236,22 +234,13 @@ impl Group {
         Ok(Box::pin(tokio_stream::wrappers::ReceiverStream::new(answers)))
     }
 
-    /// A question of another node; answers when enough voters have the entry on disk.
-    pub async fn handle_flushed(
-        &self,
-        request: forward::FlushedRequest,
-    ) -> Result<forward::FlushedResponse, Status> {
-        accept(&self.0, request.route.as_ref())?;
-        self.0.control.flushes.answer(&request).await
-    }
-
     /// A vote has to be flushed, and while the core waits for that it hears nobody. With an
     /// objection the node stays with the leader that it has.
     fn refuse_to_vote(&self) -> Result<(), Status> {
-        if self.0.cluster.participation.has_objection() {
+        if self.0.has_objection() {
             return Err(Status::unavailable("a member says that the data of this node is old"));
         }
-        if self.0.cluster.participation.disk_stall.is_stalled() {
+        if self.0.disk_stall.is_stalled() {
             return Err(Status::unavailable("the disk of this node does not answer"));
         }
         Ok(())
@@ -260,7 +249,7 @@ impl Group {
     /// A candidate must not act on this refusal: it asks a majority, see `standing.rs`. Version
     /// 0.1.0 acts on the status code, so it stays what it was.
     fn refuse_removed(&self, candidate: NodeId) -> Result<(), Status> {
-        if self.0.cluster.trust.standings.is_removed(candidate) {
+        if self.0.standings.is_removed(candidate) {
             let text = format!("node {candidate} was removed from this cluster");
             return Err(Status::permission_denied(text));
         }
@@ -308,18 +297,17 @@ fn whole_work(
 
 /// Starts one request of a follower; what this program cannot execute is refused alone.
 fn start_forwarded(
-    parts: &Parts,
+    shared: &Arc<Shared>,
     work: Result<Work, String>,
     time_left_ms: u32,
 ) -> impl Future<Output = Answered> + Send + 'static {
     let time_left = match time_left_ms {
-        0 => parts.own.config.load().raft.request_timeout(),
+        0 => shared.request_timeout(),
         left_ms => Duration::from_millis(left_ms.into()),
     };
     let checked = work.and_then(|mut work| check_work(&mut work).map(|()| work));
-    let on_leader = &parts.requests.on_leader;
-    let started =
-        checked.map(|work| on_leader.start(work, Instant::now() + time_left, Claim::default()));
+    let started = checked
+        .map(|work| start_on_leader(shared, work, Instant::now() + time_left, Claim::default()));
     async move {
         match started {
             Ok(answer) => answer.await,
@@ -343,16 +331,18 @@ fn check_work(work: &mut Work) -> Result<(), String> {
     if units == request.units { Ok(()) } else { Err("the request says a wrong length".to_owned()) }
 }
 
-fn core(parts: &Parts) -> Result<&Core, Status> {
-    if parts.own.lifetime.ended.borrow().is_some() {
+fn core(shared: &Shared) -> Result<&Core, Status> {
+    if shared.ended.borrow().is_some() {
         return Err(Status::unavailable("this node has ended"));
     }
-    let no_identity = || Status::failed_precondition("this node has no identity yet");
-    parts.cluster.raft.core().ok_or_else(no_identity)
+    shared.core.get().ok_or_else(|| Status::failed_precondition("this node has no identity yet"))
 }
 
-fn accept<'a>(parts: &'a Parts, route: Option<&Route>) -> Result<&'a Core, Status> {
-    let core = core(parts)?;
-    parts.cluster.trust.accept(&core.identity, route, None)?;
+pub(crate) fn accept<'a>(
+    shared: &'a Arc<Shared>,
+    route: Option<&Route>,
+) -> Result<&'a Core, Status> {
+    let core = core(shared)?;
+    shared.accept(&core.identity, route, None)?;
     Ok(core)
 }

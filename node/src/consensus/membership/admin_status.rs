@@ -3,15 +3,14 @@
 use ironkv_proto::admin::v1 as proto;
 use openraft::ServerState;
 
-use super::Group;
+use super::admin_client::member_to_proto;
 use crate::base::config::Unapplied;
 use crate::base::ids::NodeId;
 use crate::commands::version::IRONKV_VERSION;
-use crate::consensus::lifetime::Ended;
-use crate::consensus::membership::admin_client::member_to_proto;
-use crate::consensus::membership::change::Expected;
+use crate::consensus::group::Group;
 use crate::consensus::network::convert::log_id_to_proto;
-use crate::consensus::raft_metrics::quorum_age_ms;
+use crate::consensus::shared::Ended;
+use crate::consensus::status::quorum_age_ms;
 use crate::consensus::storage::log::LogPosition;
 use crate::consensus::types::{LogId, Metrics};
 use crate::services::cluster::{Contact, RaftStatus};
@@ -20,9 +19,9 @@ impl Group {
     /// Everything that an administrator decides on.
     pub fn admin_status(&self) -> proto::StatusResponse {
         let status = self.status();
-        let silence_ms_max = self.0.own.config.load().raft.leader_patience_ms();
+        let silence_ms_max = self.0.config.load().raft.leader_patience_ms();
         let not_ready_because = status.not_ready(silence_ms_max);
-        let Unapplied { pending_restart, error } = self.0.own.config.unapplied();
+        let Unapplied { pending_restart, error } = self.0.config.unapplied();
         let mut answer = proto::StatusResponse {
             ready: not_ready_because.is_none(),
             not_ready_because,
@@ -32,21 +31,21 @@ impl Group {
             checkpoint_index: status.checkpoint_index,
             checkpoint_bytes: status.checkpoint_bytes,
             log_bytes: status.log_bytes,
-            memory_bytes: self.0.data.applied.memory_bytes(),
+            memory_bytes: self.0.applied.memory_bytes(),
             version: IRONKV_VERSION.to_owned(),
             role: proto::Role::Empty.into(),
             pending_restart,
             configuration_error: error,
             disk_full: status.disk_full,
             feature_level: status.feature_level.0,
-            feature_level_understood: self.0.cluster.levels.own_level().understands.0,
-            feature_level_agreed: self.0.cluster.levels.own_level().agrees_to.0,
+            feature_level_understood: self.0.own_level().understands.0,
+            feature_level_agreed: self.0.own_level().agrees_to.0,
             digest_index: status.digests.index,
             differing_node_ids: status.differing().map(|id| id.0).collect(),
             unconfirmed: status.unconfirmed.clone(),
             ..proto::StatusResponse::default()
         };
-        if let Some(metrics) = self.0.cluster.raft.metrics() {
+        if let Some(metrics) = self.0.metrics() {
             fill(&mut answer, &metrics);
             answer.members = members(&status, &metrics);
         }
@@ -55,7 +54,7 @@ impl Group {
             answer.role = proto::Role::Follower.into();
             answer.leader_node_id = 0;
         }
-        if let Some(Ended::Removed(reason)) = &*self.0.own.lifetime.ended.borrow() {
+        if let Some(Ended::Removed(reason)) = &*self.0.ended.borrow() {
             answer.role = proto::Role::Removed.into();
             answer.removed = Some(reason.clone());
         }
@@ -140,11 +139,15 @@ fn role(metrics: &Metrics) -> proto::Role {
 }
 
 /// From a message: absent means whatever the membership is now.
-pub fn expected_from_proto(expected: Option<&ironkv_proto::types::v1::LogId>) -> Expected {
+pub fn expected_from_proto(
+    expected: Option<&ironkv_proto::types::v1::LogId>,
+) -> super::change::Expected {
     match expected {
-        None => Expected::Any,
-        Some(id) => {
-            Expected::At(LogPosition { index: id.index, term: id.term, leader: id.leader_node_id })
-        }
+        None => super::change::Expected::Any,
+        Some(id) => super::change::Expected::At(LogPosition {
+            index: id.index,
+            term: id.term,
+            leader: id.leader_node_id,
+        }),
     }
 }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::Group;
+use super::change::ChangeError;
 use crate::base::config::nearest;
 use crate::base::config::parameters::{self, Parameter, Scope};
 use crate::base::feature_level::FeatureLevel;
 use crate::consensus::errors::{ProposeError, ReadError, Refusal};
-use crate::consensus::membership::change::ChangeError;
+use crate::consensus::group::Group;
 use crate::data::keyspace::Settings;
 
 impl Group {
@@ -22,14 +22,14 @@ impl Group {
             ReadError::NoLeader | ReadError::TooStale => ChangeError::NotLeader(None),
             ReadError::Stopping => ChangeError::Unreachable(error.to_string()),
         })?;
-        let settings = self.0.data.apply.settings().await;
+        let settings = self.0.apply.settings().await;
         let settings = settings.map_err(|error| ChangeError::Unreachable(error.to_string()))?;
         let changes = differences(&settings, wanted).map_err(ChangeError::Refused)?;
         let all: Vec<(&str, &[u8])> =
             changes.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
         // Members of version 0.1.0 know no entry that sets several.
         let at_once =
-            if self.0.data.applied.feature_level() < FeatureLevel::SECOND { 1 } else { all.len() };
+            if self.0.applied.feature_level() < FeatureLevel::SECOND { 1 } else { all.len() };
         for some in all.chunks(at_once.max(1)) {
             let set = self.change_parameters(some).await;
             set.map_err(|error| match error {

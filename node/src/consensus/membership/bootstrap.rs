@@ -10,20 +10,22 @@ use ironkv_proto::admin::v1::StatusResponse;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::Group;
-use super::parts::Parts;
-use super::start_core::start_core;
+use super::admin_client::AdminClient;
+use super::change::{self, Change, ChangeError, Expected};
 use crate::base::feature_level::FeatureLevel;
 use crate::base::ids::{ClusterId, NodeId};
 use crate::base::random::hexadecimal;
-use crate::consensus::membership::admin_client::AdminClient;
-use crate::consensus::membership::change::{Change, ChangeError, Expected};
+use crate::consensus::group::Group;
+use crate::consensus::lifecycle::start_core;
 use crate::consensus::network::channels::Identity;
 use crate::consensus::proposal::entry::Item;
-use crate::consensus::types::CLUSTER_ID_DIGITS;
+use crate::consensus::shared::Shared;
 
 /// The id of the node that a cluster begins with.
 const FIRST_NODE: NodeId = NodeId(1);
+
+/// Of a cluster id, hexadecimal.
+pub(crate) const CLUSTER_ID_DIGITS: usize = 32;
 
 /// How long seeds have to say who they are, all of them at the same time.
 const SURVEY_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,7 +44,7 @@ type Formed = Result<Arc<Identity>, ChangeError>;
 impl Group {
     /// Makes this empty node the first member of a new cluster; says the same again when it is.
     pub async fn init(&self, cluster_id: Option<ClusterId>) -> Formed {
-        self.to_the_end(|parts| Box::pin(async move { init(&parts, cluster_id).await })).await
+        self.to_the_end(|shared| Box::pin(async move { init(&shared, cluster_id).await })).await
     }
 
     /// Makes this empty node a learner of the cluster that one of `seeds` belongs to; a member
@@ -50,8 +52,8 @@ impl Group {
     /// nine seconds at most.
     pub async fn join(&self, seeds: &[String], expected: Option<ClusterId>) -> Formed {
         let seeds = seeds.to_vec();
-        let work = |parts| -> LocalBoxFuture<'static, Formed> {
-            Box::pin(async move { join(&parts, &seeds, expected).await })
+        let work = |shared| -> LocalBoxFuture<'static, Formed> {
+            Box::pin(async move { join(&shared, &seeds, expected).await })
         };
         self.to_the_end(work).await
     }
@@ -60,13 +62,13 @@ impl Group {
     /// down and living by it.
     async fn to_the_end(
         &self,
-        work: impl FnOnce(Arc<Parts>) -> LocalBoxFuture<'static, Formed> + Send + 'static,
+        work: impl FnOnce(Arc<Shared>) -> LocalBoxFuture<'static, Formed> + Send + 'static,
     ) -> Formed {
         let (done, formed) = oneshot::channel();
-        let parts = self.0.clone();
+        let shared = self.0.clone();
         let started = self.run_on_raft_thread(Box::new(move || {
             Box::pin(async move {
-                let _ = done.send(work(parts).await);
+                let _ = done.send(work(shared).await);
             })
         }));
         if started {
@@ -77,9 +79,9 @@ impl Group {
     }
 }
 
-async fn init(parts: &Arc<Parts>, cluster_id: Option<ClusterId>) -> Formed {
-    let _alone = parts.control.forming.lock().await;
-    let facts = parts.own.meta.facts();
+async fn init(shared: &Arc<Shared>, cluster_id: Option<ClusterId>) -> Formed {
+    let _alone = shared.forming.lock().await;
+    let facts = shared.meta.facts();
     let cluster_id = match (facts.cluster_id, cluster_id) {
         (Some(known), wanted) => {
             check_expected(&known, wanted.as_ref())?;
@@ -93,32 +95,31 @@ async fn init(parts: &Arc<Parts>, cluster_id: Option<ClusterId>) -> Formed {
         return Err(ChangeError::Refused("this node has joined a cluster".to_owned()));
     }
     if facts.node_id.is_none() {
-        check_peers(parts).await?;
+        check_peers(shared).await?;
     }
-    take_identity(parts, FIRST_NODE, &cluster_id).await?;
-    let core = parts.cluster.raft.core().ok_or(ChangeError::Unknown)?;
-    let member = BTreeMap::from([(FIRST_NODE, parts.own.addresses.clone())]);
+    take_identity(shared, FIRST_NODE, &cluster_id).await?;
+    let core = shared.core.get().ok_or(ChangeError::Unknown)?;
+    let member = BTreeMap::from([(FIRST_NODE, shared.addresses.clone())]);
     let initialized = core.raft.is_initialized().await.map_err(|_| ChangeError::Unknown)?;
     if !initialized {
         core.raft
             .initialize(member)
             .await
             .map_err(|error| ChangeError::Refused(error.to_string()))?;
-        parts.cluster.leadership.wait_for_leader().await.ok_or(ChangeError::Unknown)?;
+        shared.wait_for_leader().await.ok_or(ChangeError::Unknown)?;
         // The name travels with checkpoints and backups; the identity in force is that of `meta`.
-        let name = Item::NameCluster(cluster_id.0);
-        let named = parts.requests.proposals.queue_item(name, false).await;
+        let named = shared.queue_item(Item::NameCluster(cluster_id.0), false).await;
         tracing::info!(?named, "began a cluster");
-        parts.control.rise.raise().await;
+        shared.raise_level().await;
     }
     Ok(core.identity.clone())
 }
 
 /// A node whose disk was emptied must not begin another cluster at an address of the one that it
 /// belonged to: clients would reach both.
-async fn check_peers(parts: &Parts) -> Result<(), ChangeError> {
-    let peers = parts.own.config.load().node.peers.clone();
-    for (peer, answer) in survey(parts, &peers).await {
+async fn check_peers(shared: &Shared) -> Result<(), ChangeError> {
+    let peers = shared.config.load().node.peers.clone();
+    for (peer, answer) in survey(shared, &peers).await {
         if let Some(cluster_id) = answer.ok().and_then(|status| status.cluster_id) {
             return Err(ChangeError::Refused(format!(
                 "{peer}, which node.peers names, belongs to cluster {cluster_id}: join it with \
@@ -147,40 +148,39 @@ fn check_cluster_id(id: &ClusterId) -> Result<(), ChangeError> {
 
 /// Remembers an identity, durably, and starts the core with it.
 async fn take_identity(
-    parts: &Arc<Parts>,
+    shared: &Arc<Shared>,
     node_id: NodeId,
     cluster_id: &ClusterId,
 ) -> Result<(), ChangeError> {
-    if parts.cluster.raft.core().is_some() {
+    if shared.core.get().is_some() {
         return Ok(());
     }
     let cluster = cluster_id.clone();
-    let noted = parts.own.tasks.note(&parts.own.meta, move |facts| {
+    let noted = shared.note(move |facts| {
         facts.node_id = Some(node_id);
         facts.cluster_id = Some(cluster);
     });
     noted.await.map_err(ChangeError::Refused)?;
-    start_core(parts, node_id, cluster_id.clone()).await.map_err(ChangeError::Refused)
+    start_core(shared, node_id, cluster_id.clone()).await.map_err(ChangeError::Refused)
 }
 
-async fn join(parts: &Arc<Parts>, seeds: &[String], expected: Option<ClusterId>) -> Formed {
+async fn join(shared: &Arc<Shared>, seeds: &[String], expected: Option<ClusterId>) -> Formed {
     let deadline = Instant::now() + JOIN_PATIENCE;
-    let _alone = parts.control.forming.lock().await;
-    let identity = parts.cluster.raft.core().map(|core| core.identity.clone());
+    let _alone = shared.forming.lock().await;
+    let identity = shared.core.get().map(|core| core.identity.clone());
     let is_known = |own: &Arc<Identity>| {
-        parts.cluster.raft.address_of(own.node_id).is_some_and(|known| known == parts.own.addresses)
+        shared.address_of(own.node_id).is_some_and(|known| known == shared.addresses)
     };
     if let Some(identity) = &identity {
         check_expected(&identity.cluster_id, expected.as_ref())?;
-        if parts.cluster.leadership.is_leader() && !is_known(identity) {
-            let change = announcement(parts, identity.node_id);
-            parts.control.changes.change(change, Expected::Any).await?;
+        if shared.is_leader() && !is_known(identity) {
+            change::change(shared, announcement(shared, identity.node_id), Expected::Any).await?;
             return Ok(identity.clone());
         }
     }
     if let Some(identity) = identity.filter(is_known) {
         // The seeds must be of its cluster, as far as they answer.
-        let answers = survey(parts, seeds).await;
+        let answers = survey(shared, seeds).await;
         for status in answers.iter().filter_map(|(_, answer)| answer.as_ref().ok()) {
             let other = status.cluster_id.clone().map(ClusterId);
             check_expected(&identity.cluster_id, other.as_ref())?;
@@ -188,7 +188,7 @@ async fn join(parts: &Arc<Parts>, seeds: &[String], expected: Option<ClusterId>)
         return Ok(identity);
     }
     loop {
-        let refused = match join_once(parts, seeds, expected.clone(), deadline).await {
+        let refused = match join_once(shared, seeds, expected.clone(), deadline).await {
             Err(error @ ChangeError::NoLeader(_)) => error,
             formed => return formed,
         };
@@ -201,16 +201,16 @@ async fn join(parts: &Arc<Parts>, seeds: &[String], expected: Option<ClusterId>)
 }
 
 async fn join_once(
-    parts: &Arc<Parts>,
+    shared: &Arc<Shared>,
     seeds: &[String],
     expected: Option<ClusterId>,
     deadline: Instant,
 ) -> Formed {
-    let known = parts.own.meta.facts().cluster_id.or(expected);
+    let known = shared.meta.facts().cluster_id.or(expected);
     let mut refused = None;
-    for (seed, answer) in survey(parts, seeds).await {
+    for (seed, answer) in survey(shared, seeds).await {
         let joined = match answer {
-            Ok(status) => join_by(parts, &seed, &status, known.as_ref(), deadline).await,
+            Ok(status) => join_by(shared, &seed, &status, known.as_ref(), deadline).await,
             Err(error) => Err(error),
         };
         match joined {
@@ -235,12 +235,12 @@ async fn join_once(
 
 /// What the seeds say of themselves; the ones that can help come first, the silent ones last.
 async fn survey(
-    parts: &Parts,
+    shared: &Shared,
     seeds: &[String],
 ) -> Vec<(String, Result<StatusResponse, ChangeError>)> {
-    let others = seeds.iter().filter(|seed| **seed != parts.own.addresses.raft);
+    let others = seeds.iter().filter(|seed| **seed != shared.addresses.raft);
     let answers = others.map(|seed| async move {
-        let status = match AdminClient::new(&parts.cluster.peers, seed, SURVEY_PATIENCE) {
+        let status = match AdminClient::new(&shared.peers, seed, SURVEY_PATIENCE) {
             Ok(mut client) => client.status().await,
             Err(error) => Err(error),
         };
@@ -256,7 +256,7 @@ async fn survey(
 }
 
 async fn join_by(
-    parts: &Arc<Parts>,
+    shared: &Arc<Shared>,
     seed: &str,
     status: &StatusResponse,
     expected: Option<&ClusterId>,
@@ -270,29 +270,26 @@ async fn join_by(
     }
     let client = || {
         let left = deadline.saturating_duration_since(Instant::now());
-        AdminClient::new(&parts.cluster.peers, seed, STEP_PATIENCE.min(left))
+        AdminClient::new(&shared.peers, seed, STEP_PATIENCE.min(left))
     };
-    if parts.cluster.raft.core().is_none() {
+    if shared.core.get().is_none() {
         let (allocated_by, node_id) = client()?.allocate(false).await?;
         if allocated_by != cluster_id {
             return Err(ChangeError::Refused(format!("{seed} belongs to cluster {allocated_by}")));
         }
-        take_identity(parts, node_id, &cluster_id).await?;
+        take_identity(shared, node_id, &cluster_id).await?;
     }
-    let identity = parts.cluster.raft.core().ok_or(ChangeError::Unknown)?.identity.clone();
-    let change = announcement(parts, identity.node_id);
+    let identity = shared.core.get().ok_or(ChangeError::Unknown)?.identity.clone();
+    let change = announcement(shared, identity.node_id);
     client()?.change(&identity.cluster_id, change, Expected::Any, false).await?;
     Ok(identity)
 }
 
 /// What makes the members know this node.
-fn announcement(parts: &Parts, id: NodeId) -> Change {
-    let addresses = parts.own.addresses.clone();
-    match parts.cluster.raft.address_of(id) {
-        Some(_) => {
-            let hears_leader = parts.cluster.leadership.hears_leader();
-            Change::Move { id, addresses, hears_leader }
-        }
+fn announcement(shared: &Shared, id: NodeId) -> Change {
+    let addresses = shared.addresses.clone();
+    match shared.address_of(id) {
+        Some(_) => Change::Move { id, addresses, hears_leader: shared.hears_leader() },
         None => Change::AddLearner(id, addresses, FeatureLevel::HIGHEST),
     }
 }
